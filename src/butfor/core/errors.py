@@ -1,0 +1,112 @@
+"""Every error that butfor raises on purpose, on one page.
+
+ButforError                     exit 1: failed while running; the same command resumes
+├── UserError                   exit 2: the user's input is wrong; the message names the fix
+│   ├── SpecError               one or more mistakes in an experiment, all of them at once
+│   ├── UnknownName             a name nobody registered, with the nearest ones
+│   ├── UnknownSite             an address that the model does not have, with the nearest ones
+│   ├── MissingExtra            an optional part is not installed, with the exact pip command
+│   ├── MissingData             a model or a data set is not on this machine, with the command that brings it
+│   ├── MalformedData           a row that cannot be read: file, line, reason
+│   └── UndeclaredDifference    two arms differ where the experiment does not say so
+├── RunError                    the run could not go on (disk full, folder not writable, weights diverged)
+│   └── RunBusy                 another process is writing to this run folder
+└── Untrusted                   exit 3: the run is done, but a check says that its result must not be trusted
+
+`butfor.stats` stands alone: it raises `ValueError` where numbers cannot answer the question that was asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+class ButforError(Exception):
+    """Root of the tree."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UserError(ButforError):
+    """The input is wrong, and the message says how to mend it."""
+
+    exit_code: ClassVar[int] = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in an experiment: where it stands, what is wrong, what to write instead."""
+
+    where: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}"
+
+
+class SpecError(UserError):
+    """All mistakes of an experiment at once."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class UnknownName(UserError):
+    """A name that nobody registered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        super().__init__(f"unknown {kind} {name!r}{did_you_mean(name, known)}{hint and f'; {hint}'}")
+
+
+class UnknownSite(UserError):
+    """An address that the model does not have."""
+
+
+class MissingExtra(UserError):
+    """An optional part of butfor is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; run: pip install 'butfor[{extra}]'")
+
+
+class MissingData(UserError):
+    """A model or a data set is not on this machine."""
+
+
+class MalformedData(UserError):
+    """A row that cannot be read."""
+
+    def __init__(self, path: Path | str, line: int, reason: str) -> None:
+        super().__init__(f"{path}, line {line}: {reason}")
+
+
+class UndeclaredDifference(UserError):
+    """Two arms differ where the experiment does not say so."""
+
+
+class RunError(ButforError):
+    """The run could not go on."""
+
+
+class RunBusy(RunError):
+    """Another process is writing to this run folder."""
+
+
+class Untrusted(ButforError):
+    """The run is done, but a check says that its result must not be trusted."""
+
+    exit_code: ClassVar[int] = 3
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the nearest known name, or a list of them all where none is near."""
+    names = sorted(set(known))
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    if near:
+        return "; did you mean " + " or ".join(repr(word) for word in near) + "?"
+    return "; known: " + ", ".join(names) if 0 < len(names) <= 24 else ""
