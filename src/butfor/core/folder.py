@@ -1,0 +1,146 @@
+"""The run folder is the database: plain files, written atomically, one writer at a time, manifest last.
+
+A file is either whole or absent: it is written beside its place, flushed to disk and renamed. `manifest.json` is
+written when everything else is there; that it exists means that the run is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from butfor.core.errors import RunBusy, RunError, UserError
+from butfor.core.journal import Journal
+from butfor.core.keys import file_digest
+
+UNHASHED = {"journal.jsonl", "manifest.json", ".lock"}
+
+
+def finite(value: Any) -> Any:
+    """The value with NaN and infinities turned to null: JSON has no word for them."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+@contextmanager
+def disk_errors(path: Path) -> Generator[None]:
+    """Turn the operating system's refusals into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise RunError(f"the disk is full at {path}; free some space and run the same command again") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise UserError(f"{path} cannot be written; choose another place with --out DIR") from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            raise UserError(f"{path} is not a folder; choose another place with --out DIR") from error
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is whole or not there, even if the power goes."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, atomically; what is not finite becomes null."""
+    write_bytes(path, (json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as JSON lines, atomically. Floats keep every bit."""
+    write_bytes(path, b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows))
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+class RunFolder:
+    """One run on disk, held by one process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def whole(self) -> bool:
+        """The manifest is there: nothing is left to do."""
+        return (self.path / "manifest.json").is_file()
+
+    @contextmanager
+    def hold(self) -> Generator[Journal]:
+        """Take the folder for writing; a second process gets `RunBusy`. The lock dies with its process."""
+        with disk_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / ".lock").open("a+", encoding="utf-8")
+        try:
+            if not _lock(lock):
+                lock.seek(0)
+                raise RunBusy(
+                    f"{self.path} is being written by process {lock.read().strip() or 'unknown'}; wait for it or end it"
+                )
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            for stale in self.path.rglob(".*.part"):
+                stale.unlink(missing_ok=True)
+            with disk_errors(self.path / "journal.jsonl"):
+                journal = Journal(self.path / "journal.jsonl")
+            try:
+                yield journal
+            finally:
+                journal.close()
+        finally:
+            lock.close()
+
+    def step(self, key: str) -> Path:
+        """Where the result of a finished step stands until the run is whole."""
+        return self.path / "steps" / f"{key}.jsonl"
+
+    def seal(self, **facts: Any) -> None:
+        """Write the manifest: every file with its sha256, then the facts."""
+        files = sorted(
+            path
+            for path in self.path.rglob("*")
+            if path.is_file() and not path.is_symlink() and path.name not in UNHASHED and "steps" not in path.parts
+        )
+        hashes = {path.relative_to(self.path).as_posix(): file_digest(path) for path in files}
+        write_json(self.path / "manifest.json", {"files": hashes, **facts})

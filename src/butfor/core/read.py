@@ -1,0 +1,244 @@
+"""Reading an experiment from a recipe, a TOML file or a mapping: all mistakes at once, each where it stands.
+
+The shape is checked first (types, unknown keys), then the meaning (names, knobs, one primary, declared differences),
+then what the caller adds (is the model on this machine). Each stage runs on what the one before understood.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ValidationError
+
+from butfor.core import toml
+from butfor.core.errors import Mistake, SpecError, UserError, did_you_mean
+from butfor.core.keys import canonical
+from butfor.core.registry import Kind, build, plain, resolve
+from butfor.core.spec import Arm, Budget, Experiment, Measure, Train
+
+Problem = tuple[toml.KeyPath, str]
+Table = dict[str, Any]
+TABLES: dict[str, type[BaseModel]] = {"budget": Budget, "train": Train, "arm": Arm, "measure": Measure}
+VARIABLE = ("model",)
+
+
+def recipes() -> dict[str, Any]:
+    """The experiments that ship with butfor, by name."""
+    folder = resources.files("butfor") / "recipes"
+    return {item.name.removesuffix(".toml"): item for item in folder.iterdir() if item.name.endswith(".toml")}
+
+
+def presets(table: Table) -> list[str]:
+    """The presets that a recipe offers."""
+    return sorted(table.get("preset", {}))
+
+
+def read(
+    source: str | Path | Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    overrides: Sequence[str] = (),
+    also: Callable[[Experiment], Iterable[Problem]] = lambda _: (),
+) -> Experiment:
+    """The experiment in `source`, or `SpecError` with every mistake. `also` adds checks that this floor cannot make."""
+    label, text, table = load(source)
+    lines, foreign = toml.lines_of(text), dict[toml.KeyPath, str]()
+
+    def place(path: toml.KeyPath) -> str:
+        dotted = ".".join(str(part) for part in path)
+        if path in foreign:
+            return f"{foreign[path]} {dotted}"
+        line = toml.line_of(path, lines)
+        return f"{label}:{line} {dotted}" if line else f"{label} {dotted}".strip()
+
+    offered = presets(table) if isinstance(table.get("preset", {}), dict) else []
+    over = cast(Table, table.pop("preset", None) or {})
+    layers: list[tuple[str, Table]] = []
+    if preset is not None:
+        if preset not in offered:
+            raise SpecError(
+                [Mistake(f"--preset {preset}", f"{label} has no such preset{did_you_mean(preset, offered)}")]
+            )
+        layers.append((f"preset {preset}", {"preset": preset, **over[preset]}))
+    try:
+        layers += [("--set", toml.override(text)) for text in overrides]
+        for name, layer in layers:
+            before = dict(_leaves(table))
+            table = toml.merge(table, layer)
+            foreign |= {path: name for path, leaf in _leaves(table) if before.get(path, before) != leaf}
+    except ValueError as error:
+        raise SpecError([Mistake("--set", str(error))]) from error
+    experiment, problems = _shape(table)
+    problems += _meaning(table)
+    if experiment is not None:
+        problems += also(experiment)
+    if problems or experiment is None:
+        raise SpecError(Mistake(place(path), problem) for path, problem in dict.fromkeys(problems))
+    return experiment
+
+
+def load(source: str | Path | Mapping[str, Any]) -> tuple[str, str, Table]:
+    """The name that errors use, the text, and the raw table of a recipe, a file or a mapping."""
+    if isinstance(source, Mapping):
+        return "experiment", "", {**source}
+    known = recipes()
+    if str(source) in known:
+        label, text = f"{source}.toml", known[str(source)].read_text(encoding="utf-8")
+    else:
+        path = Path(source)
+        if not path.is_file():
+            if path.suffix == ".toml" or len(path.parts) > 1:
+                raise UserError(f"no such file: {path}; write one with: butfor init {path}")
+            raise UserError(f"no recipe or file is called {str(source)!r}{did_you_mean(str(source), known)}")
+        label = str(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path} cannot be read: {error}") from error
+    try:
+        return label, text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError([Mistake(label, f"is not TOML: {error}")]) from error
+
+
+def _leaves(value: Any, path: toml.KeyPath = ()) -> Iterator[tuple[toml.KeyPath, Any]]:
+    items: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        items = cast(Table, value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast(list[Any], value))
+    for key, item in items:
+        yield (*path, key), item
+        yield from _leaves(item, (*path, key))
+
+
+def _shape(table: Table) -> tuple[Experiment | None, list[Problem]]:
+    """Types and unknown keys. A broken experiment is None."""
+    try:
+        return Experiment.model_validate_json(canonical(table), strict=True), []
+    except ValidationError as error:
+        return None, [_problem(item) for item in error.errors()]
+
+
+def _problem(error: Any) -> Problem:
+    path: toml.KeyPath = tuple(error["loc"])
+    match error["type"]:
+        case "missing":
+            hint = "; write [treatment] with method = '…'" if path == ("treatment",) else ""
+            hint = "; write [[measure]] with suite = '…' and primary = true" if path == ("measure",) else hint
+            return path, "is required" + hint
+        case "extra_forbidden":
+            holder = TABLES.get(str(path[0]), Experiment) if len(path) > 1 else Experiment
+            return path, "no such key" + did_you_mean(str(error["loc"][-1]), holder.model_fields)
+        case "model_type" | "model_attributes_type":
+            return path, f"should be a table, not {error['input']!r}"
+        case "string_pattern_mismatch":
+            return (
+                path,
+                f"{error['input']!r} has characters that do not belong there; pattern: {error['ctx']['pattern']}",
+            )
+        case "value_error":
+            return path, plain(error)
+        case _:
+            return path, f"{plain(error)}, not {error['input']!r}"
+
+
+def _tables(value: Any) -> Iterator[tuple[int, Table]]:
+    for number, item in enumerate(cast(list[Any], value) if isinstance(value, list) else []):
+        if isinstance(item, dict):
+            yield number, cast(Table, item)
+
+
+def _meaning(table: Table) -> list[Problem]:
+    """Names, knobs, primaries and declared differences, of whatever has the right shape."""
+    arms: list[tuple[toml.KeyPath, str, Table]] = [
+        ((name,), name, cast(Table, table[name]))
+        for name in ("control", "treatment")
+        if isinstance(table.get(name), dict)
+    ]
+    arms += [(("arm", number), str(arm.get("name", "")), arm) for number, arm in _tables(table.get("arm"))]
+    measures = list(_tables(table.get("measure")))
+    problems = _arm_names(arms) + _primaries(measures) + _undeclared(table, arms)
+    for path, _, arm in arms:
+        problems += _knobs("method", path, arm.get("method", "standard"), arm, Arm)
+    for number, measure in measures:
+        path = ("measure", number)
+        problems += _knobs("suite", path, measure.get("suite"), measure, Measure)
+    return problems
+
+
+def _knobs(kind: Kind, path: toml.KeyPath, name: Any, table: Table, holder: type[BaseModel]) -> list[Problem]:
+    """Is the name registered, and do its knobs fit; for a suite also: does it have the metric."""
+    if not isinstance(name, str):
+        return []
+    try:
+        found = resolve(kind, name)
+    except UserError as error:
+        return [((*path, kind), str(error))]
+    knobs = {key: value for key, value in table.items() if key not in holder.model_fields}
+    _, wrong = build(found, knobs)
+    problems: list[Problem] = [((*path, knob) if knob else path, problem) for knob, problem in wrong]
+    metric, metrics = table.get("metric"), [metric.name for metric in getattr(found, "metrics", ())]
+    if kind == "suite" and isinstance(metric, str) and metric not in metrics:
+        problems.append(((*path, "metric"), f"{name} has no metric {metric!r}{did_you_mean(metric, metrics)}"))
+    return problems
+
+
+def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
+    problems: list[Problem] = []
+    names = Counter(name for _, name, _ in arms)
+    for path, name, arm in arms:
+        if not name:
+            problems.append((path, "every [[arm]] needs a name"))
+        elif names[name] > 1 and len(path) > 1:
+            problems.append(((*path, "name"), f"two arms are called {name!r}"))
+        if len(path) == 1 and arm.get("name", name) != name:
+            problems.append(((*path, "name"), f"this arm is called {name!r}"))
+        against = arm.get("against", "control")
+        if isinstance(against, str) and (against not in {*names, "control"} or (against == name and name != "control")):
+            others = [other for other in {*names, "control"} if other != name]
+            problems.append(((*path, "against"), f"no other arm is called {against!r}{did_you_mean(against, others)}"))
+    return problems
+
+
+def _primaries(measures: list[tuple[int, Table]]) -> list[Problem]:
+    problems: list[Problem] = []
+    primaries = [number for number, measure in measures if measure.get("primary") is True]
+    suites = Counter(canonical(measure.get("suite")) for _, measure in measures)
+    problems += [
+        (("measure", number, "suite"), f"{measure.get('suite')!r} is measured twice")
+        for number, measure in measures
+        if suites[canonical(measure.get("suite"))] > 1
+    ][1:]
+    if measures and not primaries:
+        problems.append((("measure",), "no measure is primary; write primary = true on the one that decides"))
+    if len(primaries) > 1:
+        problems += [(("measure", number, "primary"), "only one measure can be primary") for number in primaries[1:]]
+    return problems
+
+
+def _undeclared(table: Table, arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
+    """Arms may differ in method and knobs; any other key must stand in `varies`."""
+    varies, models = table.get("varies", []), {name: arm.get("model") for _, name, arm in arms}
+    problems: list[Problem] = [
+        (("varies",), f"{key!r} cannot vary{did_you_mean(str(key), VARIABLE)}")
+        for key in (cast(list[Any], varies) if isinstance(varies, list) else [])
+        if key not in VARIABLE
+    ]
+    for path, name, arm in arms:
+        base, own = models.get(str(arm.get("against", "control"))), models[name]
+        default = table.get("model", Experiment.model_fields["model"].default)
+        if name != "control" and (own or default) != (base or default) and "model" not in (varies or []):
+            problems.append(
+                (
+                    (*path, "model"),
+                    f"is {own or default!r} here and {base or default!r} in the arm it is compared with; "
+                    "that difference must be declared: varies = ['model']",
+                )
+            )
+    return problems

@@ -1,0 +1,126 @@
+"""What can be named in an experiment: lazy `"module:object"` strings, and plug-ins by entry points.
+
+A package adds its own with `[project.entry-points."butfor.methods"]` or `"butfor.suites"`; a script may name an object
+directly, as `method = "my_module:MyMethod"`. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal, get_type_hints
+
+from butfor.core.errors import UnknownName, UserError, did_you_mean
+
+Kind = Literal["method", "suite"]
+
+BUILT_IN: dict[Kind, dict[str, str]] = {
+    "method": {
+        "standard": "butfor.train.standard:Standard",
+        "swap": "butfor.pretrain.swap:Swap",
+        "hard_debias": "butfor.pretrain.hard_debias:HardDebias",
+        "inlp": "butfor.pretrain.inlp:INLP",
+        "leace": "butfor.pretrain.leace:LEACE",
+        "half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
+    },
+    "suite": {
+        "bias.professions": "butfor.evaluate.professions:Professions",
+        "bias.winobias": "butfor.evaluate.winobias:WinoBias",
+        "bias.crows_pairs": "butfor.evaluate.crows_pairs:CrowsPairs",
+        "bias.stereoset": "butfor.evaluate.stereoset:StereoSet",
+        "bias.weat": "butfor.evaluate.weat:WEAT",
+        "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
+        "reason.copa": "butfor.evaluate.copa:COPA",
+    },
+}
+
+
+@cache
+def targets(kind: Kind) -> dict[str, str]:
+    """Every registered name of a kind and its `module:object`; ours win over plug-ins of the same name."""
+    plugged = {entry.name: entry.value for entry in entry_points(group=f"butfor.{kind}s")}
+    return {**plugged, **BUILT_IN[kind]}
+
+
+def resolve(kind: Kind, name: str) -> type:
+    """The class behind a name; raises `UnknownName` with the nearest ones, or says why a plug-in did not import."""
+    target = name if ":" in name else targets(kind).get(name)
+    if target is None:
+        raise UnknownName(kind, name, targets(kind))
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"{kind} {name!r} names {target}, which does not import: {error}") from error
+    if not (isinstance(found, type) and is_dataclass(found)):
+        raise UserError(f"{kind} {name!r} names {target}, which is not a dataclass")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One setting of a method or a suite."""
+
+    name: str
+    type: Any
+    default: Any
+    required: bool
+
+    @property
+    def type_text(self) -> str:
+        text = str(self.type) if not isinstance(self.type, type) else self.type.__name__
+        return text.replace("typing.", "")
+
+
+@cache
+def knobs(kind: type) -> dict[str, Knob]:
+    """The settings of a method or suite: the fields of its dataclass."""
+    hints = get_type_hints(kind, include_extras=True)
+    found: dict[str, Knob] = {}
+    for field in fields(kind):
+        made = field.default if field.default_factory is MISSING else field.default_factory()
+        found[field.name] = Knob(field.name, hints[field.name], made, made is MISSING)
+    return found
+
+
+def build(kind: type, settings: dict[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
+    """The method or suite with these settings, or None and a list of (knob, problem), all of them."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from butfor.core.keys import canonical
+
+    known, problems, values = knobs(kind), list[tuple[str, str]](), dict[str, Any]()
+    for name, value in settings.items():
+        if name not in known:
+            problems.append(
+                (name, f"{kind.__name__} has no such knob" + (did_you_mean(name, known) or "; it has none"))
+            )
+            continue
+        try:
+            values[name] = TypeAdapter(known[name].type).validate_json(canonical(value), strict=True)
+        except ValidationError as error:
+            problems.append((name, f"{plain(error.errors()[0])}, not {value!r}"))
+    problems += [(knob.name, "is required") for knob in known.values() if knob.required and knob.name not in settings]
+    if problems:
+        return None, problems
+    try:
+        return kind(**values), []
+    except ValueError as error:
+        return None, [("", str(error))]
+
+
+def plain(error: Any) -> str:
+    """A pydantic error in plain words."""
+    message = str(error["msg"])
+    return (
+        message.removeprefix("Value error, ")
+        .replace("Input should be a valid", "should be a")
+        .replace("Input should", "should")
+    )
+
+
+def settings_of(made: Any) -> dict[str, Any]:
+    """Every knob of a built method or suite with its value, defaults included."""
+    return {field.name: getattr(made, field.name) for field in fields(made)}
