@@ -1,0 +1,223 @@
+"""One name, one world: a Hugging Face id, a folder, an alias of a model that `butfor fetch` brings, or `debug`.
+
+`check` answers whether a name can be loaded without torch and without the network, so a wrong experiment fails at once.
+Nothing is executed from a model's folder unless `trust_remote_code` is given, and weights are read as safetensors only.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from butfor.core.errors import MissingData, UnknownName, UserError
+from butfor.core.extras import need
+from butfor.lm.quiet import quiet
+from butfor.lm.world import LM, Vectors, World
+
+if TYPE_CHECKING:
+    import torch
+
+FETCHED = ("smollm2-135m", "minilm", "glove-50d")
+ALIASES = (*FETCHED, "debug")
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HOW = "give one of these, a folder, or a Hugging Face id written owner/name"
+
+
+def load(
+    name: str,
+    *,
+    dtype: str | torch.dtype = "float32",
+    device: str | torch.device | None = None,
+    device_map: str | dict[str, Any] | None = None,
+    trust_remote_code: bool = False,
+) -> World:
+    """Load a language model or word vectors. Without `device` a model goes to the accelerator, if there is one."""
+    where = check(name)
+    if where is not None and (where / "words.txt").is_file():
+        return _vectors(name, where)
+    need("transformers")
+    torch = need("torch")
+    kind = _dtype(dtype)
+    place = None if device_map is not None else _device(device)
+    if name == "debug":
+        from butfor.lm.debug import debug
+
+        return debug(kind, place or torch.device("cpu"))
+    return _pretrained(name, where, kind, place, device_map, trust_remote_code)
+
+
+def check(name: str) -> Path | None:
+    """Raise a `UserError` if the name cannot be loaded; return its folder if it has one. No torch, no network."""
+    if name == "debug":
+        return None
+    if name in FETCHED:
+        folder = models() / name
+        if not folder.is_dir():
+            raise MissingData(f"the model {name!r} is not on this machine; run: butfor fetch {name}")
+        return folder
+    if _is_path(name):
+        return _checked_folder(name)
+    if not HUB_ID.fullmatch(name):
+        if (_hub() / f"models--{name}").is_dir():
+            return None
+        raise UnknownName("model", name, ALIASES, HOW)
+    if not (_hub() / f"models--{name.replace('/', '--')}").is_dir() and _offline():
+        raise MissingData(f"the model {name!r} is not in the Hugging Face cache {_hub()}, and HF_HUB_OFFLINE is set")
+    return None
+
+
+def models() -> Path:
+    """The folder that holds the fetched models."""
+    return cache() / "models"
+
+
+def cache() -> Path:
+    """Where butfor keeps what it fetched: `BUTFOR_CACHE`, else the platform's cache folder."""
+    chosen = os.environ.get("BUTFOR_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "butfor"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "butfor"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "butfor"
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith(("/", "./", "../", "~")) or name.endswith(os.sep) or Path(name).exists() or "\\" in name
+
+
+def _checked_folder(name: str) -> Path:
+    folder = Path(name).expanduser()
+    if not folder.exists():
+        raise UserError(f"there is no folder {name!r} to load a model from")
+    if not folder.is_dir():
+        raise UserError(f"{name} is a file; give the folder that holds the model's config.json")
+    if (folder / "words.txt").is_file() and (folder / "vectors.npy").is_file():
+        return folder
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{name} holds no config.json, so it is not a model in Hugging Face format")
+    if not (any(folder.glob("*.safetensors")) or any(folder.glob("*.safetensors.index.json"))):
+        raise UserError(f"{name} holds no .safetensors weights; load it where it was made and save it with safetensors")
+    return folder
+
+
+def _hub() -> Path:
+    """The Hugging Face cache, by the same variables that `huggingface_hub` reads."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _dtype(dtype: str | torch.dtype) -> torch.dtype:
+    import torch
+
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, "float64": torch.float64}
+    if dtype not in known:
+        raise UnknownName("dtype", dtype, known)
+    return known[dtype]
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    import torch
+
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(f"unknown device {device!r}; give cpu, cuda, cuda:0, mps, …") from error
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {device!r} was asked for, but torch sees no GPU here; leave device out, or give cpu")
+    return place
+
+
+def _pretrained(
+    name: str,
+    where: Path | None,
+    dtype: torch.dtype,
+    device: torch.device | None,
+    device_map: str | dict[str, Any] | None,
+    trust: bool,
+) -> LM:
+    from transformers import AutoConfig, AutoTokenizer
+
+    source = name if where is None else str(where)
+    common: dict[str, Any] = {"trust_remote_code": trust, "local_files_only": where is not None or not _reachable()}
+    try:
+        with quiet():
+            config = AutoConfig.from_pretrained(source, **common)
+            kind = _auto_class(name, config)
+            tokenizer = AutoTokenizer.from_pretrained(source, **common)
+            model = kind.from_pretrained(
+                source, config=config, dtype=dtype, device_map=device_map, use_safetensors=True, **common
+            )
+    except (OSError, ValueError) as error:
+        raise _explained(name, where, error) from error
+    if device is not None:
+        model = model.to(device)
+    return LM(name, model.eval(), tokenizer)
+
+
+def _reachable() -> bool:
+    """Whether the hub has an address from here: asked once, because the hub's client retries for half a minute."""
+    if _offline() or any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return not _offline()
+    host = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
+
+
+def _auto_class(name: str, config: Any) -> Any:
+    """Decoders load with their next-token head; models that read in both directions load bare, for features."""
+    from transformers import AutoModel, AutoModelForCausalLM
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    if getattr(config, "is_encoder_decoder", False):
+        raise UserError(f"{name} is an encoder-decoder ({config.model_type}); butfor loads decoders, and encoders")
+    causal = config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or "AutoModelForCausalLM" in getattr(
+        config, "auto_map", {}
+    )
+    masked = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    if not causal and not masked:
+        raise UserError(f"{name} is no language model that butfor can load (model_type {config.model_type!r})")
+    return AutoModel if masked else AutoModelForCausalLM
+
+
+def _explained(name: str, where: Path | None, error: Exception) -> UserError:
+    """A loading error of `transformers`, in at most three lines."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if "trust_remote_code" in str(error):
+        return UserError(f"{name} needs code of its own; if you trust it: load({name!r}, trust_remote_code=True)")
+    if where is not None:
+        return UserError(f"{name} cannot be loaded: {first}")
+    return MissingData(
+        f"the model {name!r} is neither in the Hugging Face cache nor reachable: {first}\n"
+        f"check the id and the network, or give a folder, or use one that butfor fetches: {', '.join(FETCHED)}"
+    )
+
+
+def _vectors(name: str, folder: Path) -> Vectors:
+    import numpy as np
+
+    words = (folder / "words.txt").read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    matrix = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+    if matrix.ndim != 2 or len(words) != len(matrix):
+        raise UserError(f"{folder}: {len(words)} words, but vectors.npy has the shape {matrix.shape}")
+    return Vectors(name, words, matrix)

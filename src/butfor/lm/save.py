@@ -1,0 +1,20 @@
+"""Save a world so that `load(folder)` gives it back bit for bit: Hugging Face format with safetensors, or words and vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from butfor.lm.world import LM, World
+
+
+def save(world: World, folder: Path) -> None:
+    """Write a world into a new folder."""
+    folder.mkdir(parents=True)
+    if isinstance(world, LM):
+        world.model.save_pretrained(folder)
+        world.tokenizer.save_pretrained(folder)
+        return
+    import numpy as np
+
+    np.save(folder / "vectors.npy", world.matrix, allow_pickle=False)
+    (folder / "words.txt").write_text("\n".join(world.words) + "\n", encoding="utf-8")

@@ -1,0 +1,149 @@
+"""The two worlds that language offers: a language model, and a table of word vectors.
+
+Both can say who they are. A fingerprint is blake2b over the bytes that decide every output (all weights as they are now,
+their names, shapes and types, tied weights once; the configuration without names and versions), so a weight that was
+edited in place changes it, and saving and loading does not. It is computed anew each time: caching it would let an
+edited model answer with the old model's scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from butfor.core.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Entries of a configuration that say where a model came from or how it was stored, not what it computes.
+PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache")
+
+
+@dataclass(eq=False)
+class LM:
+    """A `transformers` model, untouched, with its tokenizer."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def is_encoder(self) -> bool:
+        """Whether the model reads in both directions and has no next-token head: it gives features, not scores."""
+        return not self.model.can_generate()
+
+    @property
+    def dim(self) -> int:
+        """Width of the residual stream."""
+        return int(self.model.get_input_embeddings().weight.shape[1])
+
+    @property
+    def context(self) -> int | None:
+        """The longest sequence that the model was built for, where its configuration says so."""
+        config = self.model.config.get_text_config()
+        for key in ("max_position_embeddings", "n_positions", "seq_length"):
+            length = getattr(config, key, None)
+            if isinstance(length, int) and length > 0:
+                return length
+        return None
+
+    def fingerprint(self) -> str:
+        """Hash of everything in the model that decides its outputs, as it is now."""
+        digest = hashlib.blake2b(digest_size=20)
+        digest.update(_canonical(_behaviour(self.model.config.to_dict())))
+        seen: set[tuple[object, ...]] = set()
+        for name, tensor in self.model.state_dict().items():
+            if tensor.is_meta:
+                raise UserError(f"{self.name}: {name} is offloaded to disk, so the model cannot be fingerprinted")
+            place = (tensor.device, tensor.data_ptr(), tensor.shape, tensor.stride())
+            if place in seen:
+                continue
+            seen.add(place)
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            digest.update(_bytes(tensor))
+        return digest.hexdigest()
+
+    def tokenizer_fingerprint(self) -> str:
+        """Hash of the tokenizer, its special tokens and its chat template."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        parts: dict[str, Any] = {
+            "class": type(self.tokenizer).__name__ if backend is None else "fast",
+            "special": {key: str(value) for key, value in self.tokenizer.special_tokens_map.items()},
+            "template": self.tokenizer.chat_template,
+            "vocabulary": self.tokenizer.get_vocab() if backend is None else json.loads(backend.to_str()),
+        }
+        for key in ("padding", "truncation"):  # left behind by the last call, not part of what the tokenizer is
+            parts["vocabulary"].pop(key, None)
+        return hashlib.blake2b(_canonical(parts), digest_size=20).hexdigest()
+
+
+@dataclass(eq=False)
+class Vectors:
+    """Static word vectors: one row a word."""
+
+    name: str
+    words: list[str]
+    matrix: NDArray[np.float32]  # [V, d]
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.words)}
+
+    @property
+    def dim(self) -> int:
+        return int(self.matrix.shape[1])
+
+    def __contains__(self, word: object) -> bool:
+        return word in self._rows
+
+    def index(self, word: str) -> int:
+        """The row of a word; an unknown word is a `UnknownName`."""
+        row = self._rows.get(word)
+        if row is None:
+            near = [form for form in (word.lower(), word.strip(), word.strip().lower()) if form in self._rows]
+            raise UnknownName(f"word in {self.name}", word, near)
+        return row
+
+    def fingerprint(self) -> str:
+        """Hash of the words and of every number in the matrix, as it is now."""
+        import numpy as np
+
+        digest = hashlib.blake2b(digest_size=20)
+        digest.update(f"{self.matrix.shape} {self.matrix.dtype}\n".encode())
+        digest.update("\n".join(self.words).encode())
+        digest.update(np.ascontiguousarray(self.matrix).view(np.uint8).data)
+        return digest.hexdigest()
+
+
+World: TypeAlias = LM | Vectors
+
+
+def _behaviour(config: Any) -> Any:
+    """A configuration without the entries that do not change an output."""
+    if isinstance(config, dict):
+        return {key: _behaviour(value) for key, value in config.items() if key not in PROVENANCE}
+    return config
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, default=str).encode()
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    """The tensor's memory, without a copy where it lies contiguous on the CPU."""
+    import torch
+
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
