@@ -1,0 +1,212 @@
+"""From records to effects: the arms' records are paired by seed and item, and every metric becomes an `Effect`.
+
+effect = mean over seeds and items of (treatment − control), on items that both arms answered. The primary metric is
+tested at its own level (Holm over the arms compared on it); all other effects of a run form one family (Holm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from butfor.core.errors import RunError
+from butfor.core.folder import read_lines
+from butfor.core.seeds import generator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from butfor.core.spec import Experiment
+    from butfor.stats import Check, Effect
+
+Values = dict[int, dict[str, tuple[str, float]]]  # seed → item → (cluster, value)
+ESTIMATE_KEYS = ("estimate", "low", "high", "level")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One metric in one or two arms, ready for the statistics."""
+
+    values: list[np.ndarray]  # per arm [seeds, items]
+    clusters: np.ndarray  # [items]
+    dropped: int  # items that only one arm (or not every seed) has
+
+
+def records_of(folder: Path, arm: str, seed: int, suite: str) -> list[dict[str, Any]]:
+    """The records of one suite in one arm and seed; empty where the suite does not apply to the arm."""
+    path = folder / arm / f"seed-{seed}" / "records" / f"{suite}.jsonl"
+    return read_lines(path) if path.is_file() else []
+
+
+def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str) -> Values:
+    """Every value of one metric in one arm."""
+    return {
+        seed: {
+            row["item"]: (row["cluster"], row["metrics"][metric])
+            for row in records_of(folder, arm, seed, suite)
+            if metric in row["metrics"]
+        }
+        for seed in seeds
+    }
+
+
+def align(arms: Sequence[Values]) -> Table | None:
+    """Items in the order of the first arm, kept where every arm and seed has them."""
+    import numpy as np
+
+    cells = [cell for arm in arms for cell in arm.values()]
+    if not cells or not all(cells):
+        return None
+    shared = set.intersection(*(set(cell) for cell in cells))
+    items = [item for item in cells[0] if item in shared]
+    if not items:
+        return None
+    labels = {name: number for number, name in enumerate(dict.fromkeys(cells[0][item][0] for item in items))}
+    return Table(
+        [np.array([[cell[item][1] for item in items] for cell in arm.values()]) for arm in arms],
+        np.array([labels[cells[0][item][0]] for item in items]),
+        len(set.union(*(set(cell) for cell in cells))) - len(items),
+    )
+
+
+def clusters_of(table: Table) -> np.ndarray | None:
+    """The cluster of each item, or None where every item is its own cluster."""
+    return table.clusters if table.clusters.max() + 1 < len(table.clusters) else None
+
+
+def entry(effect: Effect, **names: str) -> dict[str, Any]:
+    """One effect as it stands in effects.json."""
+    head = {key: getattr(effect, key) for key in ESTIMATE_KEYS}
+    tail = {"n": effect.n, "seeds": effect.seeds, "method": effect.method}
+    return {**names, **head, "p": effect.p, "p_adjusted": effect.p, **tail}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a run comes to."""
+
+    effects: list[dict[str, Any]]
+    levels: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+    primary: dict[str, Any] | None
+    trusted: bool
+
+
+def check_row(check: Check, about: str) -> dict[str, Any]:
+    return {"code": check.code, "ok": check.ok, "message": check.message, "about": about}
+
+
+def find(folder: Path, experiment: Experiment) -> Found:
+    """Every effect and level of a run whose records are all there."""
+    effects: list[dict[str, Any]] = []
+    levels: list[dict[str, Any]] = []
+    checks: list[dict[str, Any]] = []
+    primary_metric = _primary_metric(experiment)
+    trusted = True
+    for measure in experiment.measure:
+        suite = measure.suite
+        for metric in experiment.suite(measure).metrics:
+            about = {"suite": suite, "metric": metric.name}
+            values = {name: values_of(folder, name, experiment.seeds, suite, metric.name) for name in experiment.arms}
+            levels += _levels(experiment, values, metric, about)
+            for name, arm in list(experiment.arms.items())[1:]:
+                label = f"{suite}/{metric.name}: {name} against {arm.against}"
+                effect, notes = _effect(experiment, values[name], values[arm.against], metric, (suite, name))
+                checks += [check_row(note, label) for note in notes]
+                if effect is None:
+                    continue
+                checks += [check_row(check, label) for check in effect.checks]
+                effects.append(entry(effect, **about, treatment=name, control=arm.against))
+                if (suite, metric.name) == primary_metric and name == "treatment":
+                    trusted = effect.ok
+    correct(effects, primary_metric)
+    primary = next((e for e in effects if is_primary(e, primary_metric) and e["treatment"] == "treatment"), None)
+    if primary is None:
+        raise RunError("the primary metric has no value in the control or the treatment arm; see the records")
+    return Found(effects, levels, checks, primary, trusted)
+
+
+def _primary_metric(experiment: Experiment) -> tuple[str, str]:
+    measure = experiment.primary
+    return measure.suite, measure.metric or experiment.suite(measure).metrics[0].name
+
+
+def is_primary(effect: Mapping[str, Any], primary: tuple[str, str]) -> bool:
+    return (effect["suite"], effect["metric"]) == primary
+
+
+def correct(effects: list[dict[str, Any]], primary: tuple[str, str]) -> None:
+    """Fill `p_adjusted`: Holm within the primary effects, and Holm within all others."""
+    from butfor.stats import adjust
+
+    for family in (True, False):
+        members = [effect for effect in effects if is_primary(effect, primary) is family]
+        if members:
+            for effect, p in zip(members, adjust([effect["p"] for effect in members]), strict=True):
+                effect["p_adjusted"] = float(p)
+
+
+def _effect(
+    experiment: Experiment, treatment: Values, control: Values, metric: Any, names: tuple[str, str]
+) -> tuple[Effect | None, list[Check]]:
+    from butfor.stats import Check, paired
+
+    table = align([treatment, control])
+    if table is None:
+        applies = any(treatment.values()) or any(control.values())
+        return None, [Check("no-pairs", False, "no item has a value in both arms")] if applies else []
+    notes = [Check("unpaired", False, f"{table.dropped} items lack a value in one arm")] if table.dropped else []
+    rng = generator(0, "effect", *names, metric.name)
+    level, clusters = experiment.level, clusters_of(table)
+    return paired(*table.values, clusters=clusters, level=level, rng=rng, kind=metric.kind, unit=metric.unit), notes
+
+
+def _levels(
+    experiment: Experiment, values: Mapping[str, Values], metric: Any, about: dict[str, str]
+) -> list[dict[str, Any]]:
+    from butfor.stats import mean
+
+    rows: list[dict[str, Any]] = []
+    for name, cells in values.items():
+        table = align([cells])
+        if table is not None:
+            rng = generator(0, "level", about["suite"], name, metric.name)
+            effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, rng=rng)
+            row = {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
+            rows.append(
+                {**about, "arm": name, **row, **{key: getattr(metric, key) for key in ("better", "unit", "about")}}
+            )
+    return rows
+
+
+def overhead(
+    costs: Mapping[str, Mapping[str, Mapping[Any, float]]], pairs: Iterable[tuple[str, str]], level: float
+) -> list[dict[str, Any]]:
+    """The ratio of every cost, arm over arm. `costs`: cost → arm → unit (a seed, or a step) → value.
+
+    Units that only one arm has were not measured in both (a reused step costs nothing) and are left out.
+    """
+    import numpy as np
+
+    from butfor import stats
+
+    rows: list[dict[str, Any]] = []
+    for (cost, arms), (treatment, control) in ((cost, pair) for cost in costs.items() for pair in pairs):
+        units = [unit for unit in arms.get(treatment, {}) if unit in arms.get(control, {})]
+        t, c = ([arms[name][unit] for unit in units] for name in (treatment, control))
+        if not units:
+            continue
+        row: dict[str, Any] = {"cost": cost, "treatment": treatment, "control": control, "ratio": None}
+        row |= {"low": None, "high": None, "level": level, "n": len(units), "unit_of_n": "seed"}
+        row |= {"treatment_value": float(np.mean(t)), "control_value": float(np.mean(c))}
+        if isinstance(units[0], tuple):
+            row["unit_of_n"] = "step"
+        if min(*t, *c) > 0:
+            row["ratio"] = row["treatment_value"] / row["control_value"]
+            if len(units) > 1:
+                effect = stats.overhead(t, c, level=level, rng=generator(0, "overhead", cost, treatment))
+                row |= {"ratio": effect.estimate, "low": effect.low, "high": effect.high}
+        rows.append(row)
+    return rows

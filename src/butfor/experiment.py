@@ -1,0 +1,247 @@
+"""A controlled experiment, end to end: plan, make each arm, measure it, compare.
+
+for each seed and arm:  load the model → the method's edit → the shared training loop → every suite, in resumable steps
+then:                   pair the records of the arms → effects.json → report.html → manifest.json
+
+A step is named by the content that decides its result (weights, tokenizer, suite, items, code, environment). A killed
+run finds its finished steps by that name; a chunk of items is always batched alike, so the bytes come out the same.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from butfor._version import __version__
+from butfor.cell import Cell, Facts
+from butfor.core.diff import arm_diff, refuse_undeclared
+from butfor.core.errors import UserError
+from butfor.core.folder import RunFolder, write_json
+from butfor.core.journal import Journal, entries
+from butfor.core.keys import code_version, environment
+from butfor.core.progress import Progress
+from butfor.core.read import Problem, read
+from butfor.core.registry import settings_of
+from butfor.core.spec import Experiment
+
+
+def load(
+    source: str | Path | Mapping[str, Any], *, preset: str | None = None, overrides: Sequence[str] = ()
+) -> Experiment:
+    """The experiment, checked against what is on this machine: models, data sets, and which suite fits which world."""
+    return read(source, preset=preset, overrides=overrides, also=_on_this_machine)
+
+
+def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
+    from butfor.data.corpora import check as check_corpus
+    from butfor.lm.load import check
+
+    places = {"control": ("control",), "treatment": ("treatment",)}
+    places |= {arm.name: ("arm", number) for number, arm in enumerate(experiment.arm)}
+    worlds: dict[str, str] = {}
+    for name, arm in experiment.arms.items():
+        model, place = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
+        try:
+            folder = check(model)
+            worlds[name] = "vectors" if folder and (folder / "words.txt").is_file() else "lm"
+            allowed = experiment.method(arm).worlds
+            if worlds[name] not in allowed:
+                yield (
+                    (*places[name], "method"),
+                    f"{arm.method} works on {' and '.join(allowed)}, and {model} is not one",
+                )
+        except UserError as error:
+            yield place, str(error)
+    for number, measure in enumerate(experiment.measure):
+        try:
+            suite = experiment.suite(measure)
+            getattr(suite, "ready", lambda: None)()
+            if worlds and not set(suite.worlds) & set(worlds.values()):
+                yield (
+                    ("measure", number, "suite"),
+                    f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
+                )
+        except UserError as error:
+            yield ("measure", number), str(error)
+    if experiment.budget.trains:
+        try:
+            check_corpus(experiment.train.corpus)
+        except UserError as error:
+            yield ("train", "corpus"), str(error)
+
+
+def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Every setting of every arm, defaults filled in: what the arm diff compares."""
+    shared = {"dtype": experiment.dtype, "seeds": list(experiment.seeds)}
+    shared |= {f"budget.{key}": value for key, value in experiment.budget.model_dump().items()}
+    if experiment.budget.trains:
+        shared |= {f"train.{key}": value for key, value in experiment.train.model_dump().items()}
+    return {
+        name: {
+            "method": arm.method,
+            **{f"knob.{key}": value for key, value in settings_of(experiment.method(arm)).items()},
+            "model": experiment.model_of(arm),
+            **shared,
+        }
+        for name, arm in experiment.arms.items()
+    }
+
+
+def diff(experiment: Experiment) -> list[dict[str, Any]]:
+    """The arm diff of an experiment, before anything has run."""
+    return arm_diff(settings(experiment), frozenset({"method", *experiment.varies}))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run."""
+
+    path: Path
+    primary: dict[str, Any]
+    effects: list[dict[str, Any]]
+    trusted: bool
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+
+def open_run(path: Path | str) -> Result:
+    """A finished run on disk."""
+    path = Path(path)
+    if not path.is_dir():
+        raise UserError(f"no run folder at {path}; see the folders under runs/")
+    if not RunFolder(path).whole:
+        raise UserError(f"{path} is not finished; the command that started it finishes it: {command_of(path)}")
+    found = json.loads((path / "effects.json").read_text(encoding="utf-8"))
+    trusted = json.loads((path / "checks.json").read_text(encoding="utf-8"))["trusted"]
+    return Result(path, found["primary"], found["effects"], trusted)
+
+
+def command_of(path: Path) -> str:
+    """The command that made a run folder."""
+    return next((e["command"] for e in entries(path / "journal.jsonl") if e.get("command")), "butfor run")
+
+
+def run(
+    experiment: Experiment | str | Path | Mapping[str, Any],
+    *,
+    out: Path | str = "runs",
+    progress: Progress | None = None,
+    command: str = "",
+) -> Result:
+    """Run an experiment, or what is left of it, in its folder under `out`; a finished one is opened, not run again."""
+    experiment = experiment if isinstance(experiment, Experiment) else load(experiment)
+    folder = RunFolder(Path(out) / f"{experiment.name}-{experiment.id}")
+    if folder.whole:
+        return open_run(folder.path)
+    with folder.hold() as journal:
+        if not folder.whole:
+            _Run(experiment, folder, journal, progress or Progress(quiet=True), command).go()
+    return open_run(folder.path)
+
+
+@dataclass(eq=False)
+class _Run:
+    """One run in progress. `facts` holds, for each arm and seed, what was found while making and measuring it."""
+
+    experiment: Experiment
+    folder: RunFolder
+    journal: Journal
+    progress: Progress
+    command: str
+    facts: dict[tuple[str, int], Facts] = field(default_factory=dict)
+
+    def go(self) -> None:
+        """Everything, in order; each part finds what an earlier process finished."""
+        path, experiment = self.folder.path, self.experiment
+        cells = [(name, seed) for seed in experiment.seeds for name in experiment.arms]
+        self.journal.write(
+            "start", command=self.command, cells=len(cells), suites=len(experiment.measure), environment=environment()
+        )
+        write_json(path / "experiment.json", describe(experiment))
+        write_json(path / "diff.json", {"rows": diff(experiment)})
+        made: dict[str, str] = {}
+        for number, (name, seed) in enumerate(cells, 1):
+            self.progress.say(f"[{number}/{len(cells)}] {name}, seed {seed}")
+            self.journal.write("cell", arm=name, seed=seed, number=number)
+            cell = Cell(experiment, self.folder, self.journal, self.progress, name, seed, made)
+            self.facts[name, seed] = cell.go()
+        self._compare()
+
+    def _compare(self) -> None:
+        from butfor.effects import find, overhead
+        from butfor.report import render
+
+        path, experiment = self.folder.path, self.experiment
+        rows = diff(experiment) + self._found_differences()
+        refuse_undeclared(rows)
+        write_json(path / "diff.json", {"rows": rows})
+        found = find(path, experiment)
+        pairs = [(name, arm.against) for name, arm in list(experiment.arms.items())[1:]]
+        write_json(path / "levels.json", {"levels": found.levels})
+        costs = overhead(self._costs(), pairs, experiment.level)
+        write_json(path / "overhead.json", {"overhead": costs})
+        write_json(path / "checks.json", {"trusted": found.trusted, "checks": found.checks})
+        write_json(path / "effects.json", {"primary": found.primary, "effects": found.effects})
+        render(path)
+        shutil.rmtree(path / "steps", ignore_errors=True)
+        self.journal.write("done", trusted=found.trusted)
+        self.folder.seal(butfor=__version__, code=code_version(), environment=environment(), command=self.command)
+
+    def _found_differences(self) -> list[dict[str, Any]]:
+        """What turned out different between an arm and the one it is compared with, seed by seed."""
+        rows: list[dict[str, Any]] = []
+        for name, arm in list(self.experiment.arms.items())[1:]:
+            for seed in self.experiment.seeds:
+                pair = {label: self.facts[label, seed] for label in (arm.against, name)}
+                hooks = {hook for facts in pair.values() for hook in facts["touched"]}
+                declared = {"rows"} if "data" in hooks else set[str]()
+                declared |= {"start", "tokenizer"} if "model" in self.experiment.varies else set()
+                compared = {label: facts["compared"] for label, facts in pair.items()}
+                rows += [
+                    {**row, "key": f"{row['key']} (seed {seed})"} for row in arm_diff(compared, frozenset(declared))
+                ]
+        return rows
+
+    def _costs(self) -> dict[str, dict[str, dict[Any, float]]]:
+        """cost → arm → unit → value, from the journal (steps) and the cells (training)."""
+        costs: dict[str, dict[str, dict[Any, float]]] = {"score seconds": {}}
+        for event in entries(self.folder.path / "journal.jsonl"):
+            if event["event"] == "step":
+                unit = (event["seed"], event["suite"], event["chunk"])
+                costs["score seconds"].setdefault(event["arm"], {})[unit] = event["seconds"]
+        for (name, seed), facts in self.facts.items():
+            for cost, value in facts["costs"].items():
+                if value is not None:
+                    costs.setdefault(cost, {}).setdefault(name, {})[seed] = value
+        return costs
+
+
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """The resolved experiment, as it stands in experiment.json."""
+    table = experiment.model_dump(exclude={"control", "treatment", "arm", "measure"})
+    arms = [
+        {
+            "name": name,
+            "method": arm.method,
+            "against": arm.against if name != "control" else None,
+            "model": experiment.model_of(arm),
+            "knobs": settings_of(experiment.method(arm)),
+        }
+        for name, arm in experiment.arms.items()
+    ]
+    measures = [
+        {
+            "suite": measure.suite,
+            "primary": measure.primary,
+            "metric": measure.metric,
+            "knobs": settings_of(experiment.suite(measure)),
+        }
+        for measure in experiment.measure
+    ]
+    return {**table, "arms": arms, "measures": measures}
