@@ -1,0 +1,179 @@
+"""The same batches in the same order for every arm, cut to an exact budget.
+
+Every row that training is given has a number, `row`: its place in the corpus. The rows are visited in passes; the order
+of a pass is that of `derive(seed, "order", pass, row)`, so it depends on the seed and the row's number alone. A method
+that maps rows one to one keeps the numbers, and slot for slot both arms see the same row. Rows that share a number are
+versions of one row (a sentence and its counterfactual): each visit takes the next version, so augmentation changes
+what is said in a slot, never how much is trained. A row without a number is a new row.
+
+Budget    sum over visits of min(tokens of the row, length) = `tokens` exactly (the last row is cut), or
+          `steps` x `batch_size` visits. Tokens are counted after truncation, padding not included, in every arm alike.
+Limits    Rows of fewer than two tokens predict nothing and are passed over; `cut` counts rows longer than `length`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+from butfor.core.errors import UserError
+from butfor.core.keys import digest
+from butfor.core.seeds import derive
+from butfor.train.method import Rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+ROW = "row"
+TAKEN = frozenset({"input_ids", "attention_mask", "labels"})
+BLOCK = 512  # visits that are tokenised at once
+
+
+def numbered(rows: Rows) -> Rows:
+    """Copies of the rows, each with its place in the corpus as `row`."""
+    return [{**row, ROW: place} for place, row in enumerate(rows)]
+
+
+def visits(numbers: Sequence[int], seed: int) -> Iterator[int]:
+    """Places in `numbers`, pass after pass without end; versions of one row take turns."""
+    versions: dict[int, list[int]] = defaultdict(list)
+    for place, number in enumerate(numbers):
+        versions[number].append(place)
+    first = {number: derive(seed, "version", number) for number, places in versions.items() if len(places) > 1}
+    for turn in count():
+        for number in sorted(versions, key=lambda number: derive(seed, "order", turn, number)):
+            places = versions[number]
+            yield places[(first.get(number, 0) + turn) % len(places)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The batches of one training, in order: `batches[step]` is a dict of tensors for the model and the loss hook."""
+
+    rows: Rows
+    columns: tuple[str, ...]
+    plan: list[list[tuple[int, int]]]  # step -> [(place of the row, tokens of it that are fed)]
+    encoded: dict[int, list[int]] = field(repr=False)
+    pad: int
+    cut: int
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens of each batch, padding not included."""
+        return [sum(length for _, length in batch) for batch in self.plan]
+
+    @property
+    def positions(self) -> list[int]:
+        """Positions that the model computes for each batch, padding included."""
+        return [len(batch) * max(length for _, length in batch) for batch in self.plan]
+
+    @property
+    def hash(self) -> str:
+        """A name for which rows were fed, in which order and batch."""
+        return digest([[self.rows[place][ROW] for place, _ in batch] for batch in self.plan])
+
+    @property
+    def content(self) -> str:
+        """A name for everything that is fed: tokens, columns, order and batches."""
+        import numpy as np
+
+        hasher = hashlib.blake2b(digest_size=16)
+        for place in sorted(self.encoded):
+            hasher.update(np.array([place, *self.encoded[place]], dtype=np.int64).tobytes())
+        values = {name: [row[name] for row in self.rows] for name in self.columns}
+        return digest(hasher.hexdigest(), values, self.plan)
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        """input_ids, attention_mask, labels [B, L], padded on the right, and every numeric column of the rows [B]."""
+        import torch
+
+        batch = self.plan[step]
+        width = max(length for _, length in batch)
+        ids = torch.full((len(batch), width), self.pad)
+        mask = torch.zeros_like(ids)
+        for line, (place, length) in enumerate(batch):
+            ids[line, :length] = torch.tensor(self.encoded[place][:length])
+            mask[line, :length] = 1
+        columns = {name: torch.tensor([self.rows[place][name] for place, _ in batch]) for name in self.columns}
+        return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, -100), **columns}
+
+
+def batches(
+    rows: Rows,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    seed: int,
+    batch_size: int,
+    length: int,
+    steps: int | None = None,
+    tokens: int | None = None,
+) -> Batches:
+    """Plan every batch of a training ahead: `steps` batches, or as many as `tokens` tokens fill exactly."""
+    rows = _complete(rows)
+    columns = _numeric(rows)
+    stream = visits([row[ROW] for row in rows], seed)
+    fed: list[tuple[int, int]] = []
+    encoded: dict[int, list[int]] = {}
+    left = tokens if tokens is not None else (steps or 0) * batch_size
+    barren = 0
+    while left > 0:
+        block = list(islice(stream, BLOCK))
+        _encode([place for place in block if place not in encoded], rows, tokenizer, length, encoded)
+        barren = 0 if any(len(encoded[place]) > 1 for place in block) else barren + len(block)
+        if barren > len(rows):
+            raise UserError("no row has two tokens or more: there is nothing to predict; look at the corpus")
+        for place in block:
+            size = min(len(encoded[place]), length)
+            if size > 1 and left > 0:
+                size = size if tokens is None else min(size, left)
+                left -= 1 if tokens is None else size
+                fed.append((place, size))
+    plan = [fed[start : start + batch_size] for start in range(0, len(fed), batch_size)]
+    if (
+        len(plan) > 1 and sum(size for _, size in plan[-1]) == 1
+    ):  # a lone token predicts nothing: it joins its neighbours
+        plan[-2:] = [plan[-2] + plan[-1]]
+    cut = len({place for place, _ in fed if len(encoded[place]) > length})
+    return Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut)
+
+
+def _complete(rows: Rows) -> Rows:
+    """The rows with a text and a number each; new rows are numbered after all others."""
+    if not rows:
+        raise UserError("there are no rows to train on; look at the corpus, or at the method's data hook")
+    for place, row in enumerate(rows):
+        if not isinstance(row.get("text"), str):
+            raise UserError(f"row {place} has no text: a training row is a dict with a 'text', not {sorted(row)}")
+        if taken := TAKEN & row.keys():
+            raise UserError(f"row {place} has a column {min(taken)!r}, which the loop itself fills; rename it")
+    new = count(1 + max((row[ROW] for row in rows if row.get(ROW) is not None), default=-1))
+    return [row if row.get(ROW) is not None else {**row, ROW: next(new)} for row in rows]
+
+
+def _numeric(rows: Rows) -> tuple[str, ...]:
+    """Columns that hold a number on every row; refuses one that does on some rows only."""
+    held: dict[str, int] = defaultdict(int)
+    for row in rows:
+        for name, value in row.items():
+            held[name] += isinstance(value, (bool, int, float))
+    for name, number in held.items():
+        if 0 < number < len(rows):
+            raise UserError(f"column {name!r} is a number on {number} of {len(rows)} rows; give it on all, or on none")
+    return tuple(sorted(name for name, number in held.items() if number))
+
+
+def _encode(places: list[int], rows: Rows, tokenizer: Any, length: int, encoded: dict[int, list[int]]) -> None:
+    """Tokenise these rows into `encoded`, one token past `length`, so that it shows which rows are cut."""
+    places = list(dict.fromkeys(places))
+    if places:
+        texts = [rows[place]["text"] for place in places]
+        found = tokenizer(texts, truncation=True, max_length=length + 1)["input_ids"]
+        encoded.update(zip(places, found, strict=True))

@@ -1,0 +1,344 @@
+"""One loop for every arm, on `transformers.Trainer`: same batches, same budget, exact resume, separate overhead.
+
+Training  AdamW, linear warm-up then linear decay to zero, gradients clipped at norm 1, the weights' own dtype.
+          theta <- AdamW(theta, clip(grad method.loss(model, batch, model(**batch))))
+Method    `train` calls the method's `data` hook on the numbered rows and its `loss` hook on every batch. The `model`
+          hook is the caller's: it edits the model before there is any training, and where there is none.
+Resume    The same call on the same folder goes on from the last checkpoint. Final weights and `train.jsonl` are those
+          of an uninterrupted training, bit for bit: nothing in that file depends on the clock.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from butfor.core.errors import Mistake, RunError, SpecError, UserError
+from butfor.core.folder import disk_errors
+from butfor.core.keys import code_version, digest, environment, source_version
+from butfor.core.seeds import derive, generator
+from butfor.train import checkpoint
+from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
+from butfor.train.borrow import borrowed
+from butfor.train.meter import Meter, count_flops
+from butfor.train.method import Method, Rows
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+    from transformers import PreTrainedModel, Trainer
+
+    from butfor.lm import LM
+
+Progress = Callable[[int, int, float], None]  # step, total, loss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainSettings:
+    """How every arm trains. Give `steps` or `tokens`."""
+
+    steps: int | None = None
+    tokens: int | None = None
+    batch_size: int = 8
+    length: int = 128
+    learning_rate: float = 5e-5
+    warmup: int = 0
+    weight_decay: float = 0.0
+    save_every: int = 50
+
+    def __post_init__(self) -> None:
+        wrong = [
+            Mistake(f"train.{name}", f"should be {least} or more, not {value}")
+            for name, least in (("batch_size", 1), ("length", 2), ("warmup", 0), ("save_every", 1), ("weight_decay", 0))
+            if (value := getattr(self, name)) < least
+        ]
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            wrong.append(Mistake("train.learning_rate", f"should be above 0, not {self.learning_rate}"))
+        if (self.steps is None) == (self.tokens is None):
+            wrong.append(Mistake("budget", "give steps or tokens, one of the two"))
+        elif (self.steps is not None and self.steps < 1) or (self.tokens is not None and self.tokens < 2):
+            wrong.append(Mistake("budget", "should be at least 1 step or 2 tokens"))
+        if wrong:
+            raise SpecError(wrong)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainFacts:
+    """What a training did and what it cost."""
+
+    steps: int
+    tokens: int
+    batches_hash: str  # which rows, in which order: equal in two arms whose method keeps the rows' numbers
+    rows_hash: str  # the rows as they were given, before the method's data hook
+    rows_cut: int  # rows longer than `length`, of which only the beginning was read
+    prepare_seconds: float  # the method's data hook and tokenising
+    seconds: float  # the steps alone
+    tokens_per_second: float
+    peak_memory_bytes: int | None
+    flops: int
+    final_loss: float
+
+
+def train(
+    lm: LM,
+    rows: Rows,
+    method: Method,
+    *,
+    settings: TrainSettings,
+    seed: int,
+    folder: Path,
+    progress: Progress | None = None,
+) -> TrainFacts:
+    """Train `lm.model` in place; writes `folder/train.jsonl`, resumes from `folder/checkpoint`."""
+    if lm.is_encoder:
+        raise UserError(f"{lm.name} is an encoder and has no loss on text; train a decoder, e.g. smollm2-135m")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("training runs in one process, so that budgets match to the token; start it without torchrun")
+    began = time.perf_counter()
+    given = numbered(rows)
+    rows_hash = digest(given)
+    planned = batches(
+        method.data(given, generator(seed, "method", "data")),
+        lm.tokenizer,
+        seed=seed,
+        batch_size=settings.batch_size,
+        length=settings.length,
+        steps=settings.steps,
+        tokens=settings.tokens,
+    )
+    prepared = time.perf_counter() - began
+    key = _key(lm, method, planned, settings, seed)
+    run = _Run(planned, method, settings, folder, key, Meter(lm.device), progress)
+    with borrowed(lm.model), disk_errors(folder):
+        run.train(lm.model, seed)
+    seconds, peak = run.meter.read()
+    tokens = sum(planned.tokens)
+    return TrainFacts(
+        steps=len(planned),
+        tokens=tokens,
+        batches_hash=planned.hash,
+        rows_hash=rows_hash,
+        rows_cut=planned.cut,
+        prepare_seconds=prepared,
+        seconds=seconds,
+        tokens_per_second=tokens / seconds,
+        peak_memory_bytes=peak,
+        flops=run.flops,
+        final_loss=run.loss,
+    )
+
+
+def _key(lm: LM, method: Method, planned: Batches, settings: TrainSettings, seed: int) -> str:
+    """Names everything that decides the result: a checkpoint of anything else is not resumed."""
+    code = code_version(), source_version(type(method)), environment()
+    return digest(lm.fingerprint(), repr(method), asdict(settings), seed, planned.content, code, str(lm.device))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One training while it goes on: what the hooks of the Trainer call."""
+
+    batches: Batches
+    method: Method
+    settings: TrainSettings
+    folder: Path
+    key: str
+    meter: Meter
+    progress: Progress | None
+    flops: int = 0
+    loss: float = math.nan
+    rate: float = math.nan
+    norm: float = math.nan
+    tokens: int = 0
+    log: IO[bytes] = field(init=False)
+
+    def train(self, model: PreTrainedModel, seed: int) -> None:
+        """From the last checkpoint, or from the start, to the end of the budget."""
+        checkpoints = self.folder / "checkpoint"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        found = self._resumable(checkpoints)
+        trainer = _trainer(model, self, derive(seed, "train") % 2**32)
+        if found is None:
+            self.flops = self._flops(model)
+        with (self.folder / "train.jsonl").open("ab") as self.log:
+            self.log.truncate(self._restored(found))
+            self.meter.start()
+            trainer.train(resume_from_checkpoint=None if found is None else str(found))
+        trainer.accelerator.free_memory()
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+    def _resumable(self, checkpoints: Path) -> Path | None:
+        """The last checkpoint of this very training; one of another is thrown away."""
+        found = checkpoint.last(checkpoints)
+        if found is not None and checkpoint.facts(found)["key"] != self.key:
+            shutil.rmtree(found)
+            return None
+        return found
+
+    def _restored(self, found: Path | None) -> int:
+        """Take up the counters of a checkpoint; returns how many bytes of the log belong to it."""
+        if found is None:
+            return 0
+        facts = checkpoint.facts(found)
+        self.tokens, self.loss, self.flops = facts["tokens"], facts["loss"], facts["flops"]
+        self.meter.seconds, self.meter.peak = facts["seconds"], facts["peak"]
+        return facts["log_bytes"]
+
+    def _flops(self, model: PreTrainedModel) -> int:
+        """Counted on the first batch and thrown away: gradients are cleared, random states are the Trainer's again."""
+        import torch
+
+        batch = {name: value.to(model.device) for name, value in self.batches[0].items()}
+        model.train()
+        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+            first = count_flops(lambda: self.compute(model, batch).backward())
+        model.zero_grad(set_to_none=True)
+        return first * sum(self.batches.positions) // self.batches.positions[0]
+
+    def compute(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
+        """The method's loss of one batch; the model gets the tokens, the method all columns."""
+        outputs = model(**{name: batch[name] for name in TAKEN})
+        return self.method.loss(model, batch, outputs)
+
+    def check(self, step: int, name: str, value: float) -> float:
+        """The value, if training can go on with it."""
+        if math.isfinite(value):
+            return value
+        numbers = [self.batches.rows[place][ROW] for place, _ in self.batches.plan[step]]
+        raise RunError(
+            f"the {name} is {value} at step {step + 1} of {len(self.batches)} (learning rate {self.rate:g}, "
+            f"{self.method!r}).\nTry a lower train.learning_rate, a longer train.warmup, or dtype = 'float32'; "
+            f"if it stays, look at rows {', '.join(map(str, numbers[:8]))} of the corpus."
+        )
+
+    def step_done(self, step: int) -> None:
+        """Log a step and tell whoever watches."""
+        self.meter.step_ends()
+        self.tokens += self.batches.tokens[step - 1]
+        line = {"step": step, "loss": self.loss, "grad_norm": self.norm, "learning_rate": self.rate,
+                "tokens": self.tokens}  # fmt: skip
+        self.log.write(json.dumps(line).encode() + b"\n")
+        self.log.flush()
+        if self.progress is not None:
+            self.progress(step, len(self.batches), self.loss)
+
+    def save(self, trainer: Trainer) -> None:
+        """Write a checkpoint that this training can resume from."""
+        seconds, peak = self.meter.read()
+        checkpoint.save(
+            trainer,
+            self.folder / "checkpoint",
+            {
+                "key": self.key,
+                "tokens": self.tokens,
+                "loss": self.loss,
+                "flops": self.flops,
+                "seconds": seconds,
+                "peak": peak,
+                "log_bytes": self.log.tell(),
+            },
+        )
+
+
+def _trainer(model: PreTrainedModel, run: _Run, seed: int) -> Trainer:
+    """A Trainer that takes its batches, loss, log and checkpoints from `run`."""
+    from transformers import Trainer, TrainerCallback
+
+    device = model.device
+
+    class Steps(TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            run.meter.step_begins()
+
+        def on_pre_optimizer_step(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            run.check(state.global_step, "gradient", run.norm)
+
+        def on_step_end(self, _: Any, state: Any, control: Any, **__: Any) -> None:
+            run.step_done(state.global_step)
+            control.should_save = state.global_step % run.settings.save_every == 0 and not control.should_training_stop
+
+    class Loop(Trainer):
+        def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+            run.rate = self.lr_scheduler.get_last_lr()[0]
+            loss = super().training_step(*args, **kwargs)
+            run.loss = run.check(self.state.global_step, "loss", loss.item())
+            return loss
+
+        def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
+            loss = run.compute(model, {name: value.to(device) for name, value in inputs.items()})
+            return loss.to(self.args.device)
+
+        def _clip_grad_norm(self, model: Any) -> Any:
+            norm = super()._clip_grad_norm(model)
+            run.norm = float(norm)
+            return norm
+
+        def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler:
+            from torch.utils.data import SequentialSampler
+
+            return SequentialSampler(run.batches)
+
+        def _move_model_to_device(self, *_: Any) -> None:
+            return
+
+        def log(self, *_: Any) -> None:
+            return
+
+        def _save_checkpoint(self, *_: Any) -> None:
+            run.save(self)
+
+        def _load_from_checkpoint(self, path: str, *_: Any) -> None:
+            checkpoint.load_model(self, Path(path))
+
+        def _load_optimizer_and_scheduler(self, path: str | None) -> None:
+            if path is not None:
+                checkpoint.load_optimizer(self, Path(path))
+
+        def _load_rng_state(self, path: str | None) -> None:
+            if path is not None:
+                checkpoint.load_random(Path(path))
+
+    loop = Loop(
+        model,
+        _arguments(run, device, seed),
+        data_collator=lambda items: items[0],
+        train_dataset=run.batches,
+        callbacks=[Steps()],
+    )
+    loop.accelerator.device_placement = False  # the model stays where it was loaded
+    return loop
+
+
+def _arguments(run: _Run, device: torch.device, seed: int) -> Any:
+    """The few things the Trainer decides; an item of its data set is a whole batch."""
+    from transformers import TrainingArguments
+
+    arguments = TrainingArguments(
+        output_dir=str(run.folder),
+        seed=seed,
+        max_steps=len(run.batches),
+        per_device_train_batch_size=1,
+        optim="adamw_torch_fused",
+        learning_rate=run.settings.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=run.settings.warmup,
+        weight_decay=run.settings.weight_decay,
+        max_grad_norm=1.0,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        log_level="error",
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        use_cpu=device.type == "cpu",
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # one model, one device: never wrapped in DataParallel
+    return arguments

@@ -1,0 +1,91 @@
+"""What training costs: seconds of its steps, peak memory, floating-point operations.
+
+seconds  wall time of the steps alone; checkpoints, logging, tokenising and the method's data hook are not in it.
+memory   the most bytes in use at once while training. On CUDA: of torch's allocator on the model's device. On Linux
+         without CUDA: of the whole process (VmHWM, reset through /proc/self/clear_refs). Elsewhere: None.
+flops    matrix products and attention of the first batch, forward, loss hook and backward, as counted by
+         `torch.utils.flop_counter`, times all positions over the first batch's. The optimiser is not counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(slots=True)
+class Meter:
+    """Adds up the seconds of the steps and keeps the peak of memory, over every session of a resumed training."""
+
+    device: torch.device
+    seconds: float = 0.0
+    peak: int | None = None
+    _began: float | None = None
+
+    def start(self) -> None:
+        """Begin to watch memory."""
+        reset_peak(self.device)
+
+    def step_begins(self) -> None:
+        self._began = time.perf_counter()
+
+    def step_ends(self) -> None:
+        if self._began is not None:
+            self.seconds += time.perf_counter() - self._began
+            self._began = None
+
+    def read(self) -> tuple[float, int | None]:
+        """Seconds and peak bytes so far."""
+        now = peak_memory(self.device)
+        self.peak = now if self.peak is None else max(self.peak, now or 0)
+        return self.seconds, self.peak
+
+
+def reset_peak(device: torch.device) -> None:
+    """Forget the peak so far, where the system lets us."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes in use at once since `reset_peak`; None where nobody can tell."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    found = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(found[0][1]) * 1024 if found and device.type == "cpu" else None
+
+
+def count_flops(work: Callable[[], object]) -> int:
+    """Floating-point operations of the matrix products and attention inside `work()`."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop, sdpa_flop
+
+    aten = torch.ops.aten  # torch counts attention on CUDA; on CPU it is another operator with the same arguments
+    on_cpu = {
+        aten._scaled_dot_product_flash_attention_for_cpu: sdpa_flop,
+        aten._scaled_dot_product_flash_attention_for_cpu_backward: sdpa_backward_flop,
+    }
+    counter = FlopCounterMode(display=False)
+    counter.flop_registry.update(on_cpu)
+    with counter:
+        work()
+    return int(counter.get_total_flops())
