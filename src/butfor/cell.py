@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from butfor.core.errors import RunError
 from butfor.core.folder import RunFolder, disk_errors, read_lines, write_json, write_lines
@@ -25,7 +25,7 @@ from butfor.core.spec import Arm, Experiment, Measure
 
 if TYPE_CHECKING:
     from butfor.evaluate.suite import Item
-    from butfor.lm import World
+    from butfor.lm import LM, World
 
 Facts = dict[str, Any]
 
@@ -127,7 +127,7 @@ class Cell:
         options = experiment.train.model_dump(exclude={"corpus"})
         with self.progress.task(f"train {self.name}", budget.get("steps", 0) or 1) as advance:
             found = train(
-                world,
+                cast("LM", world),
                 rows(experiment.train.corpus),
                 method,
                 settings=TrainSettings(**budget, **options),
@@ -175,12 +175,11 @@ class Cell:
 
     def _measure(self, world: World) -> dict[str, str]:
         """Every suite that fits this world; returns a digest of the items of each."""
-        kind = "vectors" if hasattr(world, "matrix") else "lm"
         identity = (world.fingerprint(), _tokenizer(world), self.experiment.dtype, str(getattr(world, "device", "")))
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
-            if kind in suite.worlds:
+            if kind_of(world) in suite.worlds:
                 items = suite.items(world)
                 digests[f"items of {measure.suite}"] = digest([asdict(item) for item in items])
                 self._suite(world, measure, suite, items, identity)
@@ -217,8 +216,13 @@ def _identity(made: Any) -> tuple[str, dict[str, Any], str]:
     return f"{kind.__module__}:{kind.__qualname__}", settings_of(made), source_version(kind)
 
 
+def kind_of(world: World) -> str:
+    """The word that methods and suites use for a kind of world."""
+    return "vectors" if hasattr(world, "matrix") else "lm"
+
+
 def _tokenizer(world: World) -> str:
-    return world.tokenizer_fingerprint() if hasattr(world, "tokenizer_fingerprint") else ""
+    return "" if kind_of(world) == "vectors" else cast("LM", world).tokenizer_fingerprint()
 
 
 def _facts(path: Path, key: str) -> Facts | None:

@@ -6,12 +6,13 @@ tested at its own level (Holm over the arms compared on it); all other effects o
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from butfor.core.errors import RunError
+from butfor.core.errors import RunError, UserError
 from butfor.core.folder import read_lines
 from butfor.core.seeds import generator
 
@@ -210,3 +211,47 @@ def overhead(
                 row |= {"ratio": effect.estimate, "low": effect.low, "high": effect.high}
         rows.append(row)
     return rows
+
+
+def compare(a: Path, b: Path) -> dict[str, Any]:
+    """Run B minus run A: every metric of every arm and suite that both have, on the items and seeds that both have."""
+    from butfor.stats import adjust, paired
+
+    runs = {label: _described(path) for label, path in (("A", a), ("B", b))}
+    arms = [arm for arm in runs["A"]["arms"] if arm in runs["B"]["arms"]]
+    suites = [suite for suite in runs["A"]["suites"] if suite in runs["B"]["suites"]]
+    seeds = [seed for seed in runs["A"]["seeds"] if seed in runs["B"]["seeds"]]
+    notes = [
+        f"only one of the runs has {kind} {', '.join(map(str, sorted(alone)))}"
+        for kind in ("arms", "suites", "seeds")
+        if (alone := set(runs["A"][kind]) ^ set(runs["B"][kind]))
+    ]
+    effects: list[dict[str, Any]] = []
+    for arm, suite in ((arm, suite) for arm in arms for suite in suites):
+        rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
+        for metric in dict.fromkeys(name for row in rows for name in row["metrics"]):
+            table = align([values_of(path, arm, seeds, suite, metric) for path in (b, a)])
+            if table is None:
+                notes.append(f"{suite}/{metric} of {arm}: the runs share no item")
+                continue
+            if table.dropped:
+                notes.append(f"{suite}/{metric} of {arm}: {table.dropped} items stand in one run only")
+            rng = generator(0, "compare", arm, suite, metric)
+            effect = paired(*table.values, clusters=clusters_of(table), rng=rng)
+            effects.append(entry(effect, suite=suite, metric=metric, treatment=f"{arm} of B", control=f"{arm} of A"))
+    if not effects:
+        raise UserError(
+            f"{a} and {b} share no arm, suite and seed to compare" + "".join(f"\n{note}" for note in notes[:3])
+        )
+    for effect, p in zip(effects, adjust([effect["p"] for effect in effects]), strict=True):
+        effect["p_adjusted"] = float(p)
+    return {"a": str(a), "b": str(b), "notes": notes, "effects": effects}
+
+
+def _described(path: Path) -> dict[str, list[Any]]:
+    table = json.loads((path / "experiment.json").read_text(encoding="utf-8"))
+    return {
+        "arms": [arm["name"] for arm in table["arms"]],
+        "suites": [measure["suite"] for measure in table["measures"]],
+        "seeds": list(table["seeds"]),
+    }

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from butfor._version import __version__
-from butfor.cell import Cell, Facts
-from butfor.core.diff import arm_diff, refuse_undeclared
+from butfor.cell import Cell, Facts, kind_of
+from butfor.core.diff import arm_diff, refuse_undeclared, same
 from butfor.core.errors import UserError
 from butfor.core.folder import RunFolder, write_json
 from butfor.core.journal import Journal, entries
@@ -94,6 +94,41 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
 def diff(experiment: Experiment) -> list[dict[str, Any]]:
     """The arm diff of an experiment, before anything has run."""
     return arm_diff(settings(experiment), frozenset({"method", *experiment.varies}))
+
+
+def plan(experiment: Experiment) -> dict[str, Any]:
+    """What a run would do: arms, arm diff, the items and steps of every suite. Loads the models, runs none."""
+    from butfor.lm.load import load as load_world
+
+    worlds = {experiment.model_of(arm): arm for arm in experiment.arms.values()}
+    counts: dict[str, int] = {}
+    for model in worlds:
+        world = load_world(model, dtype=experiment.dtype, device="cpu")
+        for measure in experiment.measure:
+            suite = experiment.suite(measure)
+            if kind_of(world) in suite.worlds:
+                counts[measure.suite] = max(counts.get(measure.suite, 0), len(suite.items(world)))
+    measures = [
+        {
+            "suite": measure.suite,
+            "primary": measure.primary,
+            "items": counts.get(measure.suite, 0),
+            "steps": -(-counts.get(measure.suite, 0) // experiment.suite(measure).chunk),
+        }
+        for measure in experiment.measure
+    ]
+    budget, shape = experiment.budget, experiment.train
+    tokens = budget.tokens or budget.steps * shape.batch_size * shape.length
+    return {
+        "name": experiment.name,
+        "id": experiment.id,
+        "arms": list(experiment.arms),
+        "seeds": list(experiment.seeds),
+        "diff": diff(experiment),
+        "same": same(settings(experiment)),
+        "training": f"{tokens} tokens for each arm and seed" if tokens else "none",
+        "measures": measures,
+    }
 
 
 @dataclass(frozen=True, slots=True)

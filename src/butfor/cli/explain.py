@@ -1,0 +1,149 @@
+"""explain, list, init: what an experiment may say, read from the code that obeys it."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any, get_args
+
+from butfor.cli.app import show_json
+
+
+def list_command(kind: str, *, as_json: bool) -> None:
+    """Print the names of one kind, or of all, each with one line."""
+    from butfor.core.errors import UnknownName
+
+    known = {"recipes": _recipes, "methods": _methods, "suites": _suites, "models": _models, "data": _data}
+    if kind and kind not in known:
+        raise UnknownName("kind", kind, known)
+    found = {name: list_() for name, list_ in known.items() if kind in {"", name}}
+    if as_json:
+        show_json(found)
+        return
+    for name, rows in found.items():
+        if not kind:
+            print(f"{name}:")
+        for key, about in rows.items():
+            print(f"  {key:<18} {about}"[:110])
+
+
+def _first_line(made: type) -> str:
+    return (inspect.getdoc(made) or "").partition("\n")[0]
+
+
+def _recipes() -> dict[str, str]:
+    from butfor.core.read import load, presets, recipes
+
+    found: dict[str, str] = {}
+    for name in sorted(recipes()):
+        table = load(name)[2]
+        offered = f"  [{', '.join(presets(table))}]" if presets(table) else ""
+        found[name] = str(table.get("about", "")) + offered
+    return found
+
+
+def _methods() -> dict[str, str]:
+    from butfor.core.registry import resolve, targets
+
+    return {name: _first_line(resolve("method", name)) for name in sorted(targets("method"))}
+
+
+def _suites() -> dict[str, str]:
+    from butfor.core.registry import resolve, targets
+
+    return {name: _first_line(resolve("suite", name)) for name in sorted(targets("suite"))}
+
+
+def _models() -> dict[str, str]:
+    from butfor.core.errors import UserError
+    from butfor.lm.load import ALIASES, check
+
+    found: dict[str, str] = {}
+    for name in ALIASES:
+        try:
+            found[name] = str(check(name) or "made in memory")
+        except UserError:
+            found[name] = f"not on this machine; run: butfor fetch {name}"
+    return found
+
+
+def _data() -> dict[str, str]:
+    from butfor.core.errors import UserError
+    from butfor.data.fetch import SETS
+    from butfor.data.find import find
+
+    found: dict[str, str] = {}
+    for name, files in SETS.items():
+        try:
+            found[name] = str(find(name, next(iter(files))).parent)
+        except UserError:
+            found[name] = f"not on this machine; run: butfor fetch {name}"
+    return found
+
+
+def explain_command(key: str) -> None:
+    """Print what a spec key, a method or a suite means."""
+    from butfor.core.errors import UnknownName
+    from butfor.core.registry import resolve, targets
+
+    keys = spec_keys()
+    if key in keys:
+        print(keys[key])
+    elif key in targets("method") or key in targets("suite"):
+        print(describe(key, resolve("method" if key in targets("method") else "suite", key)))
+    else:
+        raise UnknownName("key, method or suite", key, [*keys, *targets("method"), *targets("suite")])
+
+
+def spec_keys() -> dict[str, str]:
+    """Every key of an experiment and its line of explanation."""
+    from butfor.core.spec import Arm, Budget, Experiment, Measure, Train
+
+    found: dict[str, str] = {}
+    tables = {"": Experiment, "budget.": Budget, "train.": Train, "arm.": Arm, "measure.": Measure}
+    for prefix, table in tables.items():
+        for name, field in table.model_fields.items():
+            about = field.description or inspect.getdoc(tables.get(f"{name}.")) or ""
+            default = "required" if field.is_required() else f"default {field.get_default(call_default_factory=True)!r}"
+            if f"{name}." in tables or name in {"control", "treatment"}:
+                default = f"a table; its keys: {', '.join(tables.get(f'{name}.', Arm).model_fields)}"
+            found[prefix + name] = f"{prefix}{name} ({default}): {about}"
+    return found
+
+
+def describe(name: str, made: type) -> str:
+    """A method or suite: its idea, its knobs, and for a suite its metrics."""
+    from butfor.core.registry import knobs
+
+    module = inspect.getdoc(inspect.getmodule(made)) or ""
+    lines = [f"{name}: {_first_line(made)}", "", module, ""]
+    lines.append("knobs:" if knobs(made) else "knobs: none")
+    for knob in knobs(made).values():
+        default = "required" if knob.required else f"default {knob.default!r}"
+        lines.append(f"  {knob.name}: {type_text(knob.type)} ({default})")
+    metrics: tuple[Any, ...] = getattr(made, "metrics", ())
+    lines += [f"metric {m.name} [{m.unit}; {m.better} is better]: {m.about}" for m in metrics]
+    return "\n".join(lines)
+
+
+def type_text(hint: Any) -> str:
+    """A type as a person would say it."""
+    options = [option for option in get_args(hint) if not hasattr(option, "annotation")]
+    if isinstance(hint, type) and not options:
+        return "nothing" if hint is type(None) else hint.__name__
+    if options and all(isinstance(option, str) for option in options):
+        return " | ".join(repr(option) for option in options)
+    return " or ".join(dict.fromkeys(type_text(option) for option in options)) if options else str(hint)
+
+
+def init_command(file: Path) -> None:
+    """Write the quickstart as an experiment of the user's own."""
+    from butfor.core.errors import UserError
+    from butfor.core.folder import write_bytes
+    from butfor.core.read import recipes
+
+    text = recipes()["quickstart"].read_text(encoding="utf-8")
+    if file.exists():
+        raise UserError(f"{file} is already there; choose another name")
+    write_bytes(file, text.encode())
+    print(f"{file}\nnext: butfor plan {file}; butfor run {file}")
