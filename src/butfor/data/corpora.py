@@ -1,0 +1,78 @@
+"""Training texts by name or path, as plain rows {"id", "text"}: one row a passage.
+
+Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
+          "wikitext2": the paragraphs of WikiText-2's validation text;
+          a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from butfor.core.errors import MalformedData, MissingData, UnknownName
+from butfor.data import builtin
+from butfor.data.find import lines
+from butfor.data.wikitext2 import wikitext2
+
+Row = dict[str, Any]
+
+
+def rows(name: str | Path) -> list[Row]:
+    """The rows of a corpus; each has a unique "id" and a "text"."""
+    if str(name) in NAMES:
+        return NAMES[str(name)]()
+    path = Path(name).expanduser()
+    if path.suffix not in READERS:
+        raise UnknownName("corpus", str(name), NAMES, "or the path of a .txt or .jsonl file")
+    if not path.is_file():
+        raise MissingData(f"the corpus {path} does not exist; known names: {', '.join(NAMES)}")
+    return READERS[path.suffix](path)
+
+
+def _plain() -> list[Row]:
+    return [{"id": f"plain/{n}", "text": text} for n, text in enumerate(builtin.passages("plain_train"), 1)]
+
+
+def _wikitext2() -> list[Row]:
+    return [
+        {"id": f"wikitext2/{n}/{k}", "text": text}
+        for n, article in enumerate(wikitext2(), 1)
+        for k, text in enumerate(article.paragraphs, 1)
+    ]
+
+
+def _text(path: Path) -> list[Row]:
+    blocks = "\n".join(line.strip() for line in lines(path)).split("\n\n")
+    found = [
+        {"id": f"{path.stem}/{n}", "text": text} for n, text in enumerate((b.strip() for b in blocks if b.strip()), 1)
+    ]
+    if not found:
+        raise MalformedData(path, 1, "no text in this file")
+    return found
+
+
+def _json_lines(path: Path) -> list[Row]:
+    found: dict[str, Row] = {}
+    for number, line in enumerate(lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise MalformedData(path, number, f"not JSON ({error.msg})") from error
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not row["text"].strip():
+            raise MalformedData(path, number, 'a row is an object with a "text" that is not empty')
+        name = str(row.get("id", f"{path.stem}/{number}"))
+        if name in found:
+            raise MalformedData(path, number, f"the id {name!r} stands twice")
+        found[name] = {**row, "id": name}
+    if not found:
+        raise MalformedData(path, 1, "no row in this file")
+    return list(found.values())
+
+
+NAMES: dict[str, Callable[[], list[Row]]] = {"plain": _plain, "wikitext2": _wikitext2}
+READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

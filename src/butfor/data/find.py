@@ -1,0 +1,74 @@
+"""Where is a public data set on this machine? One order for all of them, and no network.
+
+Order     1 the path that the user gives (the file itself, or a folder that holds it)
+          2 $BUTFOR_DATA/<set>/<file>
+          3 <cache>/data/<set>/<file>, where `butfor fetch <set>` puts it; <cache> = $BUTFOR_CACHE or the platform's
+          4 the local Hugging Face cache: datasets--*<set>*/snapshots/*/**/<file name>, the newest snapshot
+          else MissingData, with the command that brings it.
+Limits    A path that the user gives is never replaced by another place: where the file is not there, that is the error.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from butfor.core.errors import MalformedData, MissingData
+from butfor.lm.load import cache
+
+
+def fetched(name: str) -> Path:
+    """The folder where `butfor fetch` puts the files of a set."""
+    return cache() / "data" / name
+
+
+def find(name: str, file: str, path: str | Path | None = None) -> Path:
+    """The file `file` of the set `name` on this machine, or MissingData naming the command that brings it."""
+    if path is not None:
+        return _given(name, file, Path(path).expanduser())
+    root = os.environ.get("BUTFOR_DATA")
+    places = [Path(root).expanduser() / name / file] if root else []
+    places.append(fetched(name) / file)
+    for place in places:
+        if place.is_file():
+            return place
+    if cached := _hugging_face(name, Path(file).name):
+        return cached
+    looked = ", ".join(str(place) for place in places)
+    raise MissingData(
+        f"the data set {name!r} is not on this machine (no {looked}, nor in the Hugging Face cache)\n"
+        f"run: butfor fetch {name}   (or set BUTFOR_DATA to a folder that holds {name}/{file})"
+    )
+
+
+def _given(name: str, file: str, path: Path) -> Path:
+    if path.is_file():
+        return path
+    for inside in (path / file, path / name / file, path / Path(file).name):
+        if inside.is_file():
+            return inside
+    if path.is_dir():
+        raise MissingData(f"the folder {path} does not hold {file} of the data set {name!r}")
+    raise MissingData(f"{path} does not exist; leave the path out to use the installed {name!r} (butfor fetch {name})")
+
+
+def _hugging_face(name: str, file: str) -> Path | None:
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    plain = _plain(name)
+    repos = sorted(repo for repo in hub.glob("datasets--*") if plain in _plain(repo.name)) if hub.is_dir() else []
+    found = [hit for repo in repos for hit in sorted(repo.glob(f"snapshots/*/**/{file}")) if hit.is_file()]
+    return max(found, key=lambda hit: hit.stat().st_mtime, default=None)
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def lines(file: Path) -> list[str]:
+    """The lines of a UTF-8 file, without their ends; another encoding is MalformedData."""
+    raw = file.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise MalformedData(file, raw.count(b"\n", 0, error.start) + 1, f"not UTF-8 ({error.reason})") from error

@@ -1,0 +1,84 @@
+"""How surprised is the model by plain text? What an intervention costs in fluency.
+
+Equation  nll(window) = -1/T sum_t log p(x_t | x_<t), in nats per token; perplexity is exp of its mean.
+Idea      The text is cut into passages (paragraphs, articles, lines of a file), each passage into windows of `length`
+          tokens that do not overlap; every window is read alone. One record a window, one cluster a passage.
+Data      default: our own prose on everyday subjects (data/builtin/plain_test.txt), which no arm trains on;
+          `data = "wikitext2"`: the validation text of WikiText-2 (Merity et al. 2016) by article; or a path.
+Limits    The last, shorter window of a passage is left out, unless it is the only one and has at least 8 tokens. Nats
+          per token do not compare between tokenizers; `nats_per_byte` does, up to the window cuts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
+
+from pydantic import Field
+
+from butfor.data import builtin
+from butfor.data.corpora import rows
+from butfor.data.wikitext2 import wikitext2
+from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
+
+if TYPE_CHECKING:
+    from butfor.lm import LM
+
+SHORTEST = 8  # tokens of a passage that is read although it fills no window
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perplexity:
+    """Nats per token on plain text. `data`: our own prose, "wikitext2" or a path; `length`: tokens a window."""
+
+    worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("nats_per_token", "lower", "nats", "mean negative log-probability of a token; perplexity is its exp"),
+        Metric("nats_per_byte", "lower", "nats", "the same text's surprise per byte: compares between tokenizers"),
+    )
+    chunk: ClassVar[int] = 32
+
+    data: str | None = None
+    limit: Limit = None
+    length: Annotated[int, Field(ge=8, le=4096)] = 128
+
+    def ready(self) -> None:
+        """The text is here."""
+        self._passages()
+
+    def items(self, world: LM) -> list[Item]:
+        """The windows of every passage, as token ids."""
+        from butfor.lm import windows
+
+        items: list[Item] = []
+        for name, text in self._passages():
+            cut = windows(world, text, self.length)
+            whole = [window for window in cut if len(window) == self.length]
+            if not whole and cut and len(cut[0]) >= SHORTEST:
+                whole = cut[:1]
+            items += [Item(f"{name}/{n}", name, {"tokens": window}) for n, window in enumerate(whole, 1)]
+        return spread(items, self.limit)
+
+    def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
+        """One forward pass over each window."""
+        from butfor.lm import nll
+
+        values = nll(world, [item.data["tokens"] for item in items])
+        return [_record(world, item, float(value)) for item, value in zip(items, values, strict=True)]
+
+    def _passages(self) -> list[tuple[str, str]]:
+        """(name, text) of every passage; a passage is one cluster."""
+        if self.data is None:
+            return [(f"plain/{n}", text) for n, text in enumerate(builtin.passages("plain_test"), 1)]
+        if self.data == "wikitext2":
+            return [(f"wikitext2/{n}", "\n".join(a.paragraphs)) for n, a in enumerate(wikitext2(), 1)]
+        return [(row["id"], row["text"]) for row in rows(self.data)]
+
+
+def _record(world: LM, item: Item, value: float) -> Record:
+    tokens = item.data["tokens"]
+    text = world.tokenizer.decode(tokens, skip_special_tokens=True)
+    metrics = {"nats_per_token": value, "nats_per_byte": value * len(tokens) / max(1, len(text.encode()))}
+    return Record(item.id, item.cluster, metrics, {"text": text if len(text) <= 300 else text[:300] + "…"})
