@@ -1,0 +1,15 @@
+"""The faces of a finished run: one page for a browser, one table for a terminal. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+__all__ = ["render"]
+
+
+def render(run_folder: Path, facts: dict[str, Any] | None = None) -> Path:
+    """Write report.html and figures/*.json into a run folder, from its files alone; returns the page's path."""
+    from butfor.report.page import render as write
+
+    return write(Path(run_folder), facts)

@@ -1,0 +1,94 @@
+"""The effects on a terminal: effect with interval first, p last, within 80 columns.
+
+Takes what it is given: a run folder, the list in effects.json, or the effects of a comparison of two runs.
+Names and units are printed as text, never as markup; control characters are spelled out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from butfor.report.folder import Effect, as_mapping, mappings, open_run, to_effect
+from butfor.report.words import SYMBOL, holds, interval, percent, probability, reading, visible, with_unit
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+STYLE = {"better": "bold green", "worse": "bold red", "changed": "bold", "none": "dim", "unknown": "dim"}
+Source = Path | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+
+
+def table(source: Source) -> Table:
+    """A rich table of the effects of a run folder, of effects.json, or of a list of effects."""
+    from rich import box
+    from rich.table import Table
+
+    effects = effects_of(source)
+    level = percent(effects[0].level) if effects else "95%"
+    widest = max((len(number_of(effect)) for effect in effects), default=0)
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption_justify="left")
+    grid.add_column(said("treatment − control"), overflow="fold", min_width=20)
+    grid.add_column(said(f"effect [{level} interval]"), overflow="fold", min_width=min(widest, 36))
+    grid.add_column("n", justify="right", no_wrap=True)
+    grid.add_column("reading", no_wrap=True)
+    grid.add_column("p", justify="right", no_wrap=True)
+    for treatment, control in dict.fromkeys((effect.treatment, effect.control) for effect in effects):
+        group = [effect for effect in effects if (effect.treatment, effect.control) == (treatment, control)]
+        if grid.row_count:
+            grid.add_section()
+        grid.add_row(said(f"{group[0].who} − {group[0].whom}", "bold"))
+        for effect in group:
+            grid.add_row(*cells(effect))
+    if not effects:
+        grid.add_row(said("no effects yet", "dim"))
+    if any("*" in short(effect) for effect in effects):
+        grid.caption = said("* not after the correction for several effects")
+    return grid
+
+
+def plain(source: Source, width: int = 80) -> str:
+    """The same table as plain text, at most `width` columns wide."""
+    from rich.console import Console
+
+    out = StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False).print(table(source))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n") + "\n"
+
+
+def effects_of(source: Source) -> list[Effect]:
+    if isinstance(source, Path | str):
+        return open_run(Path(source)).effects
+    rows = as_mapping(source).get("effects") if isinstance(source, Mapping) else list(source)
+    return [to_effect(row) for row in mappings(rows)]
+
+
+def cells(effect: Effect) -> list[Text]:
+    p = effect.p if effect.p_adjusted is None else effect.p_adjusted
+    return [
+        said(f"  {effect.name}"),
+        said(with_unit(number_of(effect), effect.unit)),
+        said("–" if effect.n is None else f"{effect.n:,}"),
+        said(short(effect), STYLE[reading(effect)]),
+        said(probability(p)),
+    ]
+
+
+def number_of(effect: Effect) -> str:
+    return interval(effect.estimate, effect.low, effect.high, sign=True)
+
+
+def short(effect: Effect) -> str:
+    """The reading in a word; a star where it does not survive the correction."""
+    found = reading(effect)
+    shown = {"none": "none found", "unknown": "no interval"}.get(found, found)
+    return f"{SYMBOL[found]} {shown}" + ("" if found in {"none", "unknown"} or holds(effect) else "*")
+
+
+def said(value: str, style: str = "") -> Text:
+    from rich.text import Text
+
+    return Text(visible(value, 400).replace("\n", " "), style=style)
