@@ -1,12 +1,13 @@
 """How surprised is the model by plain text? What an intervention costs in fluency.
 
-Equation  nll(window) = -1/T sum_t log p(x_t | x_<t), in nats per token; perplexity is exp of its mean.
+Equation  nll(window) = -1/(T-1) sum over t > 1 of log p(x_t | x_<t), in nats per token; perplexity is exp of its mean.
 Idea      The text is cut into passages (paragraphs, articles, lines of a file), each passage into windows of `length`
           tokens that do not overlap; every window is read alone. One record a window, one cluster a passage.
 Data      default: our own prose on everyday subjects (data/builtin/plain_test.txt), which no arm trains on;
           `data = "wikitext2"`: the validation text of WikiText-2 (Merity et al. 2016) by article; or a path.
-Limits    The last, shorter window of a passage is left out, unless it is the only one and has at least 8 tokens. Nats
-          per token do not compare between tokenizers; `nats_per_byte` does, up to the window cuts.
+Limits    The last, shorter window of a passage counts if it is at least half a window, or if it is the only one and has
+          8 tokens; every window weighs the same. Nats per token do not compare between tokenizers; `nats_per_byte`
+          does, up to the window cuts.
 """
 
 from __future__ import annotations
@@ -50,15 +51,13 @@ class Perplexity:
 
     def items(self, world: LM) -> list[Item]:
         """The windows of every passage, as token ids."""
-        from butfor.lm import windows
+        from butfor.lm.tokens import encode
 
+        passages = self._passages()
         items: list[Item] = []
-        for name, text in self._passages():
-            cut = windows(world, text, self.length)
-            whole = [window for window in cut if len(window) == self.length]
-            if not whole and cut and len(cut[0]) >= SHORTEST:
-                whole = cut[:1]
-            items += [Item(f"{name}/{n}", name, {"tokens": window}) for n, window in enumerate(whole, 1)]
+        for (name, _), ids in zip(passages, encode(world, [text for _, text in passages]), strict=True):
+            cut = _cut(ids, self.length)
+            items += [Item(f"{name}/{n}", name, {"tokens": window}) for n, window in enumerate(cut, 1)]
         return spread(items, self.limit)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
@@ -77,8 +76,15 @@ class Perplexity:
         return [(row["id"], row["text"]) for row in rows(self.data)]
 
 
+def _cut(ids: list[int], length: int) -> list[list[int]]:
+    """Windows of `length` tokens; what is left at the end counts if it is half a window, or all there is."""
+    cut = [ids[at : at + length] for at in range(0, len(ids), length)]
+    return [window for n, window in enumerate(cut) if 2 * len(window) >= length or (n == 0 and len(window) >= SHORTEST)]
+
+
 def _record(world: LM, item: Item, value: float) -> Record:
     tokens = item.data["tokens"]
+    scored = world.tokenizer.decode(tokens[1:], skip_special_tokens=True)  # the first token has nothing before it
+    metrics = {"nats_per_token": value, "nats_per_byte": value * (len(tokens) - 1) / max(1, len(scored.encode()))}
     text = world.tokenizer.decode(tokens, skip_special_tokens=True)
-    metrics = {"nats_per_token": value, "nats_per_byte": value * len(tokens) / max(1, len(text.encode()))}
     return Record(item.id, item.cluster, metrics, {"text": text if len(text) <= 300 else text[:300] + "…"})
