@@ -37,7 +37,7 @@ def load(
 
 
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
-    from butfor.data.corpora import check as check_corpus
+    from butfor.data.corpora import rows
     from butfor.lm.load import check
 
     places = {"control": ("control",), "treatment": ("treatment",)}
@@ -69,7 +69,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             yield ("measure", number), str(error)
     if experiment.budget.trains:
         try:
-            check_corpus(experiment.train.corpus)
+            rows(experiment.train.corpus)
         except UserError as error:
             yield ("train", "corpus"), str(error)
 
@@ -235,7 +235,7 @@ class _Run:
             for seed in self.experiment.seeds:
                 pair = {label: self.facts[label, seed] for label in (arm.against, name)}
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
-                declared = {"rows"} if "data" in hooks else set[str]()
+                declared = {"batches", "tokens"} if "data" in hooks else set[str]()
                 declared |= {"start", "tokenizer"} if "model" in self.experiment.varies else set()
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 rows += [

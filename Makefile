@@ -1,0 +1,41 @@
+# make demo · make test · make check · make bench        (.venv is made on the way; PYTHON=python3.12 make … chooses another)
+PYTHON ?= python3
+BIN := .venv/bin
+ENV := .venv/.made
+export TOKENIZERS_PARALLELISM := false
+ifneq ($(wildcard ../shared/data),)
+export BUTFOR_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test slow check bench model clean
+
+demo: model
+	$(BIN)/butfor run quickstart
+
+test: model
+	$(BIN)/python -m pytest
+
+slow: model
+	$(BIN)/python -m pytest -m "slow and not gpu and not peer"
+
+check: $(ENV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: model
+	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/training.py
+
+model: $(ENV)
+	@$(BIN)/butfor fetch smollm2-135m
+
+$(ENV): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "butfor needs Python 3.11 or newer; say PYTHON=python3.11 make ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,dev]"
+	@touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
