@@ -27,7 +27,6 @@ from butfor.train.method import Rows
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import PreTrainedTokenizerBase
 
 ROW = "row"
 TAKEN = frozenset({"input_ids", "attention_mask", "labels"})
@@ -108,7 +107,7 @@ class Batches:
 
 def batches(
     rows: Rows,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Any,  # a PreTrainedTokenizerBase, whose token ids its own annotations do not pin down
     *,
     seed: int,
     batch_size: int,

@@ -16,15 +16,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from butfor.core.errors import RunError
 from butfor.core.folder import disk_errors
 from butfor.train.borrow import random_states, set_random_states
-
-if TYPE_CHECKING:
-    from torch.optim import Optimizer
-    from transformers import Trainer
 
 HIDDEN = ".part"
 
@@ -42,7 +38,7 @@ def facts(checkpoint: Path) -> dict[str, Any]:
     return json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))["facts"]
 
 
-def save(trainer: Trainer, folder: Path, facts: dict[str, Any]) -> None:
+def save(trainer: Any, folder: Path, facts: dict[str, Any]) -> None:
     """Write the trainer's whole state as the only checkpoint in `folder`."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file, save_model
@@ -73,14 +69,14 @@ def save(trainer: Trainer, folder: Path, facts: dict[str, Any]) -> None:
     last(folder)
 
 
-def load_model(trainer: Trainer, checkpoint: Path) -> None:
+def load_model(trainer: Any, checkpoint: Path) -> None:
     """Put the checkpoint's weights into the trainer's model."""
     from safetensors.torch import load_model as load
 
     load(trainer.model, checkpoint / "model.safetensors")
 
 
-def load_optimizer(trainer: Trainer, checkpoint: Path) -> None:
+def load_optimizer(trainer: Any, checkpoint: Path) -> None:
     """Put the checkpoint's moments, groups and schedule into the trainer."""
     from safetensors.torch import load_file
 
@@ -112,7 +108,7 @@ def load_random(checkpoint: Path) -> None:
     )
 
 
-def _split(optimizer: Optimizer) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _split(optimizer: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The optimiser's tensors by name, and its groups as JSON values."""
     state = optimizer.state_dict()
     moments = {

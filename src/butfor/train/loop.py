@@ -29,11 +29,11 @@ from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
 from butfor.train.borrow import borrowed
 from butfor.train.meter import Meter, count_flops
 from butfor.train.method import Method, Rows
+from butfor.train.trainer import shell
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
-    from transformers import PreTrainedModel, Trainer
+    from transformers import PreTrainedModel
 
     from butfor.lm import LM
 
@@ -115,7 +115,7 @@ def train(
     )
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
-    run = _Run(planned, method, settings, folder, key, Meter(lm.device), progress)
+    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress)
     with borrowed(lm.model), disk_errors(folder):
         run.train(lm.model, seed)
     seconds, peak = run.meter.read()
@@ -142,7 +142,7 @@ def _key(lm: LM, method: Method, planned: Batches, settings: TrainSettings, seed
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """One training while it goes on: what the hooks of the Trainer call."""
 
     batches: Batches
@@ -164,14 +164,16 @@ class _Run:
         checkpoints = self.folder / "checkpoint"
         self.folder.mkdir(parents=True, exist_ok=True)
         found = self._resumable(checkpoints)
-        trainer = _trainer(model, self, derive(seed, "train") % 2**32)
+        trainer = shell(model, self, derive(seed, "train") % 2**32)
         if found is None:
             self.flops = self._flops(model)
         with (self.folder / "train.jsonl").open("ab") as self.log:
             self.log.truncate(self._restored(found))
             self.meter.start()
-            trainer.train(resume_from_checkpoint=None if found is None else str(found))
-        trainer.accelerator.free_memory()
+            try:
+                trainer.train(resume_from_checkpoint=None if found is None else str(found))
+            finally:
+                trainer.optimizer.state.clear()  # twice the model's memory, which would wait for the garbage collector
         shutil.rmtree(checkpoints, ignore_errors=True)
 
     def _resumable(self, checkpoints: Path) -> Path | None:
@@ -221,7 +223,7 @@ class _Run:
     def step_done(self, step: int) -> None:
         """Log a step and tell whoever watches."""
         self.meter.step_ends()
-        self.tokens += self.batches.tokens[step - 1]
+        self.tokens += sum(size for _, size in self.batches.plan[step - 1])
         line = {"step": step, "loss": self.loss, "grad_norm": self.norm, "learning_rate": self.rate,
                 "tokens": self.tokens}  # fmt: skip
         self.log.write(json.dumps(line).encode() + b"\n")
@@ -229,7 +231,7 @@ class _Run:
         if self.progress is not None:
             self.progress(step, len(self.batches), self.loss)
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Any) -> None:
         """Write a checkpoint that this training can resume from."""
         seconds, peak = self.meter.read()
         checkpoint.save(
@@ -245,100 +247,3 @@ class _Run:
                 "log_bytes": self.log.tell(),
             },
         )
-
-
-def _trainer(model: PreTrainedModel, run: _Run, seed: int) -> Trainer:
-    """A Trainer that takes its batches, loss, log and checkpoints from `run`."""
-    from transformers import Trainer, TrainerCallback
-
-    device = model.device
-
-    class Steps(TrainerCallback):
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            run.meter.step_begins()
-
-        def on_pre_optimizer_step(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
-            run.check(state.global_step, "gradient", run.norm)
-
-        def on_step_end(self, _: Any, state: Any, control: Any, **__: Any) -> None:
-            run.step_done(state.global_step)
-            control.should_save = state.global_step % run.settings.save_every == 0 and not control.should_training_stop
-
-    class Loop(Trainer):
-        def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-            run.rate = self.lr_scheduler.get_last_lr()[0]
-            loss = super().training_step(*args, **kwargs)
-            run.loss = run.check(self.state.global_step, "loss", loss.item())
-            return loss
-
-        def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
-            loss = run.compute(model, {name: value.to(device) for name, value in inputs.items()})
-            return loss.to(self.args.device)
-
-        def _clip_grad_norm(self, model: Any) -> Any:
-            norm = super()._clip_grad_norm(model)
-            run.norm = float(norm)
-            return norm
-
-        def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler:
-            from torch.utils.data import SequentialSampler
-
-            return SequentialSampler(run.batches)
-
-        def _move_model_to_device(self, *_: Any) -> None:
-            return
-
-        def log(self, *_: Any) -> None:
-            return
-
-        def _save_checkpoint(self, *_: Any) -> None:
-            run.save(self)
-
-        def _load_from_checkpoint(self, path: str, *_: Any) -> None:
-            checkpoint.load_model(self, Path(path))
-
-        def _load_optimizer_and_scheduler(self, path: str | None) -> None:
-            if path is not None:
-                checkpoint.load_optimizer(self, Path(path))
-
-        def _load_rng_state(self, path: str | None) -> None:
-            if path is not None:
-                checkpoint.load_random(Path(path))
-
-    loop = Loop(
-        model,
-        _arguments(run, device, seed),
-        data_collator=lambda items: items[0],
-        train_dataset=run.batches,
-        callbacks=[Steps()],
-    )
-    loop.accelerator.device_placement = False  # the model stays where it was loaded
-    return loop
-
-
-def _arguments(run: _Run, device: torch.device, seed: int) -> Any:
-    """The few things the Trainer decides; an item of its data set is a whole batch."""
-    from transformers import TrainingArguments
-
-    arguments = TrainingArguments(
-        output_dir=str(run.folder),
-        seed=seed,
-        max_steps=len(run.batches),
-        per_device_train_batch_size=1,
-        optim="adamw_torch_fused",
-        learning_rate=run.settings.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=run.settings.warmup,
-        weight_decay=run.settings.weight_decay,
-        max_grad_norm=1.0,
-        logging_strategy="no",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        log_level="error",
-        remove_unused_columns=False,
-        dataloader_pin_memory=False,
-        use_cpu=device.type == "cpu",
-    )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # one model, one device: never wrapped in DataParallel
-    return arguments
