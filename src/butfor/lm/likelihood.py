@@ -24,7 +24,7 @@ def windows(lm: LM, text: str, length: int) -> list[list[int]]:
 
 
 def nll(lm: LM, texts: Sequence[str] | Sequence[Sequence[int]], *, batch_tokens: int | None = None) -> list[float]:
-    """Mean negative log-likelihood per token of each window of tokens, or of each text (whole, as the tokenizer opens it)."""
+    """Mean negative log-likelihood per token of each window of tokens, or of each whole text."""
     sequences: list[list[int]] = []
     for number, text in enumerate(texts):
         ids = opening(lm) + encode(lm, [text])[0] if isinstance(text, str) else list(text)

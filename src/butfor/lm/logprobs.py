@@ -1,10 +1,10 @@
 """Log-probabilities of tokens, with as little work as the question needs.
 
-Two layouts give the same numbers. *Packed*: a forest (see `forest`) in one row, for models whose attention takes a mask and
-positions from outside. *Plain*: one padded row a text, for all others (state-space models, ALiBi, sliding windows shorter
-than the text) and whenever somebody has hooks on the model, because a hook counts positions in a text. Whether a model can
-do packed is measured, not looked up: on first use a forest of three short texts goes through both layouts.
-Logits are computed at the asked positions alone, [K, V] and never [B, T, V].
+Two layouts give the same numbers. *Packed*: a forest (see `forest`) in one row, for models whose attention takes a
+mask and positions from outside. *Plain*: one padded row a text, for all others (state-space models, ALiBi, sliding
+windows shorter than the text) and whenever somebody has hooks on the model, because a hook counts positions in a
+text. Whether a model can do packed is measured, not looked up: on first use a forest of three short texts goes
+through both layouts. Logits are computed at the asked positions alone, [K, V] and never [B, T, V].
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from butfor.core.errors import UserError
 from butfor.lm.forest import Forest, forests, rows
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from butfor.lm.world import LM

@@ -2,8 +2,8 @@
 
     score(lm, [{"prompt": "The nurse said that", "choices": [" she", " he"]}])[0].logprobs
 
-What is shared is computed once: a prompt for its choices, a prompt for all items that repeat it, a long preamble for the
-items after it. `tokens` says where a prompt ends, `logprobs` how the work is done.
+What is shared is computed once: a prompt for its choices, a prompt for all items that repeat it, a long preamble
+for the items after it. `tokens` says where a prompt ends, `logprobs` how the work is done.
 """
 
 from __future__ import annotations

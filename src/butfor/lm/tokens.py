@@ -1,14 +1,15 @@
 """What is a prompt's last token, and what is a continuation's first?
 
-A text is tokenised as a whole, as a reader would see it: tokens(prompt + continuation), never the two apart. A token that
-straddles the boundary belongs to the continuation. To compare choices fairly all of an item's choices are conditioned on
-the same tokens: the longest run of tokens that they share and that lies wholly inside the prompt. So
+A text is tokenised as a whole, as a reader would see it: tokens(prompt + continuation), never the two apart. A
+token that straddles the boundary belongs to the continuation. To compare choices fairly all of an item's choices
+are conditioned on the same tokens: the longest run of tokens that they share and that lies wholly inside the
+prompt. So
 
     logprob(choice) = log P(tokens of prompt + choice) − log P(shared context tokens)
 
-and where nothing straddles, the context is simply the prompt. Example: prompt "The engin", choices "eer" and "e": the
-tokens are [The][ engineer] and [The][ engine]; the context is [The]; both choices are scored whole.
-Boundaries are character offsets from the tokenizer, before any trimming of blanks. A tokenizer without offsets is asked
+and where nothing straddles, the context is simply the prompt. Example: prompt "The engin", choices "eer" and "e":
+the tokens are [The][ engineer] and [The][ engine]; the context is [The]; both choices are scored whole. Boundaries
+are character offsets from the tokenizer, before any trimming of blanks. A tokenizer without offsets is asked
 twice, with and without the choice, and the context is what the two have in common.
 """
 
@@ -126,7 +127,7 @@ def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:
 
 
 def _plain(tokenizer: Any) -> Any:
-    """A copy of the tokenizer's engine that adds no special tokens, cuts nothing and trims no offsets; None without one."""
+    """A copy of the tokenizer's engine (None without one) that adds nothing, cuts nothing and trims no offsets."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return None

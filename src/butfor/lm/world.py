@@ -1,9 +1,9 @@
 """The two worlds that language offers: a language model, and a table of word vectors.
 
-Both can say who they are. A fingerprint is blake2b over the bytes that decide every output (all weights as they are now,
-their names, shapes and types, tied weights once; the configuration without names and versions), so a weight that was
-edited in place changes it, and saving and loading does not. It is computed anew each time: caching it would let an
-edited model answer with the old model's scores.
+Both can say who they are. A fingerprint is blake2b over the bytes that decide every output (all weights as they
+are now, their names, shapes and types, tied weights once; the configuration without names and versions), so a
+weight that was edited in place changes it, and saving and loading does not. It is computed anew each time: caching
+it would let an edited model answer with the old model's scores.
 """
 
 from __future__ import annotations

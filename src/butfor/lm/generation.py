@@ -1,0 +1,131 @@
+"""Generate text: greedy, or sampled with randomness that belongs to the prompt.
+
+Sampling is the Gumbel-max trick: argmax over tokens of (logits / temperature + g), with g standard Gumbel, is a
+draw from softmax(logits / temperature). Each prompt draws its g from a generator of its own, seeded by (seed,
+prompt, how often it stood before in the list), so a prompt's text does not depend on its neighbours or on the
+batch, and the same seed under an intervention gives the coupled counterfactual. The decoding itself is
+`transformers`' own greedy search.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from butfor.core.errors import UserError
+from butfor.core.seeds import derive
+from butfor.lm.logprobs import scoring_mode
+from butfor.lm.tokens import encode, opening
+from butfor.lm.world import LM
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+
+def generate(
+    lm: LM,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    batch_tokens: int = 4096,
+) -> list[str]:
+    """What the model writes after each prompt, up to its end-of-text token or `max_new_tokens`."""
+    if lm.is_encoder:
+        raise UserError(f"{lm.name} is an encoder: it cannot generate")
+    if temperature < 0 or max_new_tokens < 1:
+        raise UserError("generate needs temperature ≥ 0 and max_new_tokens ≥ 1")
+    texts = _prompts(lm, prompts, max_new_tokens)
+    seen: Counter[str] = Counter()
+    seeds: list[int] = []
+    for prompt in prompts:
+        seeds.append(derive(seed, "generate", prompt, seen[prompt]))
+        seen[prompt] += 1
+    result = [""] * len(texts)
+    with scoring_mode(lm.model):
+        for batch in _batches(texts, max_new_tokens, batch_tokens):
+            made = _decode(lm, [texts[at] for at in batch], max_new_tokens, temperature, [seeds[at] for at in batch])
+            for at, text in zip(batch, made, strict=True):
+                result[at] = text
+    return result
+
+
+def _prompts(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
+    head, bos = opening(lm), lm.tokenizer.bos_token_id
+    texts = [head + ids for ids in encode(lm, prompts)]
+    for number, ids in enumerate(texts):
+        if not ids and bos is None:
+            raise UserError(f"prompt {number} is empty, and the tokenizer has no beginning-of-text token")
+        if lm.context is not None and len(ids) + room > lm.context:
+            raise UserError(
+                f"prompt {number} has {len(ids)} tokens; with {room} new ones that is more than the {lm.context} "
+                f"that {lm.name} reads"
+            )
+    return [ids or [bos] for ids in texts]
+
+
+def _batches(texts: Sequence[Sequence[int]], room: int, budget: int) -> list[list[int]]:
+    """Numbers of the texts, longest first, at most `budget` padded tokens (new ones included) a batch."""
+    result: list[list[int]] = []
+    width = 0
+    for number in sorted(range(len(texts)), key=lambda at: -len(texts[at])):
+        if not result or (len(result[-1]) + 1) * width > budget:
+            result.append([])
+            width = len(texts[number]) + room
+        result[-1].append(number)
+    return result
+
+
+def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: float, seeds: Sequence[int]) -> list[str]:
+    import torch
+    from transformers import GenerationConfig
+
+    width = max(map(len, texts))
+    ends = _ends(lm)
+    pad = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends[0] if ends else 0)
+    extra: dict[str, Any] = {}
+    if temperature > 0:
+        extra["logits_processor"] = [_Gumbel(temperature, [torch.Generator().manual_seed(seed) for seed in seeds])]
+    ids = lm.model.generate(
+        input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
+        attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
+        generation_config=GenerationConfig(
+            max_new_tokens=room, do_sample=False, pad_token_id=pad, eos_token_id=ends or None
+        ),
+        **extra,
+    )
+    return [lm.tokenizer.decode(_until(row, ends), skip_special_tokens=True) for row in ids[:, width:].tolist()]
+
+
+class _Gumbel:
+    """A logits processor: tempered logits plus each row's own Gumbel noise, drawn on the CPU so that devices agree."""
+
+    def __init__(self, temperature: float, draws: Sequence[Generator]) -> None:
+        self.temperature = temperature
+        self.draws = draws
+
+    def __call__(self, _: Tensor, scores: Tensor) -> Tensor:  # [B, V] <- [B, T], [B, V]
+        import torch
+
+        size = scores.shape[-1]
+        uniform = torch.stack([torch.rand(size, generator=draw, dtype=torch.float64) for draw in self.draws])
+        noise = -(-uniform.clamp_min(1e-300).log()).log()
+        return scores.double() / self.temperature + noise.to(scores.device)
+
+
+def _ends(lm: LM) -> list[int]:
+    """The tokens that end a text, by the model's generation settings, else by its tokenizer."""
+    settings = getattr(lm.model, "generation_config", None)
+    ends = getattr(settings, "eos_token_id", None)
+    if ends is None:
+        ends = lm.tokenizer.eos_token_id
+    if ends is None:
+        return []
+    return list(ends) if isinstance(ends, (list, tuple)) else [int(ends)]
+
+
+def _until(ids: Sequence[int], ends: Sequence[int]) -> list[int]:
+    stop = next((at for at, token in enumerate(ids) if token in ends), len(ids))
+    return list(ids[:stop])

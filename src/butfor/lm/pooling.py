@@ -1,0 +1,41 @@
+"""Features of texts: the mean of the last hidden states over a text's own tokens (padding left out).
+
+For sentence encoders such as MiniLM this is the pooling they were trained with. Rows are not normalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from butfor.core.errors import UserError
+from butfor.lm.logprobs import scoring_mode
+from butfor.lm.world import LM
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def features(lm: LM, texts: Sequence[str], *, batch_tokens: int = 2048) -> NDArray[np.float32]:
+    """One row [d] a text, in order."""
+    import numpy as np
+    import torch
+
+    ids: list[list[int]] = [lm.tokenizer(text)["input_ids"] for text in texts]
+    for number, text in enumerate(ids):
+        if not text or (lm.context is not None and len(text) > lm.context):
+            raise UserError(f"text {number} has {len(text)} tokens; {lm.name} reads 1 to {lm.context or 'any number'}")
+    result = np.empty((len(texts), lm.dim), dtype=np.float32)
+    pad = lm.tokenizer.pad_token_id or 0
+    order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
+    with scoring_mode(lm.model):
+        while order:
+            width = len(ids[order[0]])
+            batch, order = order[: max(1, batch_tokens // width)], order[max(1, batch_tokens // width) :]
+            rows = [ids[at] + [pad] * (width - len(ids[at])) for at in batch]
+            mask = torch.tensor([[1] * len(ids[at]) + [0] * (width - len(ids[at])) for at in batch], device=lm.device)
+            hidden = lm.model.base_model(input_ids=torch.tensor(rows, device=lm.device), attention_mask=mask)[0]
+            weights = mask[..., None].to(hidden.dtype)  # [B, T, 1]
+            result[batch] = ((hidden * weights).sum(1) / weights.sum(1)).float().cpu().numpy()
+    return result
