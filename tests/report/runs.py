@@ -1,4 +1,4 @@
-"""Small run folders written by hand, in the format that a run leaves behind: one value a file, nothing computed by a model."""
+"""Small run folders written by hand, in the format that a run leaves behind; no model is involved."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Suite:
 
 QUICK = (
     Suite(
-        "bias.professions", "stereotype", 0.84, {"leace": -0.31, "inlp": -0.22, "hard_debias": -0.12, "swap": 0.01}, 0.3,
+        "bias.professions", "stereotype", 0.84,
+        {"leace": -0.31, "inlp": -0.22, "hard_debias": -0.12, "swap": 0.01}, 0.3,
         better="zero", about="log-odds of she over he that the profession carries",
     ),
     Suite(
@@ -129,7 +130,8 @@ def write_rest(
         "seeds": list(seeds), "preset": "tiny", "level": 0.95, "varies": [],
         "budget": {"steps": 0, "tokens": 0}, "train": {"corpus": "plain", "batch_size": 8},
         "arms": [
-            {"name": arm, "method": method, "against": "control", "model": None, "knobs": {} if arm == "control" else {"pairs": "definitional"}}
+            {"name": arm, "method": method, "against": "control", "model": None,
+             "knobs": {"pairs": "definitional"} if arm in others else {}}
             for arm, method in arms.items()
         ],
         "measures": [
@@ -139,7 +141,7 @@ def write_rest(
     }  # fmt: skip
     write(folder / "experiment.json", spec)
     differ = [{"key": "method", "values": dict(arms), "declared": True}]
-    differ += [{"key": "knob.pairs", "values": {arm: "definitional" for arm in others}, "declared": True}]
+    differ += [{"key": "knob.pairs", "values": dict.fromkeys(others, "definitional"), "declared": True}]
     write(folder / "diff.json", {"rows": differ})
     checks = [
         {"code": "same-weights", "ok": True, "message": "every arm started from the same weights", "about": "arms"},
@@ -152,13 +154,14 @@ def write_rest(
         ("tokens per second", 5120.0, 0.97, 0.05),
     ]
     rows = [
-        {"cost": cost, "treatment": arm, "control": "control", "ratio": ratio, "low": ratio - half, "high": ratio + half,
-         "level": 0.95, "n": len(seeds), "unit_of_n": "seeds", "treatment_value": value * ratio, "control_value": value}
+        {"cost": cost, "treatment": arm, "control": "control", "ratio": ratio, "low": ratio - half,
+         "high": ratio + half, "level": 0.95, "n": len(seeds), "unit_of_n": "seeds",
+         "treatment_value": value * ratio, "control_value": value}
         for arm in others for cost, value, ratio, half in costs
     ]  # fmt: skip
     rows += [
-        {"cost": "method seconds", "treatment": others[0], "control": "control", "ratio": 3.1, "low": None, "high": None,
-         "level": 0.95, "n": 1, "unit_of_n": "run", "treatment_value": 6.2, "control_value": 2.0}
+        {"cost": "method seconds", "treatment": others[0], "control": "control", "ratio": 3.1, "low": None,
+         "high": None, "level": 0.95, "n": 1, "unit_of_n": "run", "treatment_value": 6.2, "control_value": 2.0}
     ]  # fmt: skip
     write(folder / "overhead.json", {"overhead": rows})
     for arm, method in arms.items():

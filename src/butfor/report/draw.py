@@ -1,8 +1,8 @@
 """Figures as inline SVG: numbers to positions, and nothing else.
 
-Every drawing is one strip of a table row. Positions are percentages, so the strip stretches with the page while lines,
-marks and letters keep their size at 400 px and at 1400 px. Shape and word carry what colour repeats:
-● better, ■ worse, ◆ changed, ○ no effect found; a hollow shape does not survive the correction for several effects.
+Every drawing is one strip of a table row. Positions are percentages, so the strip stretches with the page while
+lines, marks and letters keep their size at 400 px and at 1400 px. Shape and word carry what colour repeats: ● better,
+■ worse, ◆ changed, ○ no effect found; a hollow shape does not survive the correction for several effects.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ def mark(x: float, y: float, found: str, solid: bool = True) -> Markup:
     shapes = {
         "worse": '<rect x="-4.5" y="-4.5" width="9" height="9"/>',
         "changed": '<path d="M0-6.5 6.5 0 0 6.5-6.5 0Z"/>',
-        "control": '<path d="M-5 0H5M0-5V5"/>',
     }
     shape = Markup(shapes.get(found, '<circle r="5"/>'))
     kind = f"mark {found} {'solid' if solid and found not in {'none', 'unknown', 'control'} else 'hollow'}"
@@ -92,10 +91,10 @@ def axis(scale: Figure, side: str = "", *, sign: bool = False, times: bool = Fal
     for value in ends:
         x = place(value, scale)
         anchor = "start" if value == scale["low"] else "end" if value == scale["high"] else "middle"
-        shown = "0" if value == 0 else plain(value, sign=sign) + ("×" if times else "")
+        shown = f"{value:{'+' if sign and value else ''}.6g}".replace("-", "−") + ("×" if times else "")
         body += line(x, 0.5, x, 4, "axis") + word(EDGE if anchor == "start" else x, 15, shown, anchor)
     if side:
-        x, shown = (27.0, "← better") if side == "left" else (73.0, "better →")
+        x, shown = (29.0, "← better") if side == "left" else (71.0, "better →")
         body += word(x, 15, shown, "middle", "side")
     return svg(body, "", 19, "ticks")
 
@@ -110,10 +109,9 @@ def dots(values: list[float], scale: Figure, label: str) -> Markup:
 
 def histogram(row: Figure, figure: Figure, label: str) -> Markup:
     """How many items changed by how much; items that did not change stand as a thin bar on zero."""
-    height, top = 84, 14
+    height, top = 92, 14
     scale, edges = figure["scale"], figure["edges"]
-    tallest = max([row["unchanged"], *row["counts"], 1])
-    unit = (height - top - 1) / tallest
+    unit = (height - top - 1) / max(figure["tallest"], 1)
     body = Markup("")
     for start, end, n in zip(edges[:-1], edges[1:], row["counts"], strict=True):
         if n:

@@ -1,8 +1,8 @@
 """The data of every figure: what is drawn, the scale it is drawn on, and the sentence that goes with it.
 
 Each function returns a plain value that stands in figures/<name>.json; `draw` turns it into SVG and the page prints its
-sentence. Effects of different metrics never share a scale: each metric has its own, symmetric about zero, so that the zero
-line is one line down the whole figure. Ratios of costs share one logarithmic scale about 1.
+sentence. Effects of different metrics never share a scale: each metric has its own, symmetric about zero, so that
+the zero line is one line down the whole figure. Ratios of costs share one logarithmic scale about 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from butfor.report.folder import Effect, Run, number, text
 from butfor.report.items import Paired
-from butfor.report.words import holds, many, percent, plain, reading, size_of, verdict_word
+from butfor.report.words import holds, many, percent, plain, reading, short_word, size_of
 
 Figure = dict[str, Any]
 
@@ -72,9 +72,9 @@ def mark(run: Run, effect: Effect) -> Figure:
         "p_adjusted": effect.p_adjusted,
         "reading": reading(effect),
         "holds": holds(effect),
-        "word": verdict_word(effect),
+        "word": short_word(effect),
         "shown": size_of(effect),
-        "primary": run.primary is not None and effect.key == run.primary.key,
+        "primary": effect.primary,
     }
 
 
@@ -102,8 +102,8 @@ def better_side(effects: list[Effect]) -> str:
     """Which side of zero is an improvement: left, right, or neither for all rows alike."""
     if effects[0].better in {"higher", "lower"}:
         return "right" if effects[0].better == "higher" else "left"
-    levels = {math.copysign(1, e.control_level) for e in effects if e.better == "zero" and e.control_level}
-    return {(1.0,): "left", (-1.0,): "right"}.get(tuple(levels), "")
+    above = {effect.control_level > 0 for effect in effects if effect.better == "zero" and effect.control_level}
+    return "" if len(above) != 1 else "left" if True in above else "right"
 
 
 def symmetric(values: list[float]) -> Figure:
@@ -129,8 +129,8 @@ def levels(run: Run) -> Figure:
         facets.setdefault((level.suite, level.metric), []).append(level)
     return {
         "figure": "levels",
-        "sentence": "Where each arm stands, with its own interval. The effects above are computed from paired items, so two "
-        "intervals that overlap here can still belong to a clear effect.",
+        "sentence": "Where each arm stands, with its own interval. The effects above are computed from paired items, "
+        "so two intervals that overlap here can still belong to a clear effect.",
         "facets": [
             {
                 "suite": suite,
@@ -179,6 +179,8 @@ def costs(run: Run) -> Figure:
                 "word": cost_word(cost, ratio, low, high),
             }
         )
+    order = list(dict.fromkeys(row["cost"] for row in rows))
+    rows.sort(key=lambda row: order.index(row["cost"]))
     values = [abs(math.log(value)) for value in bounds((r["ratio"], r["low"], r["high"]) for r in rows) if value > 0]
     reach = nice(math.exp(min(max(values, default=0.0), 300.0)) * 1.02)
     reach = max(reach, 1.25)
@@ -219,35 +221,44 @@ def cost_sentence(rows: list[Figure]) -> str:
 def spread(run: Run, pairs: list[Paired]) -> Figure:
     """How the change is spread over the items of the primary metric: one histogram an arm, on one scale."""
     shown = [pair for pair in pairs if pair.difference.size]
-    values = np.concatenate([pair.difference for pair in shown]) if shown else np.zeros(0)
-    reach = nice(float(np.abs(values).max())) if values.size and np.abs(values).max() > 0 else 1.0
-    edges = np.linspace(-reach, reach, 41)
+    values = np.concatenate([pair.difference for pair in shown]) if shown else np.zeros(1)
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    wanted = min(40.0, max(8.0, 2 * max((pair.difference.size for pair in shown), default=1) ** (1 / 3)))
+    step = nice((high - low) / wanted)
+    edges = [float(f"{step * k:.12g}") for k in range(math.floor(low / step), max(math.ceil(high / step), 1) + 1)]
+    rows = [bars(run, pair, edges) for pair in shown]
+    tallest = max((max([row["unchanged"], *row["counts"]]) for row in rows), default=0)
     return {
         "figure": "spread",
-        "sentence": " ".join(spread_sentence(run, pair) for pair in shown)
-        or "There are no records to show how the change is spread over the items.",
-        "scale": {"low": -reach, "high": reach, "zero": 0.0, "log": False},
-        "edges": [float(f"{edge:.12g}") for edge in edges],
-        "rows": [
-            {
-                "treatment": pair.treatment,
-                "label": run.label(pair.treatment),
-                "n": int(pair.difference.size),
-                "mean": float(pair.difference.mean()),
-                "unchanged": int((pair.difference == 0).sum()),
-                "counts": np.histogram(pair.difference[pair.difference != 0], edges)[0].tolist(),
-            }
-            for pair in shown
-        ],
+        "sentence": spread_sentence(rows, tallest),
+        "scale": {"low": edges[0], "high": edges[-1], "zero": 0.0, "log": False},
+        "edges": edges,
+        "tallest": tallest,
+        "rows": rows,
     }
 
 
-def spread_sentence(run: Run, pair: Paired) -> str:
+def bars(run: Run, pair: Paired, edges: list[float]) -> Figure:
+    """One histogram; items that did not change at all are counted apart."""
     moved = pair.difference
-    return (
-        f"With {run.label(pair.treatment)}, of {many(moved.size, 'item')} {int((moved < 0).sum()):,} went down, "
-        f"{int((moved > 0).sum()):,} went up and {int((moved == 0).sum()):,} did not change."
-    )
+    return {
+        "treatment": pair.treatment,
+        "label": run.label(pair.treatment),
+        "n": int(moved.size),
+        "mean": float(moved.mean()),
+        "down": int((moved < 0).sum()),
+        "up": int((moved > 0).sum()),
+        "unchanged": int((moved == 0).sum()),
+        "counts": np.histogram(moved[moved != 0], edges)[0].tolist(),
+    }
+
+
+def spread_sentence(rows: list[Figure], tallest: int) -> str:
+    if not rows:
+        return "There are no records to show how the change is spread over the items."
+    first = rows[0]
+    said = f"With {first['label']}, of {many(first['n'], 'item')} {first['down']:,} went down, {first['up']:,} went up and "
+    return f"{said}{first['unchanged']:,} did not change. The tallest bar holds {many(tallest, 'item')}."
 
 
 def seeds(run: Run, pairs: list[Paired]) -> Figure:
@@ -265,14 +276,14 @@ def seeds(run: Run, pairs: list[Paired]) -> Figure:
                 "unit": pair.unit,
                 "means": means,
                 "identical": pair.identical,
-                "sentence": seed_sentence(run, pair),
+                "sentence": seed_sentence(pair),
                 "scale": symmetric(list(pair.by_seed.values())),
             }
         )
     return {"figure": "seeds", "sentence": seeds_sentence(rows), "rows": rows}
 
 
-def seed_sentence(run: Run, pair: Paired) -> str:
+def seed_sentence(pair: Paired) -> str:
     values = list(pair.by_seed.values())
     if len(values) == 1:
         return "one seed only: how much the effect varies with the seed is unknown"

@@ -1,16 +1,15 @@
 """A run folder as one value: whatever of it can be read, and a sentence for whatever cannot.
 
-Rule      experiment.json and effects.json are what a report is about: unreadable, they are the user's mistake, named by file
-          and line. Every other file that is missing or damaged costs a sentence in `gaps`, never the report.
+Rule      experiment.json and effects.json are what a report is about: unreadable, they are the user's mistake, named by
+          file and line. Every other file that is missing or damaged costs a sentence in `gaps`, never the report.
 Source    The run folder of HOUSE style: plain JSON files, one folder an arm and seed, manifest last.
-Limits    Nothing is computed here and nothing is trusted: a number that is not finite is None, a name that is not a single
-          path component is never followed.
+Limits    Nothing is computed here and nothing is trusted: a number that is not finite is None, a name that is not a
+          single path component is never followed.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -48,6 +47,7 @@ class Effect:
     treatment_level: float | None = None
     label: str = ""
     against: str = ""
+    primary: bool = False
 
     @property
     def who(self) -> str:
@@ -135,7 +135,13 @@ class Run:
         return f"{arm} ({method})" if method in taken else method
 
     def named(self, effect: Effect) -> Effect:
-        return replace(effect, label=self.label(effect.treatment), against=self.label(effect.control))
+        """The effect with the arms as the page calls them, and whether it is the one that decides."""
+        return replace(
+            effect,
+            label=self.label(effect.treatment),
+            against=self.label(effect.control),
+            primary=self.primary is not None and effect.key == self.primary.key,
+        )
 
 
 def open_run(folder: Path, facts: Mapping[str, Json] | None = None) -> Run:
@@ -320,13 +326,12 @@ def text(value: Json) -> str:
 
 
 def number(value: Json) -> float | None:
-    """A finite number, or None."""
+    """A finite number of a size that can be drawn, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
+    if not -1e150 < value < 1e150:
         return None
+    return float(value) if abs(value) > 1e-150 else 0.0
 
 
 def count(value: Json) -> int | None:

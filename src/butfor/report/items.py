@@ -1,9 +1,9 @@
 """The items behind an effect: paired across arms, averaged over seeds, and the few that a page can show.
 
-Rule      Of n items the page shows those that changed most, then some taken at even steps of rank from the rest, so that
-          what did not change is seen too. The sentence says how many of how many.
-Limits    Values are averaged over seeds; the texts are those of the first seed. An item that one arm lacks is left out and
-          counted. Texts are read again only for the items that are shown, so a huge run costs numbers, not texts.
+Rule      Of n items the page shows those that changed most, then some taken at even steps of rank from the rest, so
+          that what did not change is seen too. The sentence says how many of how many.
+Limits    Values are averaged over seeds; the texts are those of the first seed. An item that one arm lacks is left out
+          and counted. Texts are read again only for the items that are shown, so a huge run costs numbers, not texts.
 """
 
 from __future__ import annotations

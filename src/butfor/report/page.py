@@ -1,9 +1,9 @@
 """report.html and figures/*.json from a run folder's files alone.
 
-Rule      Same folder, same bytes: no clock, no host. One file under 3 MB that asks for nothing from anywhere: a content policy
-          forbids every load, and only the script whose hash stands in it may run. Whatever a model wrote is text.
-Limits    A page that would be too big is made again with fewer items, shorter texts and shorter tables; it says how many of
-          how many it shows. The files of the run folder hold them all.
+Rule      Same folder, same bytes: no clock, no host. One file under 3 MB that asks for nothing from anywhere: a content
+          policy forbids every load, and only the script whose hash stands in it may run. What a model wrote is text.
+Limits    A page that would be too big is made again with fewer items, shorter texts and shorter tables; it says how
+          many of how many it shows. The files of the run folder hold them all.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from butfor.report.words import (
     probability,
     reading,
     size_of,
+    tight,
     verdict,
     verdict_word,
     visible,
@@ -71,20 +72,25 @@ DETAIL = (
 def render(run_folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
     """Write figures/*.json and report.html; returns the page's path.
 
-    `facts` are what manifest.json is about to say of the run (butfor, command, environment), for a caller that writes the
-    manifest last; without them they are read from manifest.json.
+    `facts` are what manifest.json is about to say of the run (butfor, command, environment), for a caller that writes
+    the manifest last; without them they are read from manifest.json.
     """
     run = open_run(Path(run_folder), facts)
     data, tables = compute(run)
     for name, figure in data.items():
         write_json(run.folder / "figures" / f"{name}.json", figure)
     path = run.folder / "report.html"
-    for caps in DETAIL:
-        page = html(run, data, tables, caps)
-        if len(page) < LIMIT:
-            break
-    write_bytes(path, page)
+    write_bytes(path, fitted(run, data, tables))
     return path
+
+
+def fitted(run: Run, data: Mapping[str, Any], tables: list[items.Paired]) -> bytes:
+    """The page in the most detail that fits."""
+    *some, least = DETAIL
+    for caps in some:
+        if len(page := html(run, data, tables, caps)) < LIMIT:
+            return page
+    return html(run, data, tables, least)
 
 
 def compute(run: Run) -> tuple[dict[str, Any], list[items.Paired]]:
@@ -120,7 +126,7 @@ def ordered(run: Run) -> list[Effect]:
 
 
 def chosen(run: Run, pairs: list[items.Paired], central: list[items.Paired]) -> list[items.Paired]:
-    """The pairs that get a per-item table: the primary metric in every arm, then the first metric of each other suite."""
+    """The pairs that get a per-item table: the primary metric in every arm, then each other suite's first metric."""
     suites = {pair.suite for pair in central}
     more: list[items.Paired] = []
     for pair in pairs:
@@ -191,7 +197,7 @@ def environment(limit: int) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"plain": plain, "p": probability, "percent": percent, "many": many, "text": text}
-    made.filters |= {"signed": lambda value: plain(value, sign=True)}
+    made.filters |= {"tight": tight, "signed": lambda value: plain(value, sign=True)}
     made.globals |= {"draw": draw, "symbol": SYMBOL, "raw": Markup, "clip": visible, "amount": amount}
     made.globals |= {"size_of": size_of, "reading": reading, "verdict_word": verdict_word, "clause": clause}
     made.globals |= {"interval": interval, "excluded": excluded, "direction": direction}

@@ -1,4 +1,4 @@
-"""The resolved experiment as the TOML that makes the same run: what stands in experiment.json, in the words of a spec."""
+"""The resolved experiment as the TOML that makes the same run: experiment.json in the words of a spec."""
 
 from __future__ import annotations
 

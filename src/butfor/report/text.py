@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from butfor.report.folder import Effect, as_mapping, mappings, open_run, to_effect
-from butfor.report.words import SYMBOL, holds, interval, percent, probability, reading, visible, with_unit
+from butfor.report.words import SYMBOL, holds, interval, percent, probability, reading, visible
 
 if TYPE_CHECKING:
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -29,11 +30,9 @@ def table(source: Source) -> Table:
 
     effects = effects_of(source)
     level = percent(effects[0].level) if effects else "95%"
-    widest = max((len(number_of(effect)) for effect in effects), default=0)
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption_justify="left")
-    grid.add_column(said("treatment − control"), overflow="fold", min_width=20)
-    grid.add_column(said(f"effect [{level} interval]"), overflow="fold", min_width=min(widest, 36))
-    grid.add_column("n", justify="right", no_wrap=True)
+    grid.add_column(said("treatment − control"), overflow="fold")
+    grid.add_column(said(f"effect [{level} interval]"), no_wrap=True, overflow="fold")
     grid.add_column("reading", no_wrap=True)
     grid.add_column("p", justify="right", no_wrap=True)
     for treatment, control in dict.fromkeys((effect.treatment, effect.control) for effect in effects):
@@ -41,8 +40,11 @@ def table(source: Source) -> Table:
         if grid.row_count:
             grid.add_section()
         grid.add_row(said(f"{group[0].who} − {group[0].whom}", "bold"))
-        for effect in group:
-            grid.add_row(*cells(effect))
+        for suite in dict.fromkeys(effect.suite for effect in group):
+            grid.add_row(indented(suite, 2))
+            for effect in group:
+                if effect.suite == suite:
+                    grid.add_row(*cells(effect))
     if not effects:
         grid.add_row(said("no effects yet", "dim"))
     if any("*" in short(effect) for effect in effects):
@@ -66,19 +68,15 @@ def effects_of(source: Source) -> list[Effect]:
     return [to_effect(row) for row in mappings(rows)]
 
 
-def cells(effect: Effect) -> list[Text]:
+def cells(effect: Effect) -> list[Text | Padding]:
     p = effect.p if effect.p_adjusted is None else effect.p_adjusted
+    size = interval(effect.estimate, effect.low, effect.high, sign=True)
     return [
-        said(f"  {effect.name}"),
-        said(with_unit(number_of(effect), effect.unit)),
-        said("–" if effect.n is None else f"{effect.n:,}"),
+        indented(effect.metric + (f", {effect.unit}" if effect.unit else ""), 4),
+        said(size if effect.n is None else f"{size} (n={effect.n})"),
         said(short(effect), STYLE[reading(effect)]),
         said(probability(p)),
     ]
-
-
-def number_of(effect: Effect) -> str:
-    return interval(effect.estimate, effect.low, effect.high, sign=True)
 
 
 def short(effect: Effect) -> str:
@@ -86,6 +84,12 @@ def short(effect: Effect) -> str:
     found = reading(effect)
     shown = {"none": "none found", "unknown": "no interval"}.get(found, found)
     return f"{SYMBOL[found]} {shown}" + ("" if found in {"none", "unknown"} or holds(effect) else "*")
+
+
+def indented(value: str, by: int) -> Padding:
+    from rich.padding import Padding
+
+    return Padding(said(value), (0, 0, 0, by))
 
 
 def said(value: str, style: str = "") -> Text:

@@ -1,7 +1,7 @@
 """Numbers as people read them, and the sentences that are computed from them.
 
-Rule      Two significant digits of the half-width decide how many decimals an effect is printed with. An interval that holds
-          zero is worded as "no effect was found", with the changes that the data exclude; never as a proof of no effect.
+Rule      Two significant digits of the half-width decide how many decimals an effect is printed with. An interval that
+          holds zero is worded as "no effect was found", with the changes that the data exclude; never as proof of none.
 Limits    A metric whose best value is zero is judged by the two levels: toward zero, away from it, or past it.
 """
 
@@ -20,7 +20,7 @@ HIDDEN = re.compile(
 
 
 def visible(value: str, limit: int | None = None) -> str:
-    """Text that hides nothing: control, bidirectional and invisible characters are spelled out, and length is bounded."""
+    """Text that hides nothing: control, bidirectional and invisible characters are spelled out, length is bounded."""
     value = value.replace("\r\n", "\n")
     if limit is not None and len(value) > limit:
         value = f"{value[:limit]} … ({len(value) - limit:,} more characters)"
@@ -57,15 +57,22 @@ def decimals(estimate: float, low: float | None, high: float | None) -> int:
     return min(7, max(0, 1 - math.floor(math.log10(size))))
 
 
-def interval(estimate: float | None, low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """`−0.312 [−0.401, −0.222]`, or what of it there is."""
+def interval(
+    estimate: float | None, low: float | None, high: float | None, *, sign: bool = False, most: int = 9
+) -> str:
+    """`−0.312 [−0.401, −0.222]`, or what of it there is; at most `most` decimals."""
     if estimate is None:
         return "not measured"
-    places = decimals(estimate, low, high)
+    places = min(most, decimals(estimate, low, high))
     shown = fixed(estimate, places, sign=sign)
     if low is None or high is None:
         return f"{shown} (no interval)"
     return f"{shown} [{fixed(low, places, sign=sign)}, {fixed(high, places, sign=sign)}]"
+
+
+def tight(value: str) -> str:
+    """The same text with no line break inside an interval or an n."""
+    return re.sub(r"(?<=\d,) (?=[+−\d])|(?<=\bn) (?== )|(?<=\bn =) (?=\d)", "\u00a0", value)
 
 
 def with_unit(shown: str, unit: str) -> str:
@@ -99,7 +106,7 @@ def many(n: int, word: str) -> str:
 
 
 def reading(effect: Effect) -> str:
-    """better, worse, changed (no side is better, or it went past zero), none (interval holds zero), unknown (no interval)."""
+    """better, worse, changed (no better side, or past zero), none (interval holds zero), unknown (no interval)."""
     if effect.estimate is None or effect.low is None or effect.high is None:
         return "unknown"
     if effect.low <= 0 <= effect.high:
@@ -115,20 +122,25 @@ def reading(effect: Effect) -> str:
 
 
 def holds(effect: Effect) -> bool:
-    """Does the effect survive the correction for the number of effects? True where none was made."""
-    return effect.p_adjusted is None or effect.p_adjusted <= 1 - effect.level
+    """Does the effect survive the correction for several effects? The primary one was named before and needs none."""
+    return effect.primary or effect.p_adjusted is None or effect.p_adjusted <= 1 - effect.level
 
 
 def verdict_word(effect: Effect) -> str:
-    """The reading in words, for a table cell."""
-    found = reading(effect)
-    word = {"none": "no effect found", "unknown": "no interval", "changed": "changed"}.get(found, found)
+    """The reading in words, as a sentence says it."""
+    found, word = reading(effect), short_word(effect)
     if effect.better == "zero" and found in {"better", "worse", "changed"}:
         before, after = effect.control_level, effect.treatment_level
         if before is not None and after is not None:
             past = before * after < 0
             word = "past zero" if past else {"better": "better: nearer zero", "worse": "worse: away from zero"}[found]
     return f"{word} (not after correction)" if found not in {"none", "unknown"} and not holds(effect) else word
+
+
+def short_word(effect: Effect) -> str:
+    """The reading in a word or two, for a table."""
+    found = reading(effect)
+    return {"none": "no effect found", "unknown": "no interval"}.get(found, found)
 
 
 def direction(better: str) -> str:
