@@ -47,6 +47,11 @@ class Cell:
         return self.experiment.arms[self.name]
 
     @property
+    def root(self) -> int:
+        """The seed that all randomness of this cell comes from."""
+        return self.seed if self.experiment.seeding == "shared" else derive(self.seed, "arm", self.name)
+
+    @property
     def path(self) -> Path:
         return self.folder.path / self.name / f"seed-{self.seed}"
 
@@ -74,7 +79,7 @@ class Cell:
         files = sorted((check(model) or Path("/nowhere")).glob("*"))
         stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
         shared = (experiment.dtype, experiment.device, experiment.budget.model_dump(), experiment.train.model_dump())
-        return digest(model, stamps, _identity(method), self.seed, shared, code_version(), environment())
+        return digest(model, stamps, _identity(method), self.root, shared, code_version(), environment())
 
     def _make(self) -> tuple[World, Facts]:
         """The arm's model and what was found while making it."""
@@ -89,7 +94,7 @@ class Cell:
         method = self.experiment.method(self.arm)
         compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world)}
         loaded = time.perf_counter()
-        world = method.model(world, generator(self.seed, "method", "model"))
+        world = method.model(world, generator(self.root, "method", "model"))
         costs = {"load seconds": loaded - begin, "edit seconds": time.perf_counter() - loaded}
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
@@ -131,7 +136,7 @@ class Cell:
                 rows(experiment.train.corpus),
                 method,
                 settings=TrainSettings(**budget, **options),
-                seed=derive(self.seed, "train"),
+                seed=derive(self.root, "train"),
                 folder=self.path,
                 progress=lambda step, _, loss: advance(step, f"loss {loss:.3f}"),
             )

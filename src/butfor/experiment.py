@@ -85,6 +85,7 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
             "method": arm.method,
             **{f"knob.{key}": value for key, value in settings_of(experiment.method(arm)).items()},
             "model": experiment.model_of(arm),
+            "seeding": "shared" if experiment.seeding == "shared" else f"{name}'s own",
             **shared,
         }
         for name, arm in experiment.arms.items()
@@ -93,7 +94,7 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 def diff(experiment: Experiment) -> list[dict[str, Any]]:
     """The arm diff of an experiment, before anything has run."""
-    return arm_diff(settings(experiment), frozenset({"method", *experiment.varies}))
+    return arm_diff(settings(experiment), frozenset({"method", "seeding", *experiment.varies}))
 
 
 def plan(experiment: Experiment) -> dict[str, Any]:
@@ -235,7 +236,8 @@ class _Run:
             for seed in self.experiment.seeds:
                 pair = {label: self.facts[label, seed] for label in (arm.against, name)}
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
-                declared = {"batches", "tokens"} if "data" in hooks else set[str]()
+                own = self.experiment.seeding == "own"
+                declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
                 declared |= {"start", "tokenizer"} if "model" in self.experiment.varies else set()
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 rows += [

@@ -101,6 +101,9 @@ class Experiment(_Frozen):
     dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="the weights' type in memory")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     seeds: tuple[Seed, ...] = Field((0, 1, 2), description="each arm is made once per seed", min_length=1)
+    seeding: Literal["shared", "own"] = Field(
+        "shared", description="shared: a seed is the same batches in every arm; own: each arm draws its own, as for A/A"
+    )
     level: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="confidence level of every interval")
     keep: Literal["models", "records"] = Field("models", description="models: save each changed model; records: do not")
     varies: tuple[str, ...] = Field((), description="keys besides the method that may differ between arms")

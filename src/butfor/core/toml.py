@@ -89,12 +89,13 @@ def _entry(entries: list[Any], key: str, value: Any) -> tuple[int, Any]:
     """Which entry `key` means, and what to lay on it; `bias.professions.limit` reaches suite `bias.professions`."""
     tables = [cast(dict[str, Any], entry) if isinstance(entry, dict) else {} for entry in entries]
     names = [str(table.get("suite") or table.get("name")) for table in tables]
+    asked = key
     while True:
         for place, name in enumerate(names):
             if key in {str(place), name}:
                 return place, value
         inner = cast(dict[str, Any], value) if isinstance(value, dict) else {}
         if len(inner) != 1:
-            raise ValueError(f"no entry {key!r}; there are: {', '.join(names)}")
+            raise ValueError(f"no entry {asked!r}; there are: {', '.join(names)}")
         ((name, value),) = inner.items()
         key = f"{key}.{name}"

@@ -11,8 +11,11 @@ def save(world: World, folder: Path) -> None:
     """Write a world into a new folder."""
     folder.mkdir(parents=True)
     if isinstance(world, LM):
-        world.model.save_pretrained(folder)
-        world.tokenizer.save_pretrained(folder)
+        from butfor.lm.quiet import quiet
+
+        with quiet():
+            world.model.save_pretrained(folder)
+            world.tokenizer.save_pretrained(folder)
         return
     import numpy as np
 

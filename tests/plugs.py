@@ -1,0 +1,63 @@
+"""Plug-ins for tests: a method that edits the weights, and a suite whose truth is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from butfor.evaluate.suite import Item, Metric, Record
+from butfor.train.method import Method
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift(Method):
+    """Add `by` to every weight of the final norm."""
+
+    by: float = 0.0
+
+    def model(self, world: Any, rng: np.random.Generator) -> Any:
+        if self.by:
+            world.model.model.norm.weight.data += self.by
+            world.notes.append(f"shifted the final norm by {self.by}")
+        return world
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norm:
+    """The mean weight of the final norm, plus noise that depends on weights and item alone."""
+
+    worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("weight", "lower", "units", "the weight"),
+        Metric("positive", "higher", "share", "is it above one", kind="binary"),
+    )
+    chunk: ClassVar[int] = 8
+    count: int = 24
+    noise: float = 0.1
+    needs: str = ""
+
+    def ready(self) -> None:
+        if self.needs:
+            from butfor.core.errors import MissingData
+
+            raise MissingData(f"no such data set {self.needs!r}; run: butfor fetch {self.needs}")
+
+    def items(self, world: Any) -> list[Item]:
+        return [Item(f"item/{n}", f"cluster/{n}", {"n": n}) for n in range(self.count)]
+
+    def measure(self, world: Any, items: Sequence[Item]) -> list[Record]:
+        weight = float(world.model.model.norm.weight.detach().mean())
+        records: list[Record] = []
+        for item in items:
+            word = hashlib.blake2b(f"{world.fingerprint()} {item.id}".encode(), digest_size=8).digest()
+            value = weight + self.noise * np.random.default_rng(list(word)).normal()
+            records.append(
+                Record(item.id, item.cluster, {"weight": value, "positive": float(value > 1)}, {"text": "t"})
+            )
+        return records
