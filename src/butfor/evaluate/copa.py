@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
+from butfor.core.errors import UnknownName
 from butfor.data import builtin
 from butfor.data.copa import FILES, Copa, copa
 from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
@@ -65,6 +66,8 @@ class COPA:
             return builtin.cause_effect()
         if self.data in FILES:
             return copa(name=self.data)
+        if not self.data.endswith(".xml"):
+            raise UnknownName("data", self.data, FILES, "or the path of an .xml file in the authors' format")
         return copa(self.data)
 
 

