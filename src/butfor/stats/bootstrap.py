@@ -1,7 +1,7 @@
 """Bootstrap of a ratio of sums, R = Σ a / Σ w, which covers every mean in the house.
 
-A plain mean has w = 1, a weighted mean w = the weights, a mean over clusters w = the clusters' sizes and
-a = their sums, and the ratio of two arms' costs has a = treatment, w = control. One resample is a vector of counts c, so that
+A plain mean has w = 1, a weighted mean w = the weights, a mean over clusters w = the clusters' sizes and a = their
+sums, and the ratio of two arms' costs has a = treatment, w = control. One resample is a vector of counts c, so that
 
     R* = Σ c a / Σ c w,    se*² = n/(n-1) · Σ c (a - R* w)² / (Σ c w)²,    t* = (R* - R) / se*,
 

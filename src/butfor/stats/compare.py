@@ -1,24 +1,41 @@
 """Arm against arm: the functions that the rest of the house calls.
 
 `paired` compares two arms that answered the same items, `mean` gives one arm's level, `overhead` the ratio of two
-costs. Each chooses the method that held its level in `butfor.stats.calibrate` for the shape at hand, and names it.
+costs. Each takes the method that held its level best in `butfor.stats.calibrate` (table in docs/stats.md) and names
+it:
+
+    a mean, a ratio, clusters      union of Student's t and Hall's skewness-corrected t (`reach`), on clusters' sums;
+                                   ratios on the scale of logarithms
+    right or wrong, one seed       Tango's score interval with McNemar's score p; `mean` takes Wilson's
+    several seeds                  the above on the items' means, joined with the seeds' own t interval (`crossed`)
+
+Every estimate is a ratio of sums, Σ a / Σ w: w = 1 for a mean, the weights, the clusters' sizes, or the control's
+costs. Where a table's cell falls below its level, the effect carries a check that is not ok: `small-n`, `skewed-
+small-n`, `sparse`.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from butfor.stats.bootstrap import Ratio, studentised_draws
-from butfor.stats.crossed import DrawsReach, JoinedReach, Reach, StudentReach, p_value, seeds_reach
+from butfor.stats.crossed import seeds_reach
 from butfor.stats.effect import Check, Effect
+from butfor.stats.proportions import TangoReach, score_p, wilson
 from butfor.stats.quantiles import Floats
+from butfor.stats.reach import CorrectedReach, JoinedReach, Reach, p_values, skewness
 
-SMALL = 8
+Kind = Literal["mean", "binary", "ratio"]
+
+SMALL = 8  # below: no interval of a mean held its level on skewed or tied data
+SKEWED_SMALL = 32  # below: very skewed data (lognormal) fell under 94 %
+SKEWED = 1.5
+SPARSE = 5  # fewer units than this differ from the commonest value
 
 
 def paired(
@@ -28,118 +45,210 @@ def paired(
     clusters: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     level: float = 0.95,
-    rng: Generator,
-    kind: Literal["mean", "binary", "ratio"] = "mean",
+    rng: Generator | None = None,  # noqa: ARG001  (the calibrated defaults need no draws)
+    kind: Kind = "mean",
     unit: str = "",
 ) -> Effect:
     """Treatment minus control (`ratio`: treatment over control) on the same items; arrays [seeds, items] or [items]."""
-    t, c = matrix(treatment, "treatment"), matrix(control, "control")
-    if t.shape != c.shape:
-        raise ValueError(f"the arms do not pair: treatment is {t.shape}, control {c.shape} (seeds, items)")
-    if kind == "ratio":
-        return _ratio(t, c, clusters, level, rng, unit)
-    w = np.ones(t.shape[1]) if weights is None else vector(weights, "weights", t.shape[1])
-    return _effect((t - c) * w, np.broadcast_to(w, t.shape), clusters, level, rng, unit, null=0.0)
+    sample = paired_sample(treatment, control, clusters=clusters, weights=weights, kind=kind)
+    return sample.effect(level, unit)
+
+
+def overhead(treatment: ArrayLike, control: ArrayLike, *, level: float = 0.95, rng: Generator | None = None) -> Effect:
+    """mean(treatment) / mean(control) of positive costs, paired by position."""
+    return paired(treatment, control, level=level, rng=rng, kind="ratio", unit="×")
 
 
 def mean(
-    values: ArrayLike, *, clusters: ArrayLike | None = None, level: float = 0.95, rng: Generator, unit: str = ""
+    values: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    rng: Generator | None = None,  # noqa: ARG001
+    kind: Literal["mean", "binary"] = "mean",
+    unit: str = "",
 ) -> Effect:
-    """The level of a metric in one arm; values [seeds, items] or [items]."""
+    """The level of a metric in one arm; values [seeds, items] or [items]. Its p-value is None: it has no null."""
     x = matrix(values, "values")
-    return _effect(x, np.ones_like(x), clusters, level, rng, unit, null=None)
+    if kind == "binary":
+        _only(x, (0.0, 1.0), "values")
+    sample = _sample(x, x * 0, weights, clusters, "level", kind == "binary")
+    return sample.effect(level, unit)
 
 
-def overhead(treatment: ArrayLike, control: ArrayLike, *, level: float = 0.95, rng: Generator) -> Effect:
-    """mean(treatment) / mean(control) of positive costs, paired by position."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A ratio of sums over units: numerators a [S, n], denominators w [S, n], and what they mean."""
+
+    a: Floats
+    w: Floats
+    items: int
+    scale: Literal["difference", "level", "ratio"]
+    binary: bool
+
+    @property
+    def estimate(self) -> float:
+        return float(self.a.sum() / self.w.sum())
+
+    @property
+    def pull(self) -> Floats:
+        """The pull of each cell on the estimate (ratios: on its logarithm), [S, n], mean 0."""
+        pull = (self.a - self.estimate * self.w) / self.w.mean()
+        return pull / self.estimate if self.scale == "ratio" else pull
+
+    def reach(self) -> tuple[Reach, str]:
+        """The calibrated interval for this shape, and its name."""
+        z = self.pull
+        seeds, n = z.shape
+        if self.binary and np.ptp(self.a, axis=0).max() == 0 and (self.w == 1).all():
+            return self._score_reach()
+        by_item = z.mean(0)
+        se = math.sqrt(float(np.sum(by_item**2)) / (n * (n - 1)))
+        reach: Reach = CorrectedReach(se, float(skewness(by_item)), n)
+        name = "skewness-corrected t" + (", log ratio" if self.scale == "ratio" else "")
+        return (reach, name) if seeds == 1 else (JoinedReach(reach, seeds_reach(z)), f"{name}, seeds × items")
+
+    def _score_reach(self) -> tuple[Reach, str]:
+        row, n = self.a[0], self.a.shape[1]
+        if self.scale == "level":
+            return _WilsonReach(float(row.sum()), n), "Wilson score"
+        return TangoReach(np.array(np.sum(row > 0.0)), np.array(np.sum(row < 0.0)), n), "Tango score"
+
+    def p(self, reach: Reach, null: float) -> float:
+        """The p-value that agrees with the interval."""
+        if isinstance(reach, TangoReach) and null == 0.0:
+            return float(score_p(reach.b, reach.c))
+        distance = math.log(self.estimate / null) if self.scale == "ratio" else self.estimate - null
+        return float(p_values(reach, distance))
+
+    def ends(self, reach: Reach, level: float) -> tuple[float, float]:
+        """Low and high."""
+        down, up = (float(side) for side in reach(level))
+        if self.scale == "ratio":
+            return self.estimate * math.exp(-down), self.estimate * math.exp(up)
+        bounds = (-math.inf, math.inf)
+        if self.binary:
+            bounds = (0.0, 1.0) if self.scale == "level" else (-1.0, 1.0)
+        return max(self.estimate - down, bounds[0]), min(self.estimate + up, bounds[1])
+
+    def effect(self, level: float, unit: str) -> Effect:
+        """The estimate, its interval, the p-value of no difference, and the checks."""
+        seeds, n = self.a.shape
+        null = {"difference": 0.0, "level": math.nan, "ratio": 1.0}[self.scale]
+        low, high, p, method = self.estimate, self.estimate, 1.0, "none: no difference on any unit"
+        if n < 2:
+            low, high, method = (0.0 if self.scale == "ratio" else -math.inf), math.inf, "none: one unit"
+        elif self.scale == "level" or not self._identical():
+            reach, method = self.reach()
+            low, high = self.ends(reach, level)
+            p = 1.0 if self.scale == "level" else self.p(reach, null)
+        return Effect(
+            estimate=self.estimate, low=min(low, self.estimate), high=max(high, self.estimate), level=level,
+            p=None if self.scale == "level" else p, n=self.items, unit=unit, seeds=seeds, method=method,
+            checks=self._checks(method),
+        )  # fmt: skip
+
+    def _identical(self) -> bool:
+        return bool((self.a == (self.w if self.scale == "ratio" else 0.0)).all())
+
+    def _checks(self, method: str) -> tuple[Check, ...]:
+        seeds, n = self.a.shape
+        checks: list[Check] = []
+        if seeds == 1:
+            checks.append(Check("one-seed", True, "one seed: how much this varies with the seed is unknown"))
+        if seeds == 2:
+            checks.append(
+                Check("two-seeds", True, "two seeds: the interval is wide where they differ; three help a lot")
+            )
+        if self.scale != "level" and self._identical():
+            checks.append(Check("identical", True, "both arms are identical on every unit"))
+        elif n < 2:
+            checks.append(Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more"))
+        elif "score" not in method:
+            checks.extend(_shape_checks(self.pull.mean(0)))
+        return tuple(checks)
+
+
+def paired_sample(
+    treatment: ArrayLike, control: ArrayLike, *, clusters: ArrayLike | None, weights: ArrayLike | None, kind: Kind
+) -> Sample:
+    """Two arms, checked and paired."""
     t, c = matrix(treatment, "treatment"), matrix(control, "control")
     if t.shape != c.shape:
-        raise ValueError(f"the costs do not pair: treatment has {t.size}, control {c.size}")
-    return _ratio(t, c, None, level, rng, "×")
-
-
-def _ratio(t: Floats, c: Floats, clusters: ArrayLike | None, level: float, rng: Generator, unit: str) -> Effect:
+        raise ValueError(f"the arms do not pair: treatment is {t.shape}, control {c.shape} (seeds, items)")
     for values, name in ((t, "treatment"), (c, "control")):
-        if (values <= 0).any():
-            raise ValueError(f"a ratio needs positive costs, and {name} has {values.min()}")
-    return _effect(t, c, clusters, level, rng, unit, null=1.0)
+        if kind == "binary":
+            _only(values, (0.0, 1.0), name)
+        if kind == "ratio" and (values <= 0).any():
+            raise ValueError(f"{name} has {values.min()}, and a ratio needs positive values; use kind='mean'")
+    if kind not in ("mean", "binary", "ratio"):
+        raise ValueError(f"kind must be 'mean', 'binary' or 'ratio', not {kind!r}")
+    return _sample(t, c, weights, clusters, "ratio" if kind == "ratio" else "difference", kind == "binary")
 
 
-def _effect(
-    a: Floats, w: Floats, clusters: ArrayLike | None, level: float, rng: Generator, unit: str, null: float | None
-) -> Effect:
-    """The effect whose estimate is Σ a / Σ w over seeds and items, [S, n] both."""
-    seeds, items = a.shape
+def _sample(
+    t: Floats,
+    c: Floats,
+    weights: ArrayLike | None,
+    clusters: ArrayLike | None,
+    scale: Literal["difference", "level", "ratio"],
+    binary: bool,
+) -> Sample:
+    items = t.shape[1]
+    weight = np.ones(items) if weights is None else _weights(weights, items)
+    a, w = (t * weight, c * weight) if scale == "ratio" else ((t - c) * weight, np.ones_like(t) * weight)
     if clusters is not None:
-        label = vector(clusters, "clusters", items, finite=False)
+        label = np.asarray(clusters)
+        if label.shape != (items,):
+            raise ValueError(f"clusters must name one cluster for each of the {items} items, not {label.shape}")
         a, w = by_cluster(a, label), by_cluster(w, label)
-    ratio = Ratio(a.mean(0), w.mean(0))
-    estimate = ratio.value
-    n = ratio.n
-    checks: list[Check] = []
-    if n < 2:
-        checks.append(Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more"))
-        low, high = -math.inf if null != 1.0 else 0.0, math.inf
-        return Effect(
-            estimate=estimate,
-            low=low,
-            high=high,
-            level=level,
-            p=1.0,
-            n=items,
-            unit=unit,
-            seeds=seeds,
-            method="none",
-            checks=tuple(checks),
-        )
-    if seeds == 1:
-        checks.append(Check("one-seed", True, "one seed: how much the effect varies with the seed is unknown"))
-    if n <= SMALL:
-        checks.append(Check("small-n", False, f"n = {n}: too few units for an interval that holds its level"))
-    z = (a - estimate * w) / w.mean()
-    reach, method = _reach(ratio, z, rng)
-    distance = estimate - (null or 0.0)
-    if not np.any(z) and distance == 0:
-        checks.append(Check("identical", True, "both arms are identical on every unit"))
-    down, up = reach(level)
-    p = None if null is None else p_value(reach, distance)
-    return Effect(
-        estimate=estimate,
-        low=estimate - down,
-        high=estimate + up,
-        level=level,
-        p=p,
-        n=items,
-        unit=unit,
-        seeds=seeds,
-        method=method,
-        checks=tuple(checks),
-    )
+    return Sample(a[:, w.any(0)], w[:, w.any(0)], items, scale, binary)
 
 
-def _reach(ratio: Ratio, z: Floats, rng: Generator) -> tuple[Reach, str]:
-    if not np.any(z):
-        return StudentReach(0.0, 1), "constant"
-    reach: Reach = StudentReach(ratio.se, ratio.n - 1)
-    method = "t"
-    if ratio.n > SMALL and ratio.se > 0:
-        reach, method = DrawsReach(ratio.se, studentised_draws(ratio, rng)), "studentised bootstrap"
-    if len(z) > 1:
-        reach, method = JoinedReach(reach, seeds_reach(z)), f"{method}, seeds × items"
-    return reach, method
-
-
-def by_cluster(values: Floats, clusters: NDArray[np.float64]) -> Floats:
-    """Sums over the items of each cluster, [S, clusters] <- [S, n]."""
+def by_cluster(values: Floats, clusters: NDArray[np.generic]) -> Floats:
+    """Sums over the items of each cluster, [S, clusters] <- [S, n]; a cluster weighs as much as its items do."""
     _, label = np.unique(clusters, return_inverse=True)
-    return np.stack([np.bincount(label, weights=row) for row in values])
+    return np.stack([np.bincount(label, weights=row) for row in values]).astype(np.float64)
+
+
+def _shape_checks(z: Floats) -> list[Check]:
+    """What the simulations say about means of values shaped like these."""
+    n = len(z)
+    _, repeats = np.unique(np.round(z / (np.abs(z).max() or 1.0), 12), return_counts=True)
+    odd, skew = n - int(repeats.max()), abs(float(skewness(z)))
+    if n < SMALL:
+        return [
+            Check("small-n", False, f"n = {n}: no interval of a mean is sure to hold its level below {SMALL} units")
+        ]
+    if odd == 0:
+        return [
+            Check("constant", False, f"all {n} units have the same value: their spread says nothing about new units")
+        ]
+    if odd < SPARSE:
+        told = f"only {odd} of {n} units differ from the commonest value: the interval may miss; use more units"
+        return [Check("sparse", False, told)]
+    if n < SKEWED_SMALL and skew > SKEWED:
+        told = f"n = {n} with skewness {skew:.1f}: such intervals cover up to 4 points less than they promise"
+        return [Check("skewed-small-n", False, told)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class _WilsonReach:
+    successes: float
+    n: int
+
+    def __call__(self, level: float | Floats, /) -> tuple[Floats, Floats]:
+        low, high = wilson(self.successes, self.n, float(level))
+        return self.successes / self.n - low, high - self.successes / self.n
 
 
 def matrix(values: ArrayLike, name: str) -> Floats:
     """Values as [seeds, items], every one finite."""
     x = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if x.ndim != 2 or x.size == 0:
-        raise ValueError(f"{name} must be [items] or [seeds, items] with at least one item, not {np.shape(values)}")
+        raise ValueError(f"{name} must be [items] or [seeds, items] with one item or more, not {np.shape(values)}")
     if wrong := np.argwhere(~np.isfinite(x)).tolist():
         seed, item = wrong[0]
         where = f"item {item}" if len(x) == 1 else f"seed {seed}, item {item}"
@@ -149,14 +258,14 @@ def matrix(values: ArrayLike, name: str) -> Floats:
     return x
 
 
-def vector(values: ArrayLike, name: str, n: int, finite: bool = True) -> NDArray[np.float64]:
-    """One value an item."""
-    x = np.asarray(values)
-    if x.shape != (n,):
-        raise ValueError(f"{name} must hold one value for each of the {n} items, not {x.shape}")
-    if not finite:
-        return x
-    x = x.astype(np.float64)
-    if not np.isfinite(x).all() or (x < 0).any() or not x.any():
-        raise ValueError(f"{name} must be finite, none negative and not all zero")
+def _weights(values: ArrayLike, n: int) -> Floats:
+    x = np.asarray(values, dtype=np.float64)
+    if x.shape != (n,) or not np.isfinite(x).all() or (x < 0).any() or not x.any():
+        raise ValueError(f"weights must be {n} finite numbers, one an item, none negative and not all 0")
     return x
+
+
+def _only(x: Floats, allowed: tuple[float, float], name: str) -> None:
+    if wrong := np.argwhere(~np.isin(x, allowed)).tolist():
+        seed, item = wrong[0]
+        raise ValueError(f"{name} is {x[seed, item]} at item {item}, and binary values are 0 or 1; use kind='mean'")

@@ -2,108 +2,44 @@
 
     d[s, i] = μ + seed_s + item_i + noise_si          S seeds, n items, all random
 
-The grand mean has variance σ²_seed / S + σ²_item / n + σ²_noise / (nS). The items' interval, made from the items' means
-over seeds, already holds the last two; what the seeds add is max(0, MS_seed − MS_noise) / (nS)
-on S − 1 degrees of freedom. The two independent parts are joined by the method of variance estimates recovery (MOVER; Zou and Donner 2008):
+The grand mean has variance σ²_seed / S + σ²_item / n + σ²_noise / (nS). The interval made from the items' means over
+seeds already holds the last two. The seeds add a t interval on S - 1 degrees of freedom with variance
 
-    low = μ̂ − sqrt((μ̂ − low_items)² + (t_{S−1} · se_seeds)²),    high likewise.
+    max(0, MS_seed - k MS_noise) / (nS),        k = 1/2, and 0 with two seeds,
+
+and the two are joined (`reach.JoinedReach`). The unbiased k = 1 rejects a true null in up to 7.5 % of three-seed
+experiments and 9 % of two-seed ones, because a variance of two or three seeds is often near 0 by luck; k as above
+holds 5 % in all of the simulated grid. Satterthwaite's degrees of freedom on MS_seed + MS_item - MS_noise reach 12 %.
 
 Limits  Identical seeds give exactly the items' interval: repeating a deterministic run proves nothing more.
-        Identical items give exactly the seeds' t interval on S − 1 degrees of freedom.
+        Identical items give exactly the seeds' t interval.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Protocol
-
 import numpy as np
 
-from butfor.stats.quantiles import Floats, t_quantile
-
-ANCHOR = 10
-
-
-class Reach(Protocol):
-    """How far an interval at `level` reaches below and above its estimate."""
-
-    def __call__(self, level: float, /) -> tuple[float, float]: ...
+from butfor.stats.quantiles import Floats
+from butfor.stats.reach import StudentReach
 
 
-@dataclass(frozen=True, slots=True)
-class StudentReach:
-    """The t interval."""
-
-    se: float
-    df: float
-
-    def __call__(self, level: float, /) -> tuple[float, float]:
-        half = self.se * -float(t_quantile((1 - level) / 2, self.df)) if self.se > 0 else 0.0
-        return half, half
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DrawsReach:
-    """The studentised bootstrap; beyond its tenth-last draw the tail goes on in proportion to Student's t."""
-
-    se: float
-    t: Floats
-
-    def __call__(self, level: float, /) -> tuple[float, float]:
-        tail = (1 - level) / 2
-        size = len(self.t)
-        k = max(math.floor(tail * (size + 1)), ANCHOR)
-        stretch = 1.0
-        if tail * (size + 1) < ANCHOR:
-            stretch = float(t_quantile(tail, 30) / t_quantile(ANCHOR / (size + 1), 30))
-        return self.se * stretch * float(self.t[-k]), self.se * stretch * -float(self.t[k - 1])
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedReach:
-    """Two independent sources of error, by MOVER."""
-
-    first: Reach
-    second: Reach
-
-    def __call__(self, level: float, /) -> tuple[float, float]:
-        (down, up), (down2, up2) = self.first(level), self.second(level)
-        return math.hypot(down, down2), math.hypot(up, up2)
-
-
-def p_value(reach: Reach, distance: float) -> float:
-    """The smallest alpha at which the interval leaves out a null that lies `distance` below the estimate."""
-
-    def excluded(alpha: float) -> bool:
-        down, up = reach(1 - alpha)
-        return distance > down if distance > 0 else -distance > up
-
-    if distance == 0 or not excluded(1.0):
-        return 1.0
-    low, high = math.log(1e-15), 0.0
-    if excluded(1e-15):
-        return 1e-15
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if excluded(math.exp(middle)) else (middle, high)
-    return math.exp(high)
-
-
-def mean_squares(z: Floats) -> tuple[float, float, float]:
-    """Mean squares of seeds, items and noise of centred values z [S, n]."""
-    seeds, n = z.shape
-    by_seed, by_item = z.mean(1, keepdims=True), z.mean(0, keepdims=True)
-    rest = z - by_seed - by_item + z.mean()
+def mean_squares(z: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean squares of seeds, items and noise; z [..., S, n], S >= 2, n >= 2."""
+    seeds, n = z.shape[-2:]
+    grand = z.mean((-2, -1), keepdims=True)
+    by_seed, by_item = z.mean(-1, keepdims=True) - grand, z.mean(-2, keepdims=True) - grand
+    rest = z - grand - by_seed - by_item
     return (
-        n * float(np.sum((by_seed - z.mean()) ** 2)) / (seeds - 1),
-        seeds * float(np.sum((by_item - z.mean()) ** 2)) / (n - 1),
-        float(np.sum(rest**2)) / ((seeds - 1) * (n - 1)),
+        n * np.sum(by_seed**2, axis=(-2, -1)) / (seeds - 1),
+        seeds * np.sum(by_item**2, axis=(-2, -1)) / (n - 1),
+        np.sum(rest**2, axis=(-2, -1)) / ((seeds - 1) * (n - 1)),
     )
 
 
 def seeds_reach(z: Floats) -> StudentReach:
-    """What the choice of seeds adds to the error of the grand mean of z [S, n]."""
-    seeds, n = z.shape
+    """What the choice of seeds adds to the error of the grand mean; z [..., S, n]."""
+    seeds, n = z.shape[-2:]
     of_seeds, _, of_noise = mean_squares(z)
-    return StudentReach(math.sqrt(max(0.0, of_seeds - of_noise) / (n * seeds)), seeds - 1)
+    kept = of_seeds - (0.0 if seeds == 2 else 0.5) * of_noise
+    floor = 1e-24 * np.mean(z**2, axis=(-2, -1))  # identical seeds leave rounding errors, not variance
+    return StudentReach(np.sqrt(np.where(kept > floor, kept, 0.0) / (n * seeds)), seeds - 1)

@@ -42,3 +42,8 @@ def beta_quantile(q: ArrayLike, a: ArrayLike, b: ArrayLike) -> Floats:
 def binomial_below(k: ArrayLike, n: ArrayLike, p: ArrayLike) -> Floats:
     """P(X <= k) of Binomial(n, p)."""
     return np.asarray(special.bdtr(k, n, p), dtype=np.float64)
+
+
+def noncentral_t_below(t: ArrayLike, df: ArrayLike, shift: ArrayLike) -> Floats:
+    """P(T <= t) of noncentral t."""
+    return np.asarray(special.nctdtr(df, shift, t), dtype=np.float64)
