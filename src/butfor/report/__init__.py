@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 __all__ = ["render"]
 
 
-def render(run_folder: Path, facts: dict[str, Any] | None = None) -> Path:
+def render(run_folder: Path) -> Path:
     """Write report.html and figures/*.json into a run folder, from its files alone; returns the page's path."""
     from butfor.report.page import render as write
 
-    return write(Path(run_folder), facts)
+    return write(Path(run_folder))

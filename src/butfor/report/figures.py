@@ -257,8 +257,10 @@ def spread_sentence(rows: list[Figure], tallest: int) -> str:
     if not rows:
         return "There are no records to show how the change is spread over the items."
     first = rows[0]
-    said = f"With {first['label']}, of {many(first['n'], 'item')} {first['down']:,} went down, {first['up']:,} went up and "
-    return f"{said}{first['unchanged']:,} did not change. The tallest bar holds {many(tallest, 'item')}."
+    return (
+        f"With {first['label']}, of {many(first['n'], 'item')} {first['down']:,} went down, {first['up']:,} went up "
+        f"and {first['unchanged']:,} did not change. The tallest bar holds {many(tallest, 'item')}."
+    )
 
 
 def seeds(run: Run, pairs: list[Paired]) -> Figure:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from butfor.core.errors import MalformedData, UserError
+from butfor.core.journal import entries
 
 Json = Any
 DAMAGE = (ValueError, RecursionError, OSError)
@@ -99,7 +100,7 @@ class Run:
     trusted: bool | None
     overhead: list[dict[str, Json]] | None
     notes: list[tuple[str, list[str]]]
-    facts: dict[str, Json] | None
+    origin: dict[str, Json]
     seeds: dict[str, list[int]]
     gaps: list[str] = field(default_factory=list)
 
@@ -144,8 +145,8 @@ class Run:
         )
 
 
-def open_run(folder: Path, facts: Mapping[str, Json] | None = None) -> Run:
-    """Read a run folder; `facts` stand in for a manifest that is not written yet."""
+def open_run(folder: Path) -> Run:
+    """Read a run folder."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run folder; butfor list shows the runs that there are")
     names = ("experiment.json", "effects.json", "levels.json", "journal.jsonl")
@@ -169,7 +170,7 @@ def open_run(folder: Path, facts: Mapping[str, Json] | None = None) -> Run:
         trusted=truth(as_mapping(checks).get("trusted")),
         overhead=rows_of(optional(folder / "overhead.json", gaps), "overhead"),
         notes=[],
-        facts=dict(facts) if facts is not None else manifest(folder, gaps),
+        origin=origin(folder),
         seeds={},
         gaps=gaps,
     )
@@ -183,7 +184,7 @@ def open_run(folder: Path, facts: Mapping[str, Json] | None = None) -> Run:
 def essential(path: Path, gaps: list[str]) -> Json:
     """A file that the report is about: missing costs a sentence, damaged is an error."""
     if not path.is_file():
-        gaps.append(f"{path.name} is not there: the run has not come that far, or the file was removed.")
+        gaps.append(f"{path.name} is not there: the run is not finished, or the file was removed.")
         return {}
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -208,12 +209,22 @@ def optional(path: Path, gaps: list[str]) -> Json:
     return None
 
 
-def manifest(folder: Path, gaps: list[str]) -> dict[str, Json] | None:
-    if not (folder / "manifest.json").is_file():
-        gaps.append("manifest.json is not there: the run is not finished, and its figures may still change.")
-        return None
-    value = optional(folder / "manifest.json", gaps)
-    return value if isinstance(value, dict) else None
+def origin(folder: Path) -> dict[str, Json]:
+    """The command and the environment of the run: from the journal's start, or else from the manifest.
+
+    The journal comes first because it is there from the start: a page made before the manifest is the same after it.
+    """
+    try:
+        starts = [entry for entry in entries(folder / "journal.jsonl") if entry.get("event") == "start"]
+    except DAMAGE:
+        starts = []
+    first = next((entry for entry in starts if entry.get("command")), starts[0] if starts else {})
+    if not first.get("command") and (folder / "manifest.json").is_file():
+        first = as_mapping(optional(folder / "manifest.json", []))
+    found = as_mapping(first.get("environment"))
+    if "butfor" not in found and first.get("butfor"):
+        found = {"butfor": first["butfor"], **found}
+    return {"command": text(first.get("command")), "environment": {key: text(value) for key, value in found.items()}}
 
 
 def to_level(row: Mapping[str, Json]) -> Level:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from butfor.core.folder import write_bytes, write_json
 from butfor.report import draw, figures, items
@@ -28,6 +32,7 @@ from butfor.report.words import (
     clause,
     direction,
     excluded,
+    fixed,
     interval,
     many,
     percent,
@@ -69,13 +74,9 @@ DETAIL = (
 )
 
 
-def render(run_folder: Path, facts: Mapping[str, Any] | None = None) -> Path:
-    """Write figures/*.json and report.html; returns the page's path.
-
-    `facts` are what manifest.json is about to say of the run (butfor, command, environment), for a caller that writes
-    the manifest last; without them they are read from manifest.json.
-    """
-    run = open_run(Path(run_folder), facts)
+def render(run_folder: Path) -> Path:
+    """Write figures/*.json and report.html; returns the page's path."""
+    run = open_run(Path(run_folder))
     data, tables = compute(run)
     for name, figure in data.items():
         write_json(run.folder / "figures" / f"{name}.json", figure)
@@ -168,7 +169,14 @@ def table(run: Run, pair: items.Paired, caps: Caps, *, first: bool) -> dict[str,
     """One per-item table: the sentence and the lines."""
     largest, sampled = (caps.largest, caps.sampled) if first else (caps.others, 0)
     lines = items.shown(run, pair, items.choose(pair, largest, sampled))
-    return {"pair": pair, "rule": items.rule(pair, largest, sampled), "lines": lines, "open": first}
+    places = places_of(pair.difference)
+    return {"pair": pair, "rule": items.rule(pair, largest, sampled), "lines": lines, "open": first, "places": places}
+
+
+def places_of(differences: NDArray[np.float64]) -> int:
+    """Decimals for one table: two significant digits of its middling change."""
+    moved = np.abs(differences[differences != 0])
+    return min(6, max(0, 1 - math.floor(math.log10(float(np.median(moved)))))) if moved.size else 2
 
 
 def method_lines(run: Run) -> list[str]:
@@ -197,8 +205,8 @@ def environment(limit: int) -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"plain": plain, "p": probability, "percent": percent, "many": many, "text": text}
-    made.filters |= {"tight": tight, "signed": lambda value: plain(value, sign=True)}
-    made.globals |= {"draw": draw, "symbol": SYMBOL, "raw": Markup, "clip": visible, "amount": amount}
+    made.filters |= {"tight": tight}
+    made.globals |= {"draw": draw, "symbol": SYMBOL, "raw": Markup, "clip": visible, "amount": amount, "fixed": fixed}
     made.globals |= {"size_of": size_of, "reading": reading, "verdict_word": verdict_word, "clause": clause}
     made.globals |= {"interval": interval, "excluded": excluded, "direction": direction}
     return made

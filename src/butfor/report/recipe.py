@@ -12,11 +12,13 @@ from butfor.report.folder import as_mapping, mappings
 
 def recipe(spec: Mapping[str, Any]) -> str:
     """TOML of a resolved spec: plain keys, then tables, then arms and measures with their knobs spread out."""
-    lines = [assign(key, value) for key, value in spec.items() if not isinstance(value, dict) and is_plain(key, value)]
+    lines = [f"# preset {json.dumps(spec['preset'])}"] if isinstance(spec.get("preset"), str) else []
+    lines += [assign(key, value) for key, value in spec.items() if not isinstance(value, dict) and is_plain(key, value)]
     for key, value in spec.items():
         if isinstance(value, dict):
             lines += section(f"[{bare(key)}]", value)
     for arm in mappings(spec.get("arms")):
+        arm = {key: value for key, value in arm.items() if key != "model" or value != spec.get("model")}
         name = arm.get("name")
         role = name if name in {"control", "treatment"} else None
         lines += section(f"[{role}]" if role else "[[arm]]", spread(arm, frozenset({"name"} if role else ())))
@@ -26,7 +28,7 @@ def recipe(spec: Mapping[str, Any]) -> str:
 
 
 def is_plain(key: str, value: Any) -> bool:
-    return value is not None and key not in {"arms", "measures"}
+    return value is not None and key not in {"arms", "measures", "preset"}
 
 
 def spread(table: Mapping[str, Any], drop: frozenset[str] = frozenset()) -> dict[str, Any]:
