@@ -112,14 +112,14 @@ def find(folder: Path, experiment: Experiment) -> Found:
             about = {"suite": suite, "metric": metric.name}
             values = {name: values_of(folder, name, experiment.seeds, suite, metric.name) for name in experiment.arms}
             levels += _levels(experiment, values, metric, about)
-            for name, arm in list(experiment.arms.items())[1:]:
-                label = f"{suite}/{metric.name}: {name} against {arm.against}"
-                effect, notes = _effect(experiment, values[name], values[arm.against], metric, (suite, name))
+            for name, against in experiment.pairs:
+                label = f"{suite}/{metric.name}: {name} against {against}"
+                effect, notes = _effect(experiment, values[name], values[against], metric, (suite, name))
                 checks += [check_row(note, label) for note in notes]
                 if effect is None:
                     continue
                 checks += [check_row(check, label) for check in effect.checks]
-                effects.append(entry(effect, **about, treatment=name, control=arm.against))
+                effects.append(entry(effect, **about, treatment=name, control=against))
                 if (suite, metric.name) == primary_metric and name == "treatment":
                     trusted = effect.ok
     correct(effects, primary_metric)

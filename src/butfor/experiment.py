@@ -94,7 +94,8 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 def diff(experiment: Experiment) -> list[dict[str, Any]]:
     """The arm diff of an experiment, before anything has run."""
-    return arm_diff(settings(experiment), frozenset({"method", "seeding", *experiment.varies}))
+    declared = frozenset({"method", "seeding", *experiment.varies})
+    return arm_diff(settings(experiment), declared, experiment.pairs)
 
 
 def plan(experiment: Experiment) -> dict[str, Any]:
@@ -218,9 +219,8 @@ class _Run:
         refuse_undeclared(rows)
         write_json(path / "diff.json", {"rows": rows})
         found = find(path, experiment)
-        pairs = [(name, arm.against) for name, arm in list(experiment.arms.items())[1:]]
         write_json(path / "levels.json", {"levels": found.levels})
-        costs = overhead(self._costs(), pairs, experiment.level)
+        costs = overhead(self._costs(), experiment.pairs, experiment.level)
         write_json(path / "overhead.json", {"overhead": costs})
         write_json(path / "checks.json", {"trusted": found.trusted, "checks": found.checks})
         write_json(path / "effects.json", {"primary": found.primary, "effects": found.effects})
@@ -232,17 +232,16 @@ class _Run:
     def _found_differences(self) -> list[dict[str, Any]]:
         """What turned out different between an arm and the one it is compared with, seed by seed."""
         rows: list[dict[str, Any]] = []
-        for name, arm in list(self.experiment.arms.items())[1:]:
+        for name, against in self.experiment.pairs:
             for seed in self.experiment.seeds:
-                pair = {label: self.facts[label, seed] for label in (arm.against, name)}
+                pair = {label: self.facts[label, seed] for label in (against, name)}
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
                 own = self.experiment.seeding == "own"
                 declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
                 declared |= {"start", "tokenizer"} if "model" in self.experiment.varies else set()
                 compared = {label: facts["compared"] for label, facts in pair.items()}
-                rows += [
-                    {**row, "key": f"{row['key']} (seed {seed})"} for row in arm_diff(compared, frozenset(declared))
-                ]
+                found = arm_diff(compared, frozenset(declared), [(name, against)])
+                rows += [{**row, "key": f"{row['key']} (seed {seed})"} for row in found]
         return rows
 
     def _costs(self) -> dict[str, dict[str, dict[Any, float]]]:
@@ -266,7 +265,7 @@ def describe(experiment: Experiment) -> dict[str, Any]:
         {
             "name": name,
             "method": arm.method,
-            "against": arm.against if name != "control" else None,
+            "against": arm.against if name != "control" and arm.against else None,
             "model": experiment.model_of(arm),
             "knobs": settings_of(experiment.method(arm)),
         }

@@ -7,23 +7,27 @@ the batches it saw) is compared the same way, and an undeclared difference there
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from butfor.core.errors import UndeclaredDifference
 
 
-def arm_diff(arms: Mapping[str, Mapping[str, Any]], declared: frozenset[str]) -> list[dict[str, Any]]:
+def arm_diff(
+    arms: Mapping[str, Mapping[str, Any]], declared: frozenset[str], pairs: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
     """Rows of keys whose value differs between any two arms: the key, the value in each arm, whether it is declared.
 
-    An arm without the key has None there. Knobs are keys with the prefix `knob.` and are always declared.
+    Only arms that are compared (`pairs`) must declare their differences. An arm without the key has None there. Knobs
+    are keys with the prefix `knob.` and are always declared.
     """
     keys = list(dict.fromkeys(key for arm in arms.values() for key in arm))
     rows: list[dict[str, Any]] = []
     for key in keys:
         values = {name: arm.get(key) for name, arm in arms.items()}
         if len({repr(value) for value in values.values()}) > 1:
-            rows.append({"key": key, "values": values, "declared": key.startswith("knob.") or key in declared})
+            alike = all(repr(values[a]) == repr(values[b]) for a, b in pairs)
+            rows.append({"key": key, "values": values, "declared": key.startswith("knob.") or key in declared or alike})
     return rows
 
 

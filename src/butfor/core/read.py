@@ -200,7 +200,9 @@ def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
         if len(path) == 1 and arm.get("name", name) != name:
             problems.append(((*path, "name"), f"this arm is called {name!r}"))
         against = arm.get("against", "control")
-        if isinstance(against, str) and (against not in {*names, "control"} or (against == name and name != "control")):
+        if path == ("treatment",) and against == "":
+            problems.append(((*path, "against"), "the treatment must be compared with another arm"))
+        elif isinstance(against, str) and (against not in {*names, "control", ""} or against == name != "control"):
             others = [other for other in {*names, "control"} if other != name]
             problems.append(((*path, "against"), f"no other arm is called {against!r}{did_you_mean(against, others)}"))
     return problems
@@ -231,9 +233,10 @@ def _undeclared(table: Table, arms: list[tuple[toml.KeyPath, str, Table]]) -> li
         if key not in VARIABLE
     ]
     for path, name, arm in arms:
-        base, own = models.get(str(arm.get("against", "control"))), models[name]
+        against = str(arm.get("against", "control"))
+        base, own = models.get(against), models[name]
         default = table.get("model", Experiment.model_fields["model"].default)
-        if name != "control" and (own or default) != (base or default) and "model" not in (varies or []):
+        if name != "control" and against and (own or default) != (base or default) and "model" not in (varies or []):
             problems.append(
                 (
                     (*path, "model"),

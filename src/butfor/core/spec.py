@@ -81,7 +81,7 @@ class Arm(_Open):
     name: str = Field("", description="the arm's name; control and treatment have theirs", pattern=r"^[\w.-]*$")
     method: str = Field("standard", description="what this arm does to data, model or loss; see: butfor list methods")
     model: str | None = Field(None, description="another model for this arm; needs varies = ['model']")
-    against: str = Field("control", description="the arm that this one is compared with")
+    against: str = Field("control", description="the arm that this one is compared with; '' for none")
 
 
 class Measure(_Open):
@@ -127,6 +127,11 @@ class Experiment(_Frozen):
         """Control, treatment and the rest, by name."""
         named = {"control": self.control, "treatment": self.treatment}
         return named | {arm.name: arm for arm in self.arm}
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Which arm is compared with which: (treatment, control)."""
+        return [(name, arm.against) for name, arm in self.arms.items() if name != "control" and arm.against]
 
     def model_of(self, arm: Arm) -> str:
         return arm.model or self.model
