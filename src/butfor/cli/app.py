@@ -63,7 +63,7 @@ def run(
 @app.command()
 @reported
 def plan(source: Source, preset: Preset = None, sets: Sets = None, json: Json = False) -> None:
-    """Show the arms, what differs between them, and the work to do; run nothing."""
+    """Show the arms, their differences and the work to do."""
     from butfor.cli.runs import plan_command
 
     plan_command(source, preset, tuple(sets or ()), as_json=json)
@@ -133,7 +133,7 @@ def fetch(
 @app.command()
 @reported
 def doctor(json: Json = False) -> None:
-    """Look at this machine: what is installed, what is missing, how to get it."""
+    """Show what this machine has and lacks, and the fix."""
     from butfor.cli.doctor import doctor_command
 
     doctor_command(as_json=json)

@@ -1,0 +1,5 @@
+"""`python -m butfor` is the command line."""
+
+from butfor.cli import main
+
+main()
