@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from butfor.core.errors import MalformedData
-from butfor.data.find import find
+from butfor.data.find import find, lines
 
 FILES = {"copa": "datasets/copa-dev.xml", "copa_balanced": "balanced-copa-dev-all.xml"}
 
@@ -52,10 +52,10 @@ def _items(file: Path) -> list[tuple[int, ElementTree.Element]]:
     parser = ElementTree.XMLPullParser(("start", "end"))
     items: list[tuple[int, ElementTree.Element]] = []
     starts: list[int] = []
-    number = 0
+    text = lines(file)
     try:
-        for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(keepends=True), 1):
-            parser.feed(line)
+        for number, line in enumerate(text, 1):
+            parser.feed(line + "\n")
             for event, element in cast("Iterator[tuple[str, ElementTree.Element]]", parser.read_events()):
                 if element.tag == "item" and event == "start":
                     starts.append(number)
@@ -63,9 +63,7 @@ def _items(file: Path) -> list[tuple[int, ElementTree.Element]]:
                     items.append((starts.pop(), element))
         parser.close()
     except ElementTree.ParseError as error:
-        raise MalformedData(file, error.position[0], f"not well-formed XML ({error.msg})") from error
-    except UnicodeDecodeError as error:
-        raise MalformedData(file, number + 1, f"not UTF-8 ({error.reason})") from error
+        raise MalformedData(file, min(error.position[0], len(text)), f"not well-formed XML ({error.msg})") from error
     return items
 
 

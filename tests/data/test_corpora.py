@@ -1,0 +1,64 @@
+"""Training texts by name or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from butfor.core.errors import MalformedData, MissingData, UnknownName
+from butfor.data.builtin import passages
+from butfor.data.corpora import rows
+
+
+def test_plain_is_the_training_text_with_unique_ids() -> None:
+    found = rows("plain")
+    assert [row["text"] for row in found] == passages("plain_train")
+    assert len({row["id"] for row in found}) == len(found)
+
+
+def test_a_text_file_is_cut_at_blank_lines(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("one\nstill one\n\n \n\ntwo\n")
+    assert rows(file) == [{"id": "mine/1", "text": "one\nstill one"}, {"id": "mine/2", "text": "two"}]
+
+
+def test_json_lines_keep_their_other_fields(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"text": "one", "label": 1}\n\n{"id": 7, "text": "two"}\n')
+    assert rows(str(file)) == [{"id": "mine/1", "text": "one", "label": 1}, {"id": "7", "text": "two"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "reason"),
+    [
+        ("a.jsonl", '{"text": "x"}\n{"text": \n', 2, "not JSON"),
+        ("a.jsonl", '{"text": "x"}\n{"words": "x"}\n', 2, 'an object with a "text"'),
+        ("a.jsonl", '"x"\n', 1, 'an object with a "text"'),
+        ("a.jsonl", '{"text": "x", "id": "1"}\n{"text": "y", "id": 1}\n', 2, "stands twice"),
+        ("a.jsonl", "\n", 1, "no row"),
+        ("a.txt", "\n \n", 1, "no text"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, name: str, text: str, line: int, reason: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(MalformedData, match=rf"{name}, line {line}: .*{reason}"):
+        rows(tmp_path / name)
+
+
+def test_a_name_nobody_knows_gets_a_suggestion(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match=r"did you mean 'plain'.*\.jsonl"):
+        rows("plan")
+    with pytest.raises(MissingData, match="does not exist"):
+        rows(tmp_path / "no.txt")
+
+
+def test_wikitext2_rows_are_paragraphs(public) -> None:
+    public("wikitext2")
+    found = rows("wikitext2")
+    assert len(found) == 1841 and found[0]["id"] == "wikitext2/1/1"
+
+
+def test_a_public_corpus_that_is_not_here_names_the_command(bare: Path) -> None:
+    with pytest.raises(MissingData, match="butfor fetch wikitext2"):
+        rows("wikitext2")
