@@ -47,7 +47,7 @@ QUICK = (
 
 def write(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:

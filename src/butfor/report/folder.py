@@ -86,6 +86,9 @@ class Level:
     about: str
 
 
+Levels = dict[tuple[str, str], dict[str, Level]]
+
+
 @dataclass(slots=True, kw_only=True)
 class Run:
     """All that a report is made of."""
@@ -156,17 +159,22 @@ def open_run(folder: Path) -> Run:
     spec = as_mapping(essential(folder / "experiment.json", gaps))
     table = as_mapping(essential(folder / "effects.json", gaps))
     levels = [to_level(row) for row in mappings(as_mapping(optional(folder / "levels.json", gaps)).get("levels"))]
-    effects = [to_effect(row, levels) for row in mappings(table.get("effects"))]
+    known: Levels = {}
+    for level in levels:
+        known.setdefault((level.suite, level.metric), {})[level.arm] = level
+    effects = [to_effect(row, known) for row in mappings(table.get("effects"))]
     first = table.get("primary")
+    differences = rows_of(optional(folder / "diff.json", gaps), "rows")
     checks = optional(folder / "checks.json", gaps)
+    looked = rows_of(checks, "checks")
     run = Run(
         folder=folder,
         spec=spec,
-        primary=to_effect(first, levels) if isinstance(first, dict) else None,
+        primary=to_effect(first, known) if isinstance(first, dict) else None,
         effects=effects,
         levels=levels,
-        diff=rows_of(optional(folder / "diff.json", gaps), "rows"),
-        checks=rows_of(checks, "checks"),
+        diff=None if differences is None else [to_difference(row) for row in differences],
+        checks=None if looked is None else [to_check(row) for row in looked],
         trusted=truth(as_mapping(checks).get("trusted")),
         overhead=rows_of(optional(folder / "overhead.json", gaps), "overhead"),
         notes=[],
@@ -243,11 +251,11 @@ def to_level(row: Mapping[str, Json]) -> Level:
     )
 
 
-def to_effect(row: Mapping[str, Json], levels: list[Level] | None = None) -> Effect:
+def to_effect(row: Mapping[str, Json], levels: Levels | None = None) -> Effect:
     """An effect from its line; unit, direction and levels come from levels.json where the line has none."""
     suite, metric = text(row.get("suite")), text(row.get("metric"))
     treatment, control = text(row.get("treatment")), text(row.get("control"))
-    same = {level.arm: level for level in levels or () if (level.suite, level.metric) == (suite, metric)}
+    same = (levels or {}).get((suite, metric), {})
     known = same.get(control) or same.get(treatment) or next(iter(same.values()), None)
     return Effect(
         suite=suite,
@@ -269,6 +277,15 @@ def to_effect(row: Mapping[str, Json], levels: list[Level] | None = None) -> Eff
         control_level=same[control].estimate if control in same else None,
         treatment_level=same[treatment].estimate if treatment in same else None,
     )
+
+
+def to_difference(row: Mapping[str, Json]) -> dict[str, Json]:
+    values = {arm: text(value) for arm, value in as_mapping(row.get("values")).items()}
+    return {"key": text(row.get("key")), "arms": values, "declared": row.get("declared") is True}
+
+
+def to_check(row: Mapping[str, Json]) -> dict[str, Json]:
+    return {key: text(row.get(key)) for key in ("code", "message", "about")} | {"ok": truth(row.get("ok"))}
 
 
 def seed_folder(folder: Path, arm: str, seed: int) -> Path:
@@ -330,10 +347,11 @@ def as_mapping(value: Json) -> dict[str, Json]:
 
 
 def text(value: Json) -> str:
-    """A string of whatever stands there; numbers and switches as JSON writes them."""
+    """A string of whatever stands there; numbers and switches as JSON writes them, half characters spelled out."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    found = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda half: f"⟨U+{ord(half[0]):04X}⟩", found)
 
 
 def number(value: Json) -> float | None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from butfor.core.folder import write_bytes, write_json
 from butfor.report import draw, figures, items
-from butfor.report.folder import Effect, Run, open_run, text
+from butfor.report.folder import Effect, Run, open_run
 from butfor.report.recipe import recipe
 from butfor.report.words import (
     SYMBOL,
@@ -154,7 +154,7 @@ def html(run: Run, data: Mapping[str, Any], tables: list[items.Paired], caps: Ca
             verdict=verdict(run.primary, run.effects),
             tables=[table(run, pair, caps, first=place == 0) for place, pair in enumerate(tables[: caps.tables])],
             untabled=max(0, len(tables) - caps.tables),
-            failed=[check for check in run.checks or () if check.get("ok") is False],
+            failed=[check for check in run.checks or () if check["ok"] is False],
             methods=method_lines(run),
             recipe=recipe(run.spec).splitlines(),
             style=style,
@@ -204,7 +204,7 @@ def environment(limit: int) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"plain": plain, "p": probability, "percent": percent, "many": many, "text": text}
+    made.filters |= {"plain": plain, "p": probability, "percent": percent, "many": many}
     made.filters |= {"tight": tight}
     made.globals |= {"draw": draw, "symbol": SYMBOL, "raw": Markup, "clip": visible, "amount": amount, "fixed": fixed}
     made.globals |= {"size_of": size_of, "reading": reading, "verdict_word": verdict_word, "clause": clause}

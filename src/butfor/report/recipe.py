@@ -20,7 +20,7 @@ def recipe(spec: Mapping[str, Any]) -> str:
     for arm in mappings(spec.get("arms")):
         arm = {key: value for key, value in arm.items() if key != "model" or value != spec.get("model")}
         name = arm.get("name")
-        role = name if name in {"control", "treatment"} else None
+        role = name if name in ("control", "treatment") else None
         lines += section(f"[{role}]" if role else "[[arm]]", spread(arm, frozenset({"name"} if role else ())))
     for measure in mappings(spec.get("measures")):
         lines += section("[[measure]]", spread(measure))
