@@ -1,0 +1,33 @@
+"""CrowS-Pairs: a difference of two sentences' log-probabilities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from butfor.evaluate.crows_pairs import CrowsPairs
+from butfor.lm import LM
+
+
+def test_numbers_agree_with_plain_calls_of_the_model(lm: LM, loglik, sets: Path) -> None:
+    suite = CrowsPairs(data=str(sets))
+    for record in suite.measure(lm, suite.items(lm)):
+        more, less = record.show["more stereotyping"], record.show["less stereotyping"]
+        prompt = "" if more[0] != less[0] else more[0]
+        expected = loglik(lm, prompt, more[len(prompt) :])[0] - loglik(lm, prompt, less[len(prompt) :])[0]
+        assert record.metrics["log_ratio"] == pytest.approx(expected, abs=1e-3)
+        assert record.metrics["stereotype"] == float(expected > 0)
+
+
+def test_bias_type_chooses_pairs(lm: LM, sets: Path) -> None:
+    assert [item.id for item in CrowsPairs(data=str(sets), bias_type="gender").items(lm)] == ["1", "2"]
+
+
+def test_every_public_pair_makes_a_question(lm: LM, public) -> None:
+    public("crows_pairs")
+    items = CrowsPairs().items(lm)
+    assert len(items) == 1508
+    for item in items:
+        assert [item.data["prompt"] + c for c in item.data["choices"]] == [item.data["more"], item.data["less"]]
+    assert len(CrowsPairs(bias_type="gender").items(lm)) == 262

@@ -1,0 +1,44 @@
+"""StereoSet: per-token preferences, and the score of a whole set made of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from butfor.evaluate.stereoset import StereoSet, icat
+from butfor.lm import LM
+
+
+def test_numbers_agree_with_plain_calls_of_the_model(lm: LM, loglik, sets: Path) -> None:
+    suite = StereoSet(data=str(sets))
+    texts = ("The baker was round.", "The baker was thin.", "Ice is six.")
+    for record, (prompt, blank) in zip(
+        suite.measure(lm, suite.items(lm)), (("", ""), ("My uncle is a baker.", " ")), strict=True
+    ):
+        round_, thin, ice = (total / count for total, count in (loglik(lm, prompt, blank + text) for text in texts))
+        assert record.metrics["log_ratio"] == pytest.approx(round_ - thin, abs=1e-4)
+        assert record.metrics["stereotype"] == float(round_ > thin)
+        assert record.metrics["meaningful"] == ((round_ > ice) + (thin > ice)) / 2
+
+
+def test_length_is_worth_nothing_to_a_uniform_model(uniform: LM, sets: Path) -> None:
+    suite = StereoSet(data=str(sets))
+    for record in suite.measure(uniform, suite.items(uniform)):
+        assert record.metrics["log_ratio"] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_the_score_of_a_set_has_the_authors_limiting_cases() -> None:
+    assert icat(1.0, 0.5) == 100  # always sense, never a preference
+    assert icat(1.0, 1.0) == icat(1.0, 0.0) == 0  # always (or never) the stereotype
+    assert icat(0.5, 0.5) == 50  # a coin
+
+
+def test_parts_of_the_set(lm: LM, sets: Path) -> None:
+    assert [i.id for i in StereoSet(data=str(sets), kind="intersentence").items(lm)] == ["2"]
+    assert {i.cluster for i in StereoSet(data=str(sets)).items(lm)} == {"profession/baker"}
+
+
+def test_the_public_rows(lm: LM, public) -> None:
+    public("stereoset")
+    assert len(StereoSet(bias_type="gender", kind="intrasentence").items(lm)) == 255
