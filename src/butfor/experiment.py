@@ -39,6 +39,7 @@ def load(
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     from butfor.data.corpora import rows
     from butfor.lm.load import check
+    from butfor.train.method import touched
 
     places = {"control": ("control",), "treatment": ("treatment",)}
     places |= {arm.name: ("arm", number) for number, arm in enumerate(experiment.arm)}
@@ -49,6 +50,12 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             folder = check(model)
             worlds[name] = "vectors" if folder and (folder / "words.txt").is_file() else "lm"
             allowed = experiment.method(arm).worlds
+            hooks = touched(experiment.method(arm))
+            if hooks and "model" not in hooks and not experiment.budget.trains:
+                yield (
+                    (*places[name], "method"),
+                    f"{arm.method} acts in training, and nothing is trained: set budget.steps",
+                )
             if worlds[name] not in allowed:
                 yield (
                     (*places[name], "method"),

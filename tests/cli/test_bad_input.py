@@ -20,6 +20,9 @@ method = "swap"
 suite = "bias.professions"
 primary = true
 limit = 8
+
+[budget]
+steps = 1
 """
 
 # (what is changed, into what, what the message must say)
@@ -39,11 +42,12 @@ WRONG: list[tuple[str, str, str]] = [
     ("seeds = [0]", "seeds = [-1]", "seeds.0: should be greater than or equal to 0"),
     ("seeds = [0]", "seeds = 3", "seeds: should be a list"),
     ("seeds = [0]", "level = 95", "level: should be less than 1"),
-    ("seeds = [0]", "[budget]\nstep = 3", "did you mean 'steps'"),
-    ("seeds = [0]", "[budget]\nsteps = 3.5", "budget.steps: should be an integer"),
-    ("seeds = [0]", "[budget]\nsteps = 3\ntokens = 9", "give steps or tokens, not both"),
-    ("seeds = [0]", "[budget]\nsteps = 3\n[train]\ncorpus = 'plian'", "did you mean 'plain'"),
-    ("seeds = [0]", "[budget]\nsteps = 3\n[train]\ncorpus = 'gone.txt'", "gone.txt"),
+    ("steps = 1", "step = 3", "did you mean 'steps'"),
+    ("steps = 1", "steps = 3.5", "budget.steps: should be an integer"),
+    ("steps = 1", "steps = 3\ntokens = 9", "give steps or tokens, not both"),
+    ("steps = 1", "steps = 3\n[train]\ncorpus = 'plian'", "did you mean 'plain'"),
+    ("steps = 1", "steps = 3\n[train]\ncorpus = 'gone.txt'", "gone.txt"),
+    ("steps = 1", "steps = 0", "swap acts in training, and nothing is trained"),
     ("seeds = [0]", "[train]\nlearning_rate = 0", "train.learning_rate: should be greater than 0"),
     ("seeds = [0]", "[control]\nmethod = 3", "control.method: should be a string"),
     ("seeds = [0]", "[control]\nmodel = 'minilm'", "varies = ['model']"),
@@ -76,9 +80,11 @@ def test_a_wrong_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old
     monkeypatch.delenv("BUTFOR_DATA", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     assert GOOD.count(old) == 1
-    # a new table goes to the end, so that the keys after it keep their own
-    text = GOOD.replace(old, "" if new.startswith(("[budget", "[train]", "[control", "[[arm")) else new)
-    Path("e.toml").write_text(text if text != GOOD.replace(old, "") or not new else text + "\n" + new, encoding="utf-8")
+    if new.startswith("[") and not old.startswith("["):  # a new table stands at the end, where no key follows it
+        text = f"{GOOD}\n{new}\n"
+    else:
+        text = GOOD.replace(old, new)
+    Path("e.toml").write_text(text, encoding="utf-8")
     result = CliRunner().invoke(app, ["run", "e.toml", "--out", "runs"])
     lines = result.stderr.strip().splitlines()
     assert result.exit_code == 2, result.output

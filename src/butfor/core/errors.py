@@ -106,7 +106,7 @@ class Untrusted(ButforError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the nearest known name, or a list of them all where none is near."""
     names = sorted(set(known))
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
     if near:
         return "; did you mean " + " or ".join(repr(word) for word in near) + "?"
     return "; known: " + ", ".join(names) if 0 < len(names) <= 24 else ""

@@ -122,7 +122,9 @@ def _shape(table: Table) -> tuple[Experiment | None, list[Problem]]:
     try:
         return Experiment.model_validate_json(canonical(table), strict=True), []
     except ValidationError as error:
-        return None, [_problem(item) for item in error.errors()]
+        errors = error.errors()
+        deep = {item["loc"][:1] for item in errors if len(item["loc"]) > 1}
+        return None, [_problem(item) for item in errors if item["type"] != "too_short" or item["loc"] not in deep]
 
 
 def _problem(error: Any) -> Problem:
@@ -138,10 +140,10 @@ def _problem(error: Any) -> Problem:
         case "model_type" | "model_attributes_type":
             return path, f"should be a table, not {error['input']!r}"
         case "string_pattern_mismatch":
-            return (
-                path,
-                f"{error['input']!r} has characters that do not belong there; pattern: {error['ctx']['pattern']}",
-            )
+            about = TABLES.get(str(path[0]), Experiment).model_fields[str(error["loc"][-1])].description
+            return path, f"{error['input']!r} does not fit: {about} (pattern {error['ctx']['pattern']})"
+        case "too_short":
+            return path, f"is empty; {Experiment.model_fields[str(path[0])].description}"
         case "value_error":
             return path, plain(error)
         case _:
@@ -191,7 +193,7 @@ def _knobs(kind: Kind, path: toml.KeyPath, name: Any, table: Table, holder: type
 
 def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
     problems: list[Problem] = []
-    names = Counter(name for _, name, _ in arms)
+    names = Counter(["control", "treatment", *(name for path, name, _ in arms if len(path) > 1)])
     for path, name, arm in arms:
         if not name:
             problems.append((path, "every [[arm]] needs a name"))
@@ -202,8 +204,8 @@ def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
         against = arm.get("against", "control")
         if path == ("treatment",) and against == "":
             problems.append(((*path, "against"), "the treatment must be compared with another arm"))
-        elif isinstance(against, str) and (against not in {*names, "control", ""} or against == name != "control"):
-            others = [other for other in {*names, "control"} if other != name]
+        elif isinstance(against, str) and (against not in {*names, ""} or against == name != "control"):
+            others = [other for other in names if other != name]
             problems.append(((*path, "against"), f"no other arm is called {against!r}{did_you_mean(against, others)}"))
     return problems
 

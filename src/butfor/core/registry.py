@@ -16,6 +16,15 @@ from butfor.core.errors import UnknownName, UserError, did_you_mean
 
 Kind = Literal["method", "suite"]
 
+WORDS = (
+    ("Input should be a valid", "should be a"),
+    ("Input should", "should"),
+    ("a integer", "an integer"),
+    ("a array", "a list"),
+    ("a tuple", "a list"),
+    ("a dictionary", "a table"),
+)
+
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "method": {
         "standard": "butfor.train.standard:Standard",
@@ -113,12 +122,10 @@ def build(kind: type, settings: dict[str, Any]) -> tuple[Any, list[tuple[str, st
 
 def plain(error: Any) -> str:
     """A pydantic error in plain words."""
-    message = str(error["msg"])
-    return (
-        message.removeprefix("Value error, ")
-        .replace("Input should be a valid", "should be a")
-        .replace("Input should", "should")
-    )
+    message = str(error["msg"]).removeprefix("Value error, ")
+    for theirs, ours in WORDS:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def settings_of(made: Any) -> dict[str, Any]:
