@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from butfor.stats.bootstrap import sums
 from butfor.stats.compare import SPARSE
 from butfor.stats.effect import Check, Effect
-from butfor.stats.permutation import flipped_maxima
+from butfor.stats.permutation import flipped_maxima, squared_share
 from butfor.stats.quantiles import Floats
 from butfor.stats.reach import CorrectedReach, bend, skewness
 
@@ -44,10 +44,10 @@ def simultaneous(
 ) -> list[Effect]:
     """One effect a column of differences [units, effects]; p is adjusted over all of them."""
     d = np.asarray(differences, dtype=np.float64)
-    if d.ndim != 2 or len(d) < 2 or not np.isfinite(d).all():
-        raise ValueError(f"differences must be finite and [units, effects] with two units or more, not {d.shape}")
+    if d.ndim != 2 or len(d) < 3 or not np.isfinite(d).all():
+        raise ValueError(f"differences must be finite and [units, effects] with three units or more, not {d.shape}")
     flip = how == "sign-flip" or (how == "auto" and _three_valued(d))
-    usable = d.any(axis=0) if flip else _spread_out(d)
+    usable = np.any(d != 0, axis=0) if flip else _spread_out(d)
     low, high = np.full(d.shape[1], -math.inf), np.full(d.shape[1], math.inf)
     p = np.ones(d.shape[1])
     if usable.any():
@@ -76,45 +76,39 @@ def bootstrap_bands(d: Floats, level: float, rng: Generator, draws: int) -> tupl
     down, up = CorrectedReach(se, tilt * math.sqrt(n), n).at(critical)
     t = d.mean(0) / se
     statistic = np.minimum(np.abs(t), np.abs(bend(t, tilt)))
-    reached = draws - np.searchsorted(top, statistic * (1 - 1e-10), side="left")
-    return down, up, (1 + reached) / (draws + 1)
+    return down, up, _adjusted(statistic, top)
 
 
 def flipped_bands(d: Floats, level: float, rng: Generator, draws: int) -> tuple[Floats, Floats, Floats]:
-    """The same by random signs of the centred differences; exact for differences that are symmetric about their mean."""
+    """The same by random signs; exact where the differences are symmetric about 0 under the null."""
     n = len(d)
-    z = d - d.mean(0)
-    squares = np.sum(z**2, axis=0)
+    se = d.std(0, ddof=1) / math.sqrt(n)
     top = np.sort(flipped_maxima(d, rng, draws))  # (Σ d)² / (n Σ d²) = t² / (n - 1 + t²)
     share = min(float(top[min(math.ceil(level * (draws + 1)), draws) - 1]), 1 - 1e-12)
     critical = math.sqrt((n - 1) * share / (1 - share))
-    half = critical * np.sqrt(squares / (n * (n - 1)))
-    statistic = d.sum(0) ** 2 / (n * np.sum(d**2, axis=0))
-    reached = draws - np.searchsorted(top, statistic * (1 - 1e-10), side="left")
-    return half, half, (1 + reached) / (draws + 1)
+    return critical * se, critical * se, _adjusted(squared_share(d.sum(0), d), top)
+
+
+def _adjusted(statistic: Floats, top: Floats) -> Floats:
+    """Share of the sorted maxima that reach each statistic, which itself counts as one of them."""
+    reached = len(top) - np.searchsorted(top, statistic * (1 - 1e-10), side="left")
+    return np.asarray((1 + reached) / (len(top) + 1), dtype=np.float64)
 
 
 def _resampled_maxima(z: Floats, rng: Generator, draws: int) -> Floats:
     """Largest min(|T*|, |g(T*)|) over the effects in each resample of standardised z [n, K]."""
     n, k = z.shape
     step = max(1, (1 << 20) // k)
+    columns = np.concatenate([np.ones((n, 1)), z, z**2, z**3], axis=1)
     top: list[Floats] = []
-    powers = np.concatenate([z, z**2, z**3], axis=1)
     for done in range(0, draws, step):
-        s1, s2, s3 = np.split(sums(powers, min(step, draws - done), rng) / n, 3, axis=1)
-        variance = s2 - s1**2
-        flat = variance < 1e-9
-        variance = np.where(flat, 1.0, variance)
-        tilt = (
-            (s3 - 3 * s1 * s2 + 2 * s1**3)
-            / (variance * (n - 1) / n) ** 1.5
-            / (n - 2)
-            * math.sqrt(n)
-            * ((n - 1) / n) ** 2
-        )
+        total = sums(columns, min(step, draws - done), rng)
+        s1, s2, s3 = np.split(total[:, 1:] / total[:, :1], 3, axis=1)
+        flat = s2 - s1**2 < 1e-9
+        variance = np.where(flat, 1.0, s2 - s1**2)
+        tilt = (s3 - 3 * s1 * s2 + 2 * s1**3) / variance**1.5 * (math.sqrt(n - 1) / (n - 2))
         t = s1 / np.sqrt(variance / (n - 1))
-        statistic = np.where(flat, math.inf, np.minimum(np.abs(t), np.abs(bend(t, tilt))))
-        top.append(statistic.max(axis=1))
+        top.append(np.where(flat, math.inf, np.minimum(np.abs(t), np.abs(bend(t, tilt)))).max(axis=1))
     return np.concatenate(top)
 
 

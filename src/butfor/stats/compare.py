@@ -4,8 +4,8 @@
 costs. Each takes the method that held its level best in `butfor.stats.calibrate` (table in docs/stats.md) and names
 it:
 
-    a mean, a ratio, clusters      union of Student's t and Hall's skewness-corrected t (`reach`), on clusters' sums;
-                                   ratios on the scale of logarithms
+    a mean, a ratio, clusters      union of Student's t and Hall's skewness-corrected t (`reach`), made from the
+                                   jackknife's pulls (of clusters' sums; ratios: on the scale of logarithms)
     right or wrong, one seed       Tango's score interval with McNemar's score p; `mean` takes Wilson's
     several seeds                  the above on the items' means, joined with the seeds' own t interval (`crossed`)
 
@@ -32,9 +32,10 @@ from butfor.stats.reach import CorrectedReach, JoinedReach, Reach, p_values, ske
 
 Kind = Literal["mean", "binary", "ratio"]
 
-SMALL = 8  # below: no interval of a mean held its level on skewed or tied data
+SMALL = 16  # below: no interval of a mean held its level on skewed or tied data
 SKEWED_SMALL = 32  # below: very skewed data (lognormal) fell under 94 %
-SKEWED = 1.5
+SKEWED = 1.0
+ROUNDING = 1e-15
 SPARSE = 5  # fewer units than this differ from the commonest value
 
 
@@ -93,21 +94,29 @@ class Sample:
 
     @property
     def pull(self) -> Floats:
-        """The pull of each cell on the estimate (ratios: on its logarithm), [S, n], mean 0."""
+        """The pull of each cell on the estimate (ratios: on its logarithm), to first order; [S, n], mean 0."""
         pull = (self.a - self.estimate * self.w) / self.w.mean()
         return pull / self.estimate if self.scale == "ratio" else pull
 
+    @property
+    def pull_of_units(self) -> Floats:
+        """The jackknife's pull of each unit, (n - 1) (estimate - estimate without it), centred; a mean: x - mean."""
+        a, w = self.a.mean(0), self.w.mean(0)
+        without = (a.sum() - a) / (w.sum() - w)
+        pull = np.log(self.estimate / without) if self.scale == "ratio" else self.estimate - without
+        pull = (len(a) - 1) * (pull - pull.mean())
+        size = 1.0 if self.scale == "ratio" else float(np.abs(without).max())
+        return np.where(np.abs(pull).max() <= ROUNDING * len(a) * size, 0.0, pull)
+
     def reach(self) -> tuple[Reach, str]:
         """The calibrated interval for this shape, and its name."""
-        z = self.pull
-        seeds, n = z.shape
         if self.binary and np.ptp(self.a, axis=0).max() == 0 and (self.w == 1).all():
             return self._score_reach()
-        by_item = z.mean(0)
-        se = math.sqrt(float(np.sum(by_item**2)) / (n * (n - 1)))
-        reach: Reach = CorrectedReach(se, float(skewness(by_item)), n)
+        reach: Reach = mean_reach(self.pull_of_units)
         name = "skewness-corrected t" + (", log ratio" if self.scale == "ratio" else "")
-        return (reach, name) if seeds == 1 else (JoinedReach(reach, seeds_reach(z)), f"{name}, seeds × items")
+        if len(self.a) == 1:
+            return reach, name
+        return JoinedReach(reach, seeds_reach(self.pull)), f"{name}, seeds × items"
 
     def _score_reach(self) -> tuple[Reach, str]:
         row, n = self.a[0], self.a.shape[1]
@@ -120,6 +129,8 @@ class Sample:
         if isinstance(reach, TangoReach) and null == 0.0:
             return float(score_p(reach.b, reach.c))
         distance = math.log(self.estimate / null) if self.scale == "ratio" else self.estimate - null
+        if max(float(side) for side in reach(0.5)) == 0.0:
+            return 1.0 if distance == 0 else 2.0 ** (1 - self.a.shape[1])  # all units alike: a sign test
         return float(p_values(reach, distance))
 
     def ends(self, reach: Reach, level: float) -> tuple[float, float]:
@@ -166,8 +177,14 @@ class Sample:
         elif n < 2:
             checks.append(Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more"))
         elif "score" not in method:
-            checks.extend(_shape_checks(self.pull.mean(0)))
+            checks.extend(shape_checks(self.pull_of_units))
         return tuple(checks)
+
+
+def mean_reach(z: Floats) -> CorrectedReach:
+    """The default interval of a mean, from its centred values z [..., n]."""
+    n = z.shape[-1]
+    return CorrectedReach(np.sqrt(np.sum(z**2, axis=-1) / (n * (n - 1))), skewness(z), n)
 
 
 def paired_sample(
@@ -212,24 +229,25 @@ def by_cluster(values: Floats, clusters: NDArray[np.generic]) -> Floats:
     return np.stack([np.bincount(label, weights=row) for row in values]).astype(np.float64)
 
 
-def _shape_checks(z: Floats) -> list[Check]:
+def shape_checks(z: Floats) -> list[Check]:
     """What the simulations say about means of values shaped like these."""
     n = len(z)
     _, repeats = np.unique(np.round(z / (np.abs(z).max() or 1.0), 12), return_counts=True)
     odd, skew = n - int(repeats.max()), abs(float(skewness(z)))
-    if n < SMALL:
-        return [
-            Check("small-n", False, f"n = {n}: no interval of a mean is sure to hold its level below {SMALL} units")
-        ]
     if odd == 0:
-        return [
-            Check("constant", False, f"all {n} units have the same value: their spread says nothing about new units")
-        ]
-    if odd < SPARSE:
+        return [Check("constant", False, f"all {n} units have one value: their spread says nothing about new units")]
+    if odd < min(SPARSE, n - 1):
         told = f"only {odd} of {n} units differ from the commonest value: the interval may miss; use more units"
         return [Check("sparse", False, told)]
+    if n < SMALL:
+        told = (
+            f"n = {n}: so few units cannot show how skewed they are, and then intervals cover 91 to 95 of 100, not 95"
+        )
+        return [Check("small-n", False, told)]
     if n < SKEWED_SMALL and skew > SKEWED:
-        told = f"n = {n} with skewness {skew:.1f}: such intervals cover up to 4 points less than they promise"
+        told = (
+            f"n = {n} with skewness {skew:.1f}: such intervals cover 93 to 95 of 100; use {SKEWED_SMALL} units or more"
+        )
         return [Check("skewed-small-n", False, told)]
     return []
 

@@ -5,7 +5,7 @@ are counted (as the sums of two halves); beyond, `draws` random ones and the obs
 and never too small (Phipson and Smyth 2010).
 
 Limits  Exact for the null that the arms are exchangeable (d symmetric about 0), at any n, and for every A/A comparison.
-        It is not a test of the mean: with skewed differences of mean 0 it rejects too often (n = 16, lognormal: table in
+        It is not a test of the mean: with skewed differences of mean 0 it rejects too often (table in
         docs/stats.md), and over many effects at once far too often, so `bands.simultaneous` is the default there.
 """
 
@@ -47,9 +47,9 @@ def max_t(differences: ArrayLike, *, rng: Generator, draws: int = DRAWS) -> Floa
     d = np.asarray(differences, dtype=np.float64)
     if d.ndim != 2 or d.shape[0] < 2 or not np.isfinite(d).all():
         raise ValueError(f"differences must be finite and [units, effects] with two units or more, not {d.shape}")
-    share = squared_share(d.sum(0), d)
+    share = squared_share(d.sum(0), d) * (1 - NEAR)
     top = flipped_maxima(d, rng, draws)
-    return (1 + np.sum(top[:, None] >= share * (1 - NEAR), axis=0)) / (draws + 1)
+    return np.asarray((1 + np.sum(top[:, None] >= share, axis=0)) / (draws + 1), dtype=np.float64)
 
 
 def flipped_maxima(d: Floats, rng: Generator, draws: int) -> Floats:
@@ -64,13 +64,13 @@ def flipped_maxima(d: Floats, rng: Generator, draws: int) -> Floats:
 def squared_share(sums: Floats, d: Floats) -> Floats:
     """(Σ d)² / (n Σ d²), which rises with t² and whose denominator no flip changes; 0 where every difference is 0."""
     squares = np.sum(d**2, axis=0)
-    return sums**2 / (len(d) * np.where(squares > 0, squares, 1.0))
+    return np.asarray(sums**2 / (len(d) * np.where(squares > 0, squares, 1.0)), dtype=np.float64)
 
 
 def signs(draws: int, n: int, rng: Generator) -> Floats:
     """Random signs, [draws, n]."""
     bits = np.unpackbits(rng.integers(0, 256, size=(draws, -(-n // 8)), dtype=np.uint8), axis=1)[:, :n]
-    return 2.0 * bits - 1.0
+    return 2.0 * bits.astype(np.float64) - 1.0
 
 
 def _all_sums(d: Floats) -> Floats:

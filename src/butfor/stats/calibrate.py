@@ -1,0 +1,356 @@
+"""Does every promise hold? Simulations behind the defaults of `butfor.stats`, as one command:
+
+    python -m butfor.stats.calibrate [--quick] [--out FILE]
+
+Each study draws data whose truth is known, calls the package's own functions, and counts. A `Cell` is one count: the
+share of repetitions in which an interval held the truth (promised 95 %), or in which a true null was rejected
+(promised 5 %). The same seed gives the same table. Full: some ten minutes on one core; `--quick`: about half a
+minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from numpy.random import Generator
+
+from butfor.stats import bootstrap, permutation
+from butfor.stats.bands import simultaneous
+from butfor.stats.compare import mean_reach, paired_sample, shape_checks
+from butfor.stats.crossed import seeds_reach
+from butfor.stats.equivalence import equivalent
+from butfor.stats.multiplicity import adjust
+from butfor.stats.proportions import TangoReach, clopper_pearson, mcnemar, score_p, wilson
+from butfor.stats.quantiles import Floats
+from butfor.stats.reach import JoinedReach, StudentReach, p_values
+from butfor.stats.sequences import anytime
+
+SIZES = (8, 16, 32, 64, 200)
+LEVEL = 0.95
+Draw = Callable[[Generator, tuple[int, ...]], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of the table."""
+
+    study: str
+    data: str
+    method: str
+    n: str
+    rate: float
+    reps: int
+    promise: float | None  # 0.95: at least; 0.05: at most; None: nothing is promised
+
+    @property
+    def margin(self) -> float:
+        """How far luck alone takes a rate of `reps` repetitions, at 99.9 %."""
+        return 3.3 * math.sqrt(LEVEL * (1 - LEVEL) / self.reps)
+
+    @property
+    def broken(self) -> bool:
+        """Worse than promised, beyond luck."""
+        if self.promise is None:
+            return False
+        worse = self.promise - self.rate if self.promise > 0.5 else self.rate - self.promise
+        return worse > self.margin
+
+
+def _tied(rng: Generator, shape: tuple[int, ...]) -> Floats:
+    x = np.round(rng.exponential(size=shape)) * (rng.random(shape) < 0.5)
+    k = np.arange(1, 60)
+    return x - 0.5 * float(np.sum(k * (np.exp(0.5 - k) - np.exp(-0.5 - k))))
+
+
+def _three(won: float, lost: float) -> Draw:
+    def draw(rng: Generator, shape: tuple[int, ...]) -> Floats:
+        u = rng.random(shape)
+        return np.where(u < won, 1.0, np.where(u < won + lost, -1.0, 0.0))
+
+    return draw
+
+
+DATA: dict[str, Draw] = {
+    "normal": lambda rng, shape: rng.normal(size=shape),
+    "exponential": lambda rng, shape: rng.exponential(size=shape) - 1,
+    "lognormal": lambda rng, shape: rng.lognormal(size=shape) - math.exp(0.5),
+    "t3": lambda rng, shape: rng.standard_t(3, size=shape),
+    "tied (half zeros)": _tied,
+    "-1/0/1 (.25, .10)": lambda rng, shape: _three(0.25, 0.10)(rng, shape) - 0.15,
+    "-1/0/1 (.08, .02)": lambda rng, shape: _three(0.08, 0.02)(rng, shape) - 0.06,
+}
+
+
+def means(rng: Generator, reps: int, sizes: Iterable[int] = SIZES, slow: int = 0) -> list[Cell]:
+    """Coverage of a mean difference; the bootstraps run on the first `slow` repetitions."""
+    study, cells = "Mean of paired differences: coverage of 95 % intervals", list[Cell]()
+    for name, draw in DATA.items():
+        for n in sizes:
+            x = draw(rng, (reps, n))
+            m, z = x.mean(1), x - x.mean(1, keepdims=True)
+            reach = mean_reach(z)
+            hold = _holds(m, *reach(LEVEL))
+            flagged = np.array([any(not check.ok for check in shape_checks(row)) for row in z[:2000]])
+            t = _holds(m, *StudentReach(reach.se, n - 1)(LEVEL))
+            cells += [
+                Cell(study, name, "default", str(n), float(hold.mean()), reps, 0.95),
+                Cell(study, name, "share with a warning", str(n), float(flagged.mean()), len(flagged), None),
+                Cell(study, name, "Student's t", str(n), float(t.mean()), reps, None),
+            ]
+            for label, method in (("studentised bootstrap", bootstrap.studentised), ("BCa bootstrap", bootstrap.bca)):
+                ends = [method(row, level=LEVEL, rng=rng, draws=999) for row in x[:slow]]
+                if ends:
+                    rate = float(np.mean([low <= 0 <= high for low, high in ends]))
+                    cells.append(Cell(study, name, label, str(n), rate, slow, None))
+    return cells
+
+
+def tests(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]:
+    """How often p < 0.05 where the mean difference is 0."""
+    study, cells = "Mean of paired differences: how often p < 5 % under a true null", list[Cell]()
+    for name in ("normal", "t3", "exponential", "lognormal"):
+        for n in sizes:
+            x = DATA[name](rng, (reps, n))
+            m = x.mean(1)
+            p = p_values(mean_reach(x - m[:, None]), m)
+            flips = [permutation.sign_flip(row, rng=rng, draws=999) < 0.05 for row in x[: reps // 4]]
+            promise = 0.05 if name in ("normal", "t3") else None
+            cells += [
+                Cell(study, name, "default", str(n), float(np.mean(p < 0.05)), reps, 0.05),
+                Cell(study, name, "sign flips", str(n), float(np.mean(flips)), len(flips), promise),
+            ]
+    return cells
+
+
+def binary(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]:
+    """Right or wrong: paired differences of accuracy, their tests, and one accuracy."""
+    study, cells = "Right or wrong", list[Cell]()
+    for won, lost in ((0.25, 0.10), (0.08, 0.02), (0.15, 0.15), (0.03, 0.03)):
+        for n in sizes:
+            b, c = np.split(rng.multinomial(n, [won, lost, 1 - won - lost], size=reps)[:, :2].astype(float), 2, axis=1)
+            b, c = b[:, 0], c[:, 0]
+            hold = _holds((b - c) / n - (won - lost), *TangoReach(b, c, n)(LEVEL))
+            name = f"alone right: {won:.2f} treatment, {lost:.2f} control"
+            cells.append(Cell(study, name, "Tango (default): coverage", str(n), float(hold.mean()), reps, 0.95))
+            if won == lost:
+                score = float(np.mean(score_p(b, c) < 0.05))
+                cells.append(Cell(study, name, "score p (default): rejects", str(n), score, reps, 0.05))
+                for how in ("mid-p", "exact"):
+                    table = {(i, j): mcnemar(int(i), int(j), how) for i, j in set(zip(b, c, strict=True))}
+                    rate = float(np.mean([table[pair] < 0.05 for pair in zip(b, c, strict=True)]))
+                    cells.append(Cell(study, name, f"McNemar {how}: rejects", str(n), rate, reps, 0.05))
+    for share in (0.5, 0.9):
+        for n in sizes:
+            k = rng.binomial(n, share, size=reps)
+            for label, method in (
+                ("Wilson (default): coverage", wilson),
+                ("Clopper–Pearson: coverage", clopper_pearson),
+            ):
+                low, high = method(k, n, LEVEL)
+                rate = float(np.mean((low <= share) & (share <= high)))
+                cells.append(Cell(study, f"accuracy {share}", label, str(n), rate, reps, 0.95))
+    return cells
+
+
+def clustered(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]:
+    """Items in clusters of 1 to 9 that share half of their variance; n is the number of clusters."""
+    study, cells = "Items in clusters (n = clusters): coverage of 95 % intervals", list[Cell]()
+    for name in ("normal", "exponential"):
+        for n in sizes:
+            hold = {"default, clusters given": 0, "clusters not given": 0}
+            for _ in range(reps):
+                label = np.repeat(np.arange(n), rng.integers(1, 10, size=n))
+                x = DATA[name](rng, (n,))[label] + rng.normal(size=len(label))
+                for method, clusters in zip(hold, (label, None), strict=True):
+                    sample = paired_sample(x, x * 0, clusters=clusters, weights=None, kind="mean")
+                    low, high = sample.ends(sample.reach()[0], LEVEL)
+                    hold[method] += low <= 0 <= high
+            promises = (0.95, None)
+            for (method, count), promise in zip(hold.items(), promises, strict=True):
+                cells.append(Cell(study, name, method, str(n), count / reps, reps, promise))
+    return cells
+
+
+def ratios(rng: Generator, reps: int, sizes: Iterable[int] = (2, 3, 5, *SIZES)) -> list[Cell]:
+    """Ratios of lognormal costs that share half of their variance."""
+    study, cells = "Ratio of costs (`overhead`): coverage of 95 % intervals", list[Cell]()
+    for spread in (0.1, 0.5, 1.0):
+        for n in sizes:
+            hold = 0
+            for _ in range(reps):
+                shared = rng.normal(size=n)
+                t, c = (np.exp(spread * (shared + rng.normal(size=n)) / math.sqrt(2)) for _ in range(2))
+                sample = paired_sample(t, c, clusters=None, weights=None, kind="ratio")
+                low, high = sample.ends(sample.reach()[0], LEVEL)
+                hold += low <= 1 <= high
+            cells.append(Cell(study, f"log sd {spread}", "default", str(n), hold / reps, reps, 0.95))
+    return cells
+
+
+def seeds(rng: Generator, reps: int, sizes: Iterable[int] = (16, 64, 200)) -> list[Cell]:
+    """Seeds × items with no true difference; variances of seed, item and noise, seeds' in units of noise / n."""
+    study, cells = "Seeds × items: how often the default rejects a true null at 5 %", list[Cell]()
+    grid = {"noise alone (A/A)": (0.0, 0.0, 1.0), "items and noise": (0.0, 1.0, 1.0), "small seeds": (1.0, 0.0, 1.0),
+            "items, small seeds": (1.0, 1.0, 0.1), "large seeds": (-1.0, 1.0, 1.0),
+            "seeds alone": (-1.0, 0.01, 0.01)}  # fmt: skip
+    for name, (seed, item, noise) in grid.items():
+        for draw in ("normal", "exponential") if item == 1 else ("normal",):
+            for n in sizes:
+                for s in (2, 3, 5, 8):
+                    of_seed = 1.0 if seed < 0 else seed / n
+                    x = math.sqrt(item) * DATA[draw](rng, (reps, 1, n)) + math.sqrt(noise) * rng.normal(
+                        size=(reps, s, n)
+                    )
+                    x = x + math.sqrt(of_seed) * rng.normal(size=(reps, s, 1))
+                    m = x.mean((1, 2))
+                    z = x - m[:, None, None]
+                    reach = JoinedReach(mean_reach(z.mean(1)), seeds_reach(z))
+                    rate = 1 - float(_holds(m, *reach(LEVEL)).mean())
+                    data = name + (", skewed items" if draw != "normal" else "")
+                    cells.append(Cell(study, data, f"{s} seeds", f"{n} items", rate, reps, 0.05))
+    return cells
+
+
+def many(rng: Generator, reps: int, sizes: Iterable[int] = SIZES, effects: int = 144) -> list[Cell]:
+    """Simultaneous bands over many independent effects, none of them real."""
+    study, cells = f"{effects} effects at once: how often one or more is rejected at 5 %", list[Cell]()
+    for name in ("normal", "t3", "exponential", "lognormal", "-1/0/1 (.10, .10)"):
+        draw = DATA.get(name, _three(0.10, 0.10))
+        for n in sizes:
+            hits = np.zeros(3)
+            for _ in range(reps):
+                d = draw(rng, (n, effects))
+                m = d.mean(0)
+                hits += (
+                    min(effect.p or 0.0 for effect in simultaneous(d, rng=rng, draws=499)) <= 0.05,
+                    permutation.max_t(d, rng=rng, draws=499).min() <= 0.05,
+                    effects * p_values(mean_reach((d - m).T), m).min() <= 0.05,
+                )
+            labels = ("bands (default)", "sign-flip max-|t|", "Bonferroni of the default p")
+            for label, count, promise in zip(labels, hits, (0.05, None, None), strict=True):
+                cells.append(Cell(study, name, label, str(n), float(count) / reps, reps, promise))
+    return cells
+
+
+def families(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]:
+    """Twenty metrics, fifteen of them unchanged and five changed by 0.8 sd: Holm's and BH's promises."""
+    study, cells = "20 metrics, 15 unchanged: Holm's family-wise error and BH's false-discovery rate", list[Cell]()
+    for name in ("normal", "t3", "exponential", "lognormal", "tied (half zeros)"):
+        for n in sizes:
+            x = DATA[name](rng, (reps, 20, n))
+            x[:, 15:] += 0.8 * float(DATA[name](np.random.default_rng(0), (20_000,)).std())
+            m = x.mean(-1)
+            p = p_values(mean_reach(x - m[..., None]), m)
+            wrong = [bool((adjust(row, "holm")[:15] <= 0.05).any()) for row in p]
+            claims = [adjust(row, "bh") <= 0.05 for row in p]
+            false = [claim[:15].sum() / max(1, claim.sum()) for claim in claims]
+            cells.append(Cell(study, name, "Holm", str(n), float(np.mean(wrong)), reps, 0.05))
+            cells.append(Cell(study, name, "Benjamini–Hochberg", str(n), float(np.mean(false)), reps, 0.05))
+    return cells
+
+
+def looks(rng: Generator, reps: int, sizes: Iterable[int] = (32, 64, 200)) -> list[Cell]:
+    """Looking after every pair, and equivalence claimed where the truth sits on the margin."""
+    study, cells = "Looking after every pair, and claims of equivalence at the margin", list[Cell]()
+    for won, lost in ((0.25, 0.10), (0.03, 0.03)):
+        for n in sizes:
+            x = _three(won, lost)(rng, (reps, n))
+            ever = [anytime(row, bounds=(-1, 1)).excludes(won - lost) is not None for row in x]
+            name = f"-1/0/1 ({won:.2f}, {lost:.2f})"
+            cells.append(Cell(study, name, "anytime: ever leaves the truth out", str(n), _mean(ever), reps, 0.05))
+            t = [_ever_outside(row, won - lost) for row in x]
+            cells.append(
+                Cell(study, name, "95 % t interval, looked at from the 8th pair on", str(n), _mean(t), reps, None)
+            )
+    for name in ("normal", "exponential"):
+        for n in sizes:
+            x = DATA[name](rng, (reps, n)) + 0.5
+            claims = [(equivalent(row, row * 0, margin=0.5).p or 0.0) < 0.05 for row in x]
+            cells.append(Cell(study, name, "TOST: claims equivalence", str(n), _mean(claims), reps, 0.05))
+    return cells
+
+
+def _ever_outside(x: Floats, truth: float) -> bool:
+    n = np.arange(1.0, len(x) + 1)
+    m = np.cumsum(x) / n
+    se = np.sqrt(np.maximum(np.cumsum(x**2) / n - m**2, 0) / np.maximum(n - 1, 1))[7:]
+    half = StudentReach(se, n[7:] - 1)(LEVEL)[0]
+    return bool((np.abs(m[7:] - truth) > half).any())
+
+
+def _holds(distance: Floats, down: Floats, up: Floats) -> Floats:
+    """The interval around an estimate that lies `distance` above the truth holds it."""
+    return ((distance <= down) & (-distance <= up)).astype(np.float64)
+
+
+def _mean(flags: Iterable[object]) -> float:
+    values = np.array(list(flags), dtype=np.float64)
+    return float(values.mean()) if len(values) else math.nan
+
+
+def run(quick: bool, seed: int = 20261121) -> list[Cell]:
+    """All studies, each on a stream of its own."""
+    k = 10 if quick else 1
+    studies: dict[str, Callable[[Generator], list[Cell]]] = {
+        "means": lambda rng: means(rng, 20_000 // k, slow=500 // k),
+        "tests": lambda rng: tests(rng, 10_000 // k),
+        "binary": lambda rng: binary(rng, 20_000 // k),
+        "clustered": lambda rng: clustered(rng, 2_000 // k),
+        "ratios": lambda rng: ratios(rng, 4_000 // k),
+        "seeds": lambda rng: seeds(rng, 3_000 // k),
+        "many": lambda rng: many(rng, 300 // k),
+        "families": lambda rng: families(rng, 2_000 // k),
+        "looks": lambda rng: looks(rng, 1_000 // k),
+    }
+    return [
+        cell for name, study in studies.items() for cell in study(np.random.default_rng([seed, crc32(name.encode())]))
+    ]
+
+
+def markdown(cells: list[Cell]) -> str:
+    """One table a study; per cent; bold where a promise is broken beyond luck."""
+    lines: list[str] = []
+    for study in dict.fromkeys(cell.study for cell in cells):
+        part = [cell for cell in cells if cell.study == study]
+        columns = list(dict.fromkeys(cell.n for cell in part))
+        lines += [
+            f"### {study}",
+            "",
+            f"| data | method | {' | '.join(columns)} |",
+            "|---|---|" + "---:|" * len(columns),
+        ]
+        for data, method in dict.fromkeys((cell.data, cell.method) for cell in part):
+            row = {cell.n: cell for cell in part if (cell.data, cell.method) == (data, method)}
+            lines.append(f"| {data} | {method} | " + " | ".join(_figure(row.get(n)) for n in columns) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _figure(cell: Cell | None) -> str:
+    if cell is None or math.isnan(cell.rate):
+        return "–"
+    text = f"{100 * cell.rate:.1f}"
+    return f"**{text}**" if cell.broken else text
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m butfor.stats.calibrate", description="Simulate every promise.")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the repetitions")
+    parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
+    options = parser.parse_args()
+    table = markdown(run(options.quick))
+    if options.out:
+        options.out.write_text(table, encoding="utf-8")
+    else:
+        print(table)
+
+
+if __name__ == "__main__":
+    main()
