@@ -67,3 +67,43 @@ def test_the_public_file(public) -> None:
     rows = stereoset()
     assert Counter(row.kind for row in rows) == {"intersentence": 2123, "intrasentence": 2106}
     assert Counter(row.bias_type for row in rows) == {"race": 1938, "profession": 1637, "gender": 497, "religion": 157}
+
+
+def entry(name: str, *labels: str) -> dict[str, object]:
+    texts = {"stereotype": "The baker was round.", "anti-stereotype": "The baker was thin.", "unrelated": "Ice is six."}
+    sentences = [{"gold_label": label, "sentence": texts[label]} for label in labels]
+    return {"id": name, "target": "baker", "bias_type": "profession", "context": "A BLANK.", "sentences": sentences}
+
+
+def test_the_authors_own_file_is_read_by_its_path(tmp_path: Path) -> None:
+    labels = ("unrelated", "stereotype", "anti-stereotype")
+    file = tmp_path / "dev.json"
+    data = {"intrasentence": [entry("a", *labels)], "intersentence": [entry("b", *labels)]}
+    file.write_text(json.dumps({"version": "1", "data": data}))
+    one, two = stereoset(file)
+    assert (one.id, one.kind, one.stereotype, one.anti) == (
+        "a",
+        "intrasentence",
+        "The baker was round.",
+        "The baker was thin.",
+    )
+    assert (two.id, two.kind) == ("b", "intersentence")
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "reason"),
+    [
+        (
+            {"intrasentence": [entry("a", "stereotype", "unrelated")], "intersentence": []},
+            5,
+            "anti-stereotype is missing",
+        ),
+        ({"intrasentence": [{"id": "a"}], "intersentence": []}, 5, "entry a: no 'sentences'"),
+        ({"intrasentence": []}, 1, "no 'intersentence'"),
+    ],
+)
+def test_a_bad_entry_of_the_authors_file_is_named(tmp_path: Path, data: object, line: int, reason: str) -> None:
+    file = tmp_path / "dev.json"
+    file.write_text(json.dumps({"data": data}, indent=1))
+    with pytest.raises(MalformedData, match=rf"dev\.json, line {line}: .*{reason}"):
+        stereoset(file)

