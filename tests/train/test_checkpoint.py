@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import signal
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
+from butfor.core.errors import RunError
 from butfor.lm.load import load
 from butfor.train import checkpoint
 from butfor.train.borrow import random_states
@@ -120,3 +123,18 @@ def test_seconds_of_both_sessions_are_added(tmp_path):
     kept = checkpoint.facts(checkpoint.last(stopped_at(tmp_path, 5)))
     _, facts = run(tmp_path)
     assert 0 < kept["seconds"] < facts.seconds
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("No space left")])
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch, error):
+    whole, _ = run(tmp_path / "whole")
+    stopped_at(tmp_path / "full", 3)
+    with monkeypatch.context() as patch:
+
+        def full(*_, **__):
+            raise error
+
+        patch.setattr("safetensors.torch.save_file", full)
+        with pytest.raises(RunError, match="free some space"):
+            run(tmp_path / "full")
+    assert run(tmp_path / "full")[0].fingerprint() == whole.fingerprint()

@@ -229,6 +229,11 @@ def test_an_encoder_is_refused(tmp_path):
         go(tmp_path, lm=lm)
 
 
+def test_a_row_longer_than_the_model_can_read_is_refused(tmp_path):
+    with pytest.raises(UserError, match="2048 tokens at most"):
+        go(tmp_path, settings=replace(SETTINGS, length=2049))
+
+
 def test_torchrun_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="one process"):
@@ -349,3 +354,19 @@ def test_a_half_written_checkpoint_is_ignored(tmp_path, whole, monkeypatch):
     assert names == [".part", "step-00000002"]
     lm, _ = go(tmp_path, settings=replace(SETTINGS, save_every=1))
     assert lm.fingerprint() == whole[0]
+
+
+@pytest.mark.gpu
+def test_on_cuda_resume_is_exact_and_memory_is_the_allocators(tmp_path):
+    def fresh():
+        return load("debug", device="cuda")
+
+    first, facts = go(tmp_path / "a", lm=fresh())
+    with pytest.raises(Stop):
+        go(tmp_path / "b", lm=fresh(), progress=stop_at(5))
+    second, _ = go(tmp_path / "b", lm=fresh())
+    assert first.fingerprint() == second.fingerprint()
+    assert first.device.type == "cuda"
+    assert (tmp_path / "a" / "train.jsonl").read_bytes() == (tmp_path / "b" / "train.jsonl").read_bytes()
+    assert 1e5 < facts.peak_memory_bytes < 1e9
+    assert facts.flops == pytest.approx(go(tmp_path / "c")[1].flops, rel=0.2)  # the kernels of attention differ

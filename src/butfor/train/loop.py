@@ -99,6 +99,8 @@ def train(
     """Train `lm.model` in place; writes `folder/train.jsonl`, resumes from `folder/checkpoint`."""
     if lm.is_encoder:
         raise UserError(f"{lm.name} is an encoder and has no loss on text; train a decoder, e.g. smollm2-135m")
+    if lm.context is not None and settings.length > lm.context:
+        raise UserError(f"{lm.name} reads {lm.context} tokens at most; set train.length to that or less")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process, so that budgets match to the token; start it without torchrun")
     began = time.perf_counter()
