@@ -19,13 +19,17 @@ EDGE = 3.0
 HALF = 13
 
 
-def place(value: float, scale: Figure) -> float:
-    """Where a value lies on its scale, in percent of the strip."""
+def share(value: float, scale: Figure) -> float:
+    """Where a value lies between the ends of its scale: 0 to 1, or beyond."""
     low, high = scale["low"], scale["high"]
     if scale["log"]:
         value, low, high = (math.log(max(x, 1e-300)) for x in (value, low, high))
-    share = (value - low) / (high - low) if high > low else 0.5
-    return round(EDGE + (100 - 2 * EDGE) * min(max(share, -0.03), 1.03), 2)
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def place(value: float, scale: Figure) -> float:
+    """Where a value lies on the strip, in percent; what is off the scale ends just beyond it."""
+    return round(EDGE + (100 - 2 * EDGE) * min(max(share(value, scale), -0.03), 1.03), 2)
 
 
 def svg(body: Markup, label: str, height: int, kind: str = "strip") -> Markup:
@@ -67,7 +71,7 @@ def ground(scale: Figure, height: int, side: str = "") -> Markup:
 
 
 def whisker(row: Figure, scale: Figure, found: str, *, solid: bool = True, side: str = "", label: str = "") -> Markup:
-    """One estimate with its interval."""
+    """One estimate with its interval; an end that runs off the scale has no cap."""
     height = 2 * HALF
     body = ground(scale, height, side)
     estimate = row["ratio"] if "ratio" in row else row["estimate"]
@@ -75,8 +79,9 @@ def whisker(row: Figure, scale: Figure, found: str, *, solid: bool = True, side:
     if low is not None and high is not None:
         left, right = place(low, scale), place(high, scale)
         body += line(left, HALF, right, HALF, f"reach {found}")
-        body += line(left, HALF - 4, left, HALF + 4, f"reach {found}")
-        body += line(right, HALF - 4, right, HALF + 4, f"reach {found}")
+        for x, value in ((left, low), (right, high)):
+            if -1e-6 < share(value, scale) < 1 + 1e-6:
+                body += line(x, HALF - 4, x, HALF + 4, f"reach {found}")
     if estimate is not None:
         body += mark(place(estimate, scale), HALF, found, solid)
     return svg(body, label, height)
@@ -108,7 +113,7 @@ def dots(values: list[float], scale: Figure, label: str) -> Markup:
 
 
 def histogram(row: Figure, figure: Figure, label: str) -> Markup:
-    """How many items changed by how much; items that did not change stand as a thin bar on zero."""
+    """How many items changed by how much; items that did not change are a line on zero, cut where the bars end."""
     height, top = 92, 14
     scale, edges = figure["scale"], figure["edges"]
     unit = (height - top - 1) / max(figure["tallest"], 1)
@@ -123,7 +128,7 @@ def histogram(row: Figure, figure: Figure, label: str) -> Markup:
             )
     zero, mean = place(0.0, scale), place(row["mean"], scale)
     if row["unchanged"]:
-        body += line(zero, round(height - row["unchanged"] * unit, 2), zero, height, "same")
+        body += line(zero, round(height - min(row["unchanged"], figure["tallest"]) * unit, 2), zero, height, "same")
     body += line(zero, top, zero, height, "zero")
     shown = "mean " + (fixed(0, 0) if row["mean"] == 0 else plain(row["mean"], sign=True))
     anchor = "end" if mean > 80 else "start" if mean < 20 else "middle"

@@ -18,6 +18,7 @@ from butfor.report.items import Paired
 from butfor.report.words import holds, many, percent, plain, reading, short_word, size_of
 
 Figure = dict[str, Any]
+FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
 
 
 def nice(value: float) -> float:
@@ -181,9 +182,9 @@ def costs(run: Run) -> Figure:
         )
     order = list(dict.fromkeys(row["cost"] for row in rows))
     rows.sort(key=lambda row: order.index(row["cost"]))
-    values = [abs(math.log(value)) for value in bounds((r["ratio"], r["low"], r["high"]) for r in rows) if value > 0]
-    reach = nice(math.exp(min(max(values, default=0.0), 300.0)) * 1.02)
-    reach = max(reach, 1.25)
+    ratios = [abs(math.log(row["ratio"])) for row in rows if row["ratio"]]
+    ends = [abs(math.log(value)) for row in rows for value in (row["low"], row["high"]) if value and value > 0]
+    reach = nice(math.exp(min(max([*ratios, *(end for end in ends if end < FAR), math.log(1.2)]), 300.0)) * 1.02)
     return {
         "figure": "overhead",
         "sentence": cost_sentence(rows),
@@ -227,7 +228,7 @@ def spread(run: Run, pairs: list[Paired]) -> Figure:
     step = nice((high - low) / wanted)
     edges = [float(f"{step * k:.12g}") for k in range(math.floor(low / step), max(math.ceil(high / step), 1) + 1)]
     rows = [bars(run, pair, edges) for pair in shown]
-    tallest = max((max([row["unchanged"], *row["counts"]]) for row in rows), default=0)
+    tallest = max((max(row["counts"], default=0) for row in rows), default=0)
     return {
         "figure": "spread",
         "sentence": spread_sentence(rows, tallest),
@@ -259,7 +260,8 @@ def spread_sentence(rows: list[Figure], tallest: int) -> str:
     first = rows[0]
     return (
         f"With {first['label']}, of {many(first['n'], 'item')} {first['down']:,} went down, {first['up']:,} went up "
-        f"and {first['unchanged']:,} did not change. The tallest bar holds {many(tallest, 'item')}."
+        f"and {first['unchanged']:,} did not change."
+        + (f" The tallest bar holds {many(tallest, 'item')}." if tallest else "")
     )
 
 

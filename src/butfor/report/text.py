@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from butfor.report.folder import Effect, as_mapping, mappings, open_run, to_effect
-from butfor.report.words import SYMBOL, holds, interval, percent, probability, reading, visible
+from butfor.report.words import SYMBOL, holds, interval, percent, probability, reading, short_word, visible
 
 if TYPE_CHECKING:
     from rich.padding import Padding
@@ -82,7 +82,7 @@ def cells(effect: Effect) -> list[Text | Padding]:
 def short(effect: Effect) -> str:
     """The reading in a word; a star where it does not survive the correction."""
     found = reading(effect)
-    shown = {"none": "none found", "unknown": "no interval"}.get(found, found)
+    shown = short_word(effect).replace("no effect found", "none found")
     return f"{SYMBOL[found]} {shown}" + ("" if found in {"none", "unknown"} or holds(effect) else "*")
 
 

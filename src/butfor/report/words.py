@@ -1,12 +1,14 @@
 """Numbers as people read them, and the sentences that are computed from them.
 
-Rule      Two significant digits of the half-width decide how many decimals an effect is printed with. An interval that
-          holds zero is worded as "no effect was found", with the changes that the data exclude; never as proof of none.
+Rule      Two significant digits of the interval's shorter half decide how many decimals an effect is printed with. An
+          interval that holds zero is worded as "no effect was found", with the changes that the data exclude; never as
+          a proof that there is none.
 Limits    A metric whose best value is zero is judged by the two levels: toward zero, away from it, or past it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 
@@ -29,7 +31,7 @@ def visible(value: str, limit: int | None = None) -> str:
 
 def fixed(value: float, decimals: int, *, sign: bool = False) -> str:
     """`value` with that many decimals, thousands apart, a real minus; scientific where that would be unreadable."""
-    shown = f"{value:{'+' if sign else ''},.{decimals}f}" if abs(value) < 1e9 else f"{value:{'+' if sign else ''}.3g}"
+    shown = f"{value:{'+' if sign else ''},.{decimals}f}" if abs(value) < 1e7 else f"{value:{'+' if sign else ''}.3g}"
     if decimals >= 7:
         shown = f"{value:{'+' if sign else ''}.2e}"
     if not re.search("[1-9]", shown):
@@ -49,8 +51,8 @@ def plain(value: float | None, *, sign: bool = False) -> str:
 
 
 def decimals(estimate: float, low: float | None, high: float | None) -> int:
-    """How many decimals the interval's half-width (or, without one, the estimate) deserves."""
-    half = (high - low) / 2 if low is not None and high is not None else 0.0
+    """How many decimals the interval's shorter half (or, without an interval, the estimate) deserves."""
+    half = 0.0 if low is None or high is None else min(abs(high - estimate), abs(estimate - low)) or abs(high - low)
     size = half if half > 0 else abs(estimate) / 10
     if size <= 0 or not math.isfinite(size):
         return 1
@@ -63,6 +65,8 @@ def interval(
     """`−0.312 [−0.401, −0.222]`, or what of it there is; at most `most` decimals."""
     if estimate is None:
         return "not measured"
+    if estimate == low == high:
+        return "{0} [{0}, {0}]".format(plain(estimate, sign=sign))
     places = min(most, decimals(estimate, low, high))
     shown = fixed(estimate, places, sign=sign)
     if low is None or high is None:
@@ -122,8 +126,8 @@ def reading(effect: Effect) -> str:
 
 
 def holds(effect: Effect) -> bool:
-    """Does the effect survive the correction for several effects? The primary one was named before and needs none."""
-    return effect.primary or effect.p_adjusted is None or effect.p_adjusted <= 1 - effect.level
+    """Does the effect survive the correction for several effects? True where none was made."""
+    return effect.p_adjusted is None or effect.p_adjusted <= 1 - effect.level
 
 
 def verdict_word(effect: Effect) -> str:
@@ -140,6 +144,8 @@ def verdict_word(effect: Effect) -> str:
 def short_word(effect: Effect) -> str:
     """The reading in a word or two, for a table."""
     found = reading(effect)
+    if found == "none" and effect.low == effect.high:
+        return "identical"
     return {"none": "no effect found", "unknown": "no interval"}.get(found, found)
 
 
@@ -157,20 +163,24 @@ def excluded(effect: Effect) -> str:
     """What an interval around zero still rules out."""
     if effect.low is None or effect.high is None or effect.estimate is None:
         return ""
+    if effect.low == effect.high:
+        return "the two arms gave the same value on every item"
     places = decimals(effect.estimate, effect.low, effect.high)
     drop = with_unit(fixed(abs(effect.low), places), effect.unit)
     rise = with_unit(fixed(effect.high, places), effect.unit)
     return f"the data exclude a drop of more than {drop} and a rise of more than {rise}"
 
 
-def clause(effect: Effect, *, short: bool = False) -> str:
-    """What one effect says, without a full stop; `short` where the treatment has been named already."""
+def clause(effect: Effect, *, short: bool = False, nor: bool = False) -> str:
+    """What one effect says, without a full stop; `short` where the treatment is named already, `nor` after a "no"."""
     found = reading(effect)
     if effect.estimate is None:
         return f"{effect.name} was not measured"
     if found == "unknown":
         return f"{effect.name} differed by {size_of(effect)}, and without an interval nothing can be concluded"
     if found == "none":
+        if nor:
+            return f"nor on {effect.name}: {size_of(effect)}"
         who = "" if short else f" of {effect.who}"
         tail = "" if short else f"; {excluded(effect)}"
         return f"no effect{who} on {effect.name} was found: {size_of(effect)}{tail}"
@@ -187,6 +197,9 @@ def verdict(primary: Effect | None, effects: list[Effect]) -> str:
     for effect in effects:
         if effect.treatment == primary.treatment and effect.suite != primary.suite:
             firsts.setdefault(effect.suite, effect)
-    others = [clause(effect, short=True) for effect in list(firsts.values())[:3]]
-    sentence = "; ".join([clause(primary), *others])
+    told = [primary, *list(firsts.values())[:3]]
+    clauses = [clause(primary)]
+    for before, effect in itertools.pairwise(told):
+        clauses.append(clause(effect, short=True, nor=reading(before) == "none"))
+    sentence = "; ".join(clauses)
     return sentence[:1].upper() + sentence[1:] + "." if sentence.startswith("no effect") else sentence + "."
