@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from butfor.data.pairs import Pair, substitute
 
 WORDS = st.sampled_from(["she", "he", "her", "a", "nurse", "doctor", ",", ".", "—", "'s", "\n", "é", "42"])
 SENTENCES = st.lists(WORDS, max_size=12).map(" ".join)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TEXTS = st.one_of(st.text(max_size=30), SENTENCES)
 
 
+@PATIENT
 @given(TEXTS, TEXTS)
 def test_spans_substitute_back_into_each_other(one: str, two: str) -> None:
     pair = Pair.of(one, two, "anything")
@@ -20,6 +22,7 @@ def test_spans_substitute_back_into_each_other(one: str, two: str) -> None:
     assert substitute(two, pair.counterfactual_spans, [here for here, _ in pair.contents]) == one
 
 
+@PATIENT
 @given(TEXTS, TEXTS)
 def test_swap_is_an_involution_and_exchanges_the_texts(one: str, two: str) -> None:
     pair = Pair.of(one, two, "anything", changes="x", keeps="y")
@@ -29,12 +32,14 @@ def test_swap_is_an_involution_and_exchanges_the_texts(one: str, two: str) -> No
     assert swapped.swap() == pair
 
 
+@PATIENT
 @given(TEXTS)
 def test_equal_texts_have_no_spans(text: str) -> None:
     pair = Pair.of(text, text, "nothing")
     assert pair.base_spans == () and pair.shared_prefix == text
 
 
+@PATIENT
 @given(SENTENCES, TEXTS, TEXTS, SENTENCES)
 def test_the_shared_prefix_is_a_prefix_of_both(head: str, one: str, two: str, tail: str) -> None:
     pair = Pair.of(f"{head} {one} {tail}", f"{head} {two} {tail}", "middle")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from butfor.core.errors import MissingData, UserError
@@ -49,6 +49,7 @@ def test_a_planted_association_is_found(strength: float) -> None:
         assert record.metrics["association"] == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1000))
 def test_the_order_of_words_and_the_length_of_vectors_do_not_matter(seed: int) -> None:
     world = random()

@@ -8,7 +8,8 @@ Source    total effect of gender bias after Vig et al. 2020, with a difference o
           professions, labels and templates are our own (data/builtin/professions.json).
 Limits    A profession without a stereotype (label 0) has a size but no `stereotype`. A model that ignores the
           profession has TE = 0 whatever its overall preference for "he" or "she": TE does not see that. English, two
-          pronouns. Labels are common knowledge, not census figures.
+          pronouns. Over all professions the labels balance, so the base cancels in the mean of `stereotype` (not in
+          that of `size`). Labels are common knowledge, not census figures.
 """
 
 from __future__ import annotations

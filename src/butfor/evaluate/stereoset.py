@@ -83,7 +83,8 @@ def _item(row: StereoRow) -> Item:
     between = row.kind == "intersentence"
     texts = [row.stereotype, row.anti, row.unrelated]
     choices = [f" {text}" for text in texts] if between else texts
-    data = {"prompt": row.context if between else "", "choices": choices, "type": row.bias_type, "target": row.target}
+    data = {"prompt": row.context if between else "", "choices": choices, "type": row.bias_type}
+    data |= {"context": row.context, "target": row.target}
     return Item(row.id, f"{row.bias_type}/{row.target.lower()}", data)
 
 
@@ -94,5 +95,5 @@ def _record(item: Item, stereotype: float, anti: float, unrelated: float) -> Rec
         "meaningful": (float(stereotype > unrelated) + float(anti > unrelated)) / 2,
     }
     texts = dict(zip(("stereotype", "opposite", "unrelated"), (c.strip() for c in item.data["choices"]), strict=True))
-    show = {"context": item.data["prompt"], **texts, "type": item.data["type"], "target": item.data["target"]}
+    show = {"context": item.data["context"], **texts, "type": item.data["type"], "target": item.data["target"]}
     return Record(item.id, item.cluster, metrics, show)
