@@ -22,9 +22,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from butfor.stats.crossed import seeds_reach
+from butfor.stats.crossed import by_cluster, seeds_reach
 from butfor.stats.effect import Check, Effect
 from butfor.stats.proportions import TangoReach, score_p, wilson
 from butfor.stats.quantiles import Floats
@@ -221,12 +221,6 @@ def _sample(
             raise ValueError(f"clusters must name one cluster for each of the {items} items, not {label.shape}")
         a, w = by_cluster(a, label), by_cluster(w, label)
     return Sample(a[:, w.any(0)], w[:, w.any(0)], items, scale, binary)
-
-
-def by_cluster(values: Floats, clusters: NDArray[np.generic]) -> Floats:
-    """Sums over the items of each cluster, [S, clusters] <- [S, n]; a cluster weighs as much as its items do."""
-    _, label = np.unique(clusters, return_inverse=True)
-    return np.stack([np.bincount(label, weights=row) for row in values]).astype(np.float64)
 
 
 def shape_checks(z: Floats) -> list[Check]:

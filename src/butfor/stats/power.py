@@ -12,7 +12,7 @@ import math
 from butfor.stats.quantiles import noncentral_t_below, t_quantile
 
 
-def power(effect: float, sd: float, n: int, *, level: float = 0.95) -> float:
+def power_of(effect: float, sd: float, n: int, *, level: float = 0.95) -> float:
     """Chance that n pairs show an effect of this size."""
     _positive(sd=sd)
     if n < 2:
@@ -31,7 +31,7 @@ def detectable(sd: float, n: int, *, target: float = 0.8, level: float = 0.95) -
     low, high = 0.0, 30 * sd / math.sqrt(n)
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (low, middle) if power(middle, sd, n, level=level) >= target else (middle, high)
+        low, high = (low, middle) if power_of(middle, sd, n, level=level) >= target else (middle, high)
     return high
 
 
@@ -40,14 +40,14 @@ def pairs_needed(effect: float, sd: float, *, target: float = 0.8, level: float 
     _share(target, level)
     _positive(effect=abs(effect), sd=sd)
     high = 2
-    while power(effect, sd, high, level=level) < target:
+    while power_of(effect, sd, high, level=level) < target:
         high *= 2
         if high > 1 << 40:
             raise ValueError(f"an effect of {effect} at sd {sd} is too small to be shown by any number of pairs")
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if power(effect, sd, max(middle, 2), level=level) >= target else (middle, high)
+        low, high = (low, middle) if power_of(effect, sd, max(middle, 2), level=level) >= target else (middle, high)
     return max(high, 2)
 
 
