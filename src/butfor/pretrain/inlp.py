@@ -5,11 +5,12 @@ Equation  Round i: a classifier W_i of the concept on P x; B_i = an orthonormal 
           The original x is projected anew each round; a product of projections would gather rounding.
           Then P² = P, W_i P = 0, and W_i W_j' = 0 for i ≠ j, as W_j was fitted on vectors without W_i's directions.
 Source    Ravfogel et al. 2020, "Null it out".
-Here      Softmax regression (`probe.py`); a round counts if, cross-validated by group, it beats always saying the
-          majority; the first that does not ends it. Randomness: the folds alone. x is measured from the origin of
-          `embeddings.py`, and the projection acts about it.
-Limits    Takes more dimensions than LEACE, one or more a round. With few words the stopping accuracy is coarse: a round
-          more or less is chance, and the rank differs between seeds.
+Here      Softmax regression (`probe.py`). The number of rounds is cross-validated by group: the whole procedure runs
+          without a fold, and ends where its next classifier no longer beats the majority on that fold (all folds
+          together). A fold that had helped to erase would read below chance, and end it too early. Then as many rounds
+          on all vectors. Randomness: the folds alone. x is measured, and projected, from the origin of `embeddings.py`.
+Limits    Takes more dimensions than LEACE, one or more a round. With few words the number of rounds is coarse and
+          differs between seeds.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from pydantic import Field
 
 from butfor.pretrain.concepts import Labelled
 from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal
-from butfor.pretrain.probe import FOLDS, folds, out_of_fold, softmax_fit
+from butfor.pretrain.probe import FOLDS, folds, softmax_fit
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
     from butfor.lm import World
     from butfor.pretrain.concepts import Floats, Ints
 
-MANY = 2000  # vectors; beyond them one held-out fold is enough to stop by
+MANY = 2000  # vectors; beyond them one held-out fold is enough
 
 
 @final
@@ -51,25 +52,42 @@ class INLP(Method):
 
     def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:
         """The projection off all directions that a classifier could use."""
-        fold = folds(data.group, FOLDS, rng)
-        found = classifiers(data.x - vocabulary.origin, data.y, fold, len(data.classes), self.rounds)
-        return orthogonal(rowspace(found, data.x.shape[1]), vocabulary.origin)
+        x, classes = data.x - vocabulary.origin, len(data.classes)
+        count = rounds_needed(x, data.y, folds(data.group, FOLDS, rng), classes, self.rounds)
+        return orthogonal(rowspace(classifiers(x, data.y, classes, count), x.shape[1]), vocabulary.origin)
 
 
-def classifiers(x: Floats, y: Ints, fold: Ints, classes: int, rounds: int) -> list[Floats]:
-    """Orthonormal bases B_i [r_i, d] of successive classifiers, until one no longer beats the majority."""
+def classifiers(x: Floats, y: Ints, classes: int, count: int) -> list[Floats]:
+    """Orthonormal bases B_i [r_i, d] of `count` successive classifiers, each on the original x less all before it."""
     found: list[Floats] = []
-    majority = np.bincount(y).max() / len(y)
-    used = FOLDS if len(x) <= MANY else 1
-    for _ in range(rounds):
-        basis = rowspace(found, x.shape[1])
-        left = x - (x @ basis.T) @ basis  # of the original x
-        if np.mean(out_of_fold(left, y, fold, classes, used)) <= majority:
-            break
-        weights, _ = softmax_fit(left, y, classes)
-        weights = weights - weights.mean(axis=0)  # a shift common to all classes decides nothing
-        found.append(orth(weights - (weights @ basis.T) @ basis))
+    for _ in range(count):
+        found.append(_next(x, y, classes, found)[0])
     return found
+
+
+def rounds_needed(x: Floats, y: Ints, fold: Ints, classes: int, most: int) -> int:
+    """How many rounds until a classifier no longer beats the majority on folds that none of its kind was fitted on."""
+    used = range(FOLDS if len(x) <= MANY else 1)
+    found: dict[int, list[Floats]] = {number: [] for number in used}
+    majority = np.bincount(y).max() / len(y)
+    for count in range(most):
+        right: list[Floats] = []
+        for number in used:
+            seen = fold != number
+            basis, weights, offsets = _next(x[seen], y[seen], classes, found[number])
+            right.append(np.argmax(x[~seen] @ weights.T + offsets, axis=1) == y[~seen])
+            found[number].append(basis)
+        if np.mean(np.concatenate(right)) <= majority:
+            return count
+    return most
+
+
+def _next(x: Floats, y: Ints, classes: int, found: list[Floats]) -> tuple[Floats, Floats, Floats]:
+    """A basis of the next classifier's rows, the classifier's weights off all bases found so far, and its offsets."""
+    basis = rowspace(found, x.shape[1])
+    weights, offsets = softmax_fit(x - (x @ basis.T) @ basis, y, classes)
+    weights = weights - (weights @ basis.T) @ basis  # so that it reads x and P x alike
+    return orth(weights - weights.mean(axis=0)), weights, offsets
 
 
 def rowspace(bases: list[Floats], d: int) -> Floats:
