@@ -18,15 +18,17 @@ from butfor.report.items import Paired
 from butfor.report.words import holds, many, percent, plain, reading, short_word, size_of
 
 Figure = dict[str, Any]
+STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+TIMES = (1, 1.25, 2, 4, 5, 10)  # their inverses are round too
 FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
 
 
-def nice(value: float) -> float:
-    """The next round number that is at least `value`: 1, 1.5, 2, 3, 4, 5, 6 or 8 times a power of ten."""
+def nice(value: float, steps: Sequence[float] = STEPS) -> float:
+    """The next round number that is at least `value`: one of `steps` times a power of ten."""
     if not math.isfinite(value) or value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    step = next((step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9)), 10)
+    step = next((step for step in steps if step * power >= value * (1 - 1e-9)), 10)
     return float(f"{step * power:.12g}")
 
 
@@ -184,7 +186,7 @@ def costs(run: Run) -> Figure:
     rows.sort(key=lambda row: order.index(row["cost"]))
     ratios = [abs(math.log(row["ratio"])) for row in rows if row["ratio"]]
     ends = [abs(math.log(value)) for row in rows for value in (row["low"], row["high"]) if value and value > 0]
-    reach = nice(math.exp(min(max([*ratios, *(end for end in ends if end < FAR), math.log(1.2)]), 300.0)) * 1.02)
+    reach = nice(math.exp(min(max([*ratios, *(end for end in ends if end < FAR), math.log(1.2)]), 300.0)), TIMES)
     return {
         "figure": "overhead",
         "sentence": cost_sentence(rows),
@@ -194,13 +196,13 @@ def costs(run: Run) -> Figure:
 
 
 def cost_word(cost: str, ratio: float | None, low: float | None, high: float | None) -> str:
-    """more, less, no difference found; a rate (per second) is faster or slower."""
+    """more, less, the same, no difference found; a rate (per second) is faster or slower."""
     if ratio is None:
         return "not measured"
     if low is None or high is None:
         return "no interval"
     if low <= 1 <= high:
-        return "no difference found"
+        return "the same" if low == high else "no difference found"
     rate = "per second" in cost or "/s" in cost
     return ("faster" if ratio > 1 else "slower") if rate else ("more" if ratio > 1 else "less")
 
@@ -216,7 +218,7 @@ def cost_sentence(rows: list[Figure]) -> str:
         sentence = "Each cost was measured once, so its ratio has no interval and may be noise"
     elif bare:
         sentence += f"; {many(bare, 'ratio')} of {len(rows)} {'has' if bare == 1 else 'have'} no interval"
-    return sentence[:1].upper() + sentence[1:] + "."
+    return sentence + "."
 
 
 def spread(run: Run, pairs: list[Paired]) -> Figure:
@@ -258,11 +260,11 @@ def spread_sentence(rows: list[Figure], tallest: int) -> str:
     if not rows:
         return "There are no records to show how the change is spread over the items."
     first = rows[0]
-    return (
+    told = (
         f"With {first['label']}, of {many(first['n'], 'item')} {first['down']:,} went down, {first['up']:,} went up "
         f"and {first['unchanged']:,} did not change."
-        + (f" The tallest bar holds {many(tallest, 'item')}." if tallest else "")
     )
+    return told + (f" The tallest bar holds {many(tallest, 'item')}." if tallest else "")
 
 
 def seeds(run: Run, pairs: list[Paired]) -> Figure:

@@ -155,6 +155,7 @@ def html(run: Run, data: Mapping[str, Any], tables: list[items.Paired], caps: Ca
             tables=[table(run, pair, caps, first=place == 0) for place, pair in enumerate(tables[: caps.tables])],
             untabled=max(0, len(tables) - caps.tables),
             failed=[check for check in run.checks or () if check["ok"] is False],
+            checks=grouped(run.checks or []),
             methods=method_lines(run),
             recipe=recipe(run.spec).splitlines(),
             style=style,
@@ -177,6 +178,17 @@ def places_of(differences: NDArray[np.float64]) -> int:
     """Decimals for one table: two significant digits of its middling change."""
     moved = np.abs(differences[differences != 0])
     return min(6, max(0, 1 - math.floor(math.log10(float(np.median(moved)))))) if moved.size else 2
+
+
+def grouped(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Checks that say the same, once with all that they are about; those that failed come first."""
+    groups: dict[tuple[Any, str, str], list[str]] = {}
+    for check in sorted(checks, key=lambda check: {False: 0, None: 1}.get(check["ok"], 2)):
+        groups.setdefault((check["ok"], check["code"], check["message"]), []).append(check["about"])
+    return [
+        {"ok": ok, "code": code, "message": message, "about": [about for about in abouts if about]}
+        for (ok, code, message), abouts in groups.items()
+    ]
 
 
 def method_lines(run: Run) -> list[str]:
