@@ -25,19 +25,7 @@ def shell(model: PreTrainedModel, run: Run, seed: int) -> Any:
     from torch.utils.data import SequentialSampler
 
     trainer: Any = transformers.Trainer  # its attributes are unions of every back end's: not to be type-checked
-    callback: Any = transformers.TrainerCallback
     device = model.device
-
-    class Steps(callback):
-        def on_step_begin(self, *_: Any, **__: Any) -> None:
-            run.meter.step_begins()
-
-        def on_pre_optimizer_step(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
-            run.check(state.global_step, "gradient", run.norm)
-
-        def on_step_end(self, _: Any, state: Any, control: Any, **__: Any) -> None:
-            run.step_done(state.global_step)
-            control.should_save = state.global_step % run.settings.save_every == 0 and not control.should_training_stop
 
     class Shell(trainer):
         def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -70,23 +58,41 @@ def shell(model: PreTrainedModel, run: Run, seed: int) -> Any:
         def _load_from_checkpoint(self, path: str, *_: Any) -> None:
             checkpoint.load_model(self, Path(path))
 
-        def _load_optimizer_and_scheduler(self, path: str | None) -> None:
-            if path is not None:
-                checkpoint.load_optimizer(self, Path(path))
+        def _load_optimizer_and_scheduler(self, path: str) -> None:
+            checkpoint.load_optimizer(self, Path(path))
 
-        def _load_rng_state(self, path: str | None) -> None:
-            if path is not None:
-                checkpoint.load_random(Path(path))
+        def _load_rng_state(self, path: str) -> None:
+            checkpoint.load_random(Path(path))
 
     made = Shell(
         model,
         _arguments(run, device, seed),
         data_collator=lambda items: items[0],
         train_dataset=run.batches,
-        callbacks=[Steps()],
+        callbacks=[_watcher(run)],
     )
     made.accelerator.device_placement = False
     return made
+
+
+def _watcher(run: Run) -> Any:
+    """Tells the run when a step begins and ends, and the Trainer when to save."""
+    import transformers
+
+    callback: Any = transformers.TrainerCallback
+
+    class Steps(callback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            run.meter.step_begins()
+
+        def on_pre_optimizer_step(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+            run.check(state.global_step, "gradient", run.norm)
+
+        def on_step_end(self, _: Any, state: Any, control: Any, **__: Any) -> None:
+            run.step_done(state.global_step)
+            control.should_save = state.global_step % run.settings.save_every == 0 and not control.should_training_stop
+
+    return Steps()
 
 
 def _arguments(run: Run, device: torch.device, seed: int) -> Any:
