@@ -128,6 +128,6 @@ def _checks(d: Floats, usable: bool, flip: bool, high: float) -> tuple[Check, ..
         return (Check("sparse", False, f"fewer than {SPARSE} of {n} units differ from the commonest value: no band"),)
     if not math.isfinite(high):
         return (Check("ties", False, "resamples without spread are common: no finite band; measure more units"),)
-    if flip and n < 200 and abs(float(skewness(d - d.mean()))) > 1.0:
+    if flip and abs(float(skewness(d - d.mean()))) > 2 * math.sqrt(6 / n):
         return (Check("skewed", False, "skewed differences: sign flips hold their level for exchangeable arms alone"),)
     return (Check("small-n", False, f"n = {n}: bands were not calibrated below {FEW} units"),) if n < FEW else ()

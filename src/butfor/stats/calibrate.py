@@ -1,6 +1,6 @@
 """Does every promise hold? Simulations behind the defaults of `butfor.stats`, as one command:
 
-    python -m butfor.stats.calibrate [--quick] [--out FILE]
+    python -m butfor.stats.calibrate [--quick] [--jobs N] [--out FILE]
 
 Each study draws data whose truth is known, calls the package's own functions, and counts. A `Cell` is one count: the
 share of repetitions in which an interval held the truth (promised 95 %), or in which a true null was rejected
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -32,6 +33,7 @@ from butfor.stats.reach import JoinedReach, StudentReach, p_values
 from butfor.stats.sequences import anytime
 
 SIZES = (8, 16, 32, 64, 200)
+SEED = 20261121
 LEVEL = 0.95
 Draw = Callable[[Generator, tuple[int, ...]], Floats]
 
@@ -87,9 +89,10 @@ DATA: dict[str, Draw] = {
 }
 
 
-def means(rng: Generator, reps: int, sizes: Iterable[int] = SIZES, slow: int = 0) -> list[Cell]:
-    """Coverage of a mean difference; the bootstraps run on the first `slow` repetitions."""
+def means(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]:
+    """Coverage of a mean difference; the bootstraps run on the first hundredth of the repetitions."""
     study, cells = "Mean of paired differences: coverage of 95 % intervals", list[Cell]()
+    slow = reps // 100
     for name, draw in DATA.items():
         for n in sizes:
             x = draw(rng, (reps, n))
@@ -119,7 +122,7 @@ def tests(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[Cell]
             x = DATA[name](rng, (reps, n))
             m = x.mean(1)
             p = p_values(mean_reach(x - m[:, None]), m)
-            flips = [permutation.sign_flip(row, rng=rng, draws=999) < 0.05 for row in x[: reps // 4]]
+            flips = [permutation.sign_flip(row, rng=rng, draws=999) < 0.05 for row in x[: reps // 8]]
             promise = 0.05 if name in ("normal", "t3") else None
             cells += [
                 Cell(study, name, "default", str(n), float(np.mean(p < 0.05)), reps, 0.05),
@@ -294,39 +297,49 @@ def _mean(flags: Iterable[object]) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def run(quick: bool, seed: int = 20261121) -> list[Cell]:
-    """All studies, each on a stream of its own."""
-    k = 10 if quick else 1
-    studies: dict[str, Callable[[Generator], list[Cell]]] = {
-        "means": lambda rng: means(rng, 20_000 // k, slow=500 // k),
-        "tests": lambda rng: tests(rng, 10_000 // k),
-        "binary": lambda rng: binary(rng, 20_000 // k),
-        "clustered": lambda rng: clustered(rng, 2_000 // k),
-        "ratios": lambda rng: ratios(rng, 4_000 // k),
-        "seeds": lambda rng: seeds(rng, 3_000 // k),
-        "many": lambda rng: many(rng, 300 // k),
-        "families": lambda rng: families(rng, 2_000 // k),
-        "looks": lambda rng: looks(rng, 1_000 // k),
-    }
-    return [
-        cell for name, study in studies.items() for cell in study(np.random.default_rng([seed, crc32(name.encode())]))
-    ]
+STUDIES: dict[str, tuple[Callable[[Generator, int, Iterable[int]], list[Cell]], int, tuple[int, ...]]] = {
+    "means": (means, 20_000, SIZES),
+    "tests": (tests, 10_000, SIZES),
+    "binary": (binary, 20_000, SIZES),
+    "clustered": (clustered, 1_000, SIZES),
+    "ratios": (ratios, 2_000, (2, 3, 5, *SIZES)),
+    "seeds": (seeds, 2_000, (16, 64, 200)),
+    "many": (many, 200, SIZES),
+    "families": (families, 1_000, SIZES),
+    "looks": (looks, 500, (32, 64, 200)),
+}
+
+
+def part(task: tuple[str, int, bool]) -> list[Cell]:
+    """One study at one size, on a stream of its own."""
+    name, size, quick = task
+    study, reps, _ = STUDIES[name]
+    return study(np.random.default_rng([SEED, crc32(name.encode()), size]), reps // 10 if quick else reps, (size,))
+
+
+def run(quick: bool = False, jobs: int = 1) -> list[Cell]:
+    """All studies at all sizes; the figures do not depend on `jobs`."""
+    tasks = [(name, size, quick) for name, (_, _, sizes) in STUDIES.items() for size in sizes]
+    if jobs == 1:
+        return [cell for task in tasks for cell in part(task)]
+    with ProcessPoolExecutor(jobs) as pool:
+        return [cell for cells in pool.map(part, tasks) for cell in cells]
 
 
 def markdown(cells: list[Cell]) -> str:
     """One table a study; per cent; bold where a promise is broken beyond luck."""
     lines: list[str] = []
     for study in dict.fromkeys(cell.study for cell in cells):
-        part = [cell for cell in cells if cell.study == study]
-        columns = list(dict.fromkeys(cell.n for cell in part))
+        here = [cell for cell in cells if cell.study == study]
+        columns = list(dict.fromkeys(cell.n for cell in here))
         lines += [
             f"### {study}",
             "",
             f"| data | method | {' | '.join(columns)} |",
             "|---|---|" + "---:|" * len(columns),
         ]
-        for data, method in dict.fromkeys((cell.data, cell.method) for cell in part):
-            row = {cell.n: cell for cell in part if (cell.data, cell.method) == (data, method)}
+        for data, method in dict.fromkeys((cell.data, cell.method) for cell in here):
+            row = {cell.n: cell for cell in here if (cell.data, cell.method) == (data, method)}
             lines.append(f"| {data} | {method} | " + " | ".join(_figure(row.get(n)) for n in columns) + " |")
         lines.append("")
     return "\n".join(lines)
@@ -344,8 +357,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m butfor.stats.calibrate", description="Simulate every promise.")
     parser.add_argument("--quick", action="store_true", help="a tenth of the repetitions")
     parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to use")
     options = parser.parse_args()
-    table = markdown(run(options.quick))
+    table = markdown(run(options.quick, options.jobs))
     if options.out:
         options.out.write_text(table, encoding="utf-8")
     else:

@@ -33,7 +33,7 @@ from butfor.stats.reach import CorrectedReach, JoinedReach, Reach, p_values, ske
 Kind = Literal["mean", "binary", "ratio"]
 
 SMALL = 16  # below: no interval of a mean held its level on skewed or tied data
-SKEWED_SMALL = 32  # below: very skewed data (lognormal) fell under 94 %
+SKEWED_SMALL = 64  # below: very skewed data (lognormal) fell under 94 %
 SKEWED = 1.0
 ROUNDING = 1e-15
 SPARSE = 5  # fewer units than this differ from the commonest value

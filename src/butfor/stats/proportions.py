@@ -25,7 +25,7 @@ def wilson(successes: ArrayLike, n: int, level: float = 0.95) -> tuple[Floats, F
     z = float(z_quantile((1 + level) / 2))
     centre = (k + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * np.sqrt(k * (n - k) / n + z**2 / 4)
-    return np.where(k == 0, 0.0, centre - half), np.where(k == n, 1.0, centre + half)
+    return np.where(k == 0, 0.0, centre - half)[()], np.where(k == n, 1.0, centre + half)[()]
 
 
 def clopper_pearson(successes: ArrayLike, n: int, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -34,7 +34,7 @@ def clopper_pearson(successes: ArrayLike, n: int, level: float = 0.95) -> tuple[
     tail = (1 - level) / 2
     low = np.where(k > 0, beta_quantile(tail, np.maximum(k, 1), n - k + 1), 0.0)
     high = np.where(k < n, beta_quantile(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
-    return low, high
+    return low[()], high[()]
 
 
 def mcnemar(b: int, c: int, how: Literal["exact", "mid-p"] = "exact") -> float:
