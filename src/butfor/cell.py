@@ -83,31 +83,30 @@ class Cell:
 
     def _make(self) -> tuple[World, Facts]:
         """The arm's model and what was found while making it."""
+        from butfor.train.method import touched
+
         key = self._make_key()
         facts = _facts(self.path / "made.json", key)
         if facts is not None and (facts["saved"] or facts["final"] == facts["start"]):
             world = self._load(str(self.folder.path / facts["model"]) if facts["saved"] else facts["model"])
             if world.fingerprint() == facts["final"]:
                 return world, facts
-        begin = time.perf_counter()
         world = self._load(self.experiment.model_of(self.arm))
         method = self.experiment.method(self.arm)
         compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world)}
-        loaded = time.perf_counter()
+        hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
-        costs = {"load seconds": loaded - begin, "edit seconds": time.perf_counter() - loaded}
+        costs = {"edit seconds": time.perf_counter() - begin} if "model" in hooks else {}
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs
-        from butfor.train.method import touched
-
         final = world.fingerprint()
         facts = {
             "key": key,
             "start": compared["start"],
             "final": final,
             "compared": compared,
-            "touched": sorted(touched(method)),
+            "touched": sorted(hooks),
             "costs": costs,
             "notes": list(world.notes),
             **self._keep(world, compared["start"], final),
@@ -186,6 +185,8 @@ class Cell:
             suite = self.experiment.suite(measure)
             if kind_of(world) in suite.worlds:
                 items = suite.items(world)
+                if not digests and items:
+                    suite.measure(world, items[:1])  # the first call of a model is slow, and is nobody's cost
                 digests[f"items of {measure.suite}"] = digest([asdict(item) for item in items])
                 self._suite(world, measure, suite, items, identity)
         return digests
@@ -198,21 +199,20 @@ class Cell:
                 content = [asdict(item) for item in chunk]
                 key = digest(identity, measure.suite, _identity(suite), content, code_version(), environment())
                 step = self.folder.step(key)
-                if not step.is_file():
-                    self._score(
-                        step, number, len(chunks), measure.suite, lambda chunk=chunk: suite.measure(world, chunk)
-                    )
+                known = step.is_file()
+                if not known:
+                    place = {"suite": measure.suite, "chunk": number, "of": len(chunks)}
+                    self._score(step, place, lambda chunk=chunk: suite.measure(world, chunk))
                 whole += read_lines(step)
-                advance(min((number + 1) * suite.chunk, len(items)))
+                advance(min((number + 1) * suite.chunk, len(items)), "already known" if known else "")
         write_lines(self.path / "records" / f"{measure.suite}.jsonl", whole)
 
-    def _score(self, step: Path, number: int, total: int, suite: str, measure: Callable[[], list[Any]]) -> None:
+    def _score(self, step: Path, place: Facts, measure: Callable[[], list[Any]]) -> None:
         begin = time.perf_counter()
         records = measure()
         seconds = time.perf_counter() - begin
         write_lines(step, [asdict(record) for record in records])
-        place = {"arm": self.name, "seed": self.seed, "suite": suite, "chunk": number, "of": total}
-        self.journal.write("step", **place, seconds=round(seconds, 4), key=step.stem)
+        self.journal.write("step", arm=self.name, seed=self.seed, **place, seconds=round(seconds, 4), key=step.stem)
 
 
 def _identity(made: Any) -> tuple[str, dict[str, Any], str]:
