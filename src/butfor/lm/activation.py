@@ -110,17 +110,23 @@ def _places(site: Site, whole: Tensor) -> slice | list[int]:
 def _hook(lm: LM, site: Site, edit: Edit) -> RemovableHandle:
     """Route the site's tensor through `edit`: a layer's or projection's input, or a module's (first) output."""
     part = module(lm, site)
+
+    def edited(whole: Tensor) -> Tensor:
+        if whole.ndim != 3:
+            raise UnknownSite(f"{site}: {type(part).__name__} of {lm.name} works on {list(whole.shape)}, not [B, T, d]")
+        return edit(whole)
+
     if site.kind in ("resid_in", "head"):
 
         def before(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
             if args:
-                return (edit(args[0]), *args[1:]), kwargs
+                return (edited(args[0]), *args[1:]), kwargs
             name = "hidden_states" if "hidden_states" in kwargs else next(iter(kwargs))
-            return args, {**kwargs, name: edit(kwargs[name])}
+            return args, {**kwargs, name: edited(kwargs[name])}
 
         return part.register_forward_pre_hook(before, with_kwargs=True)
 
     def after(_: Any, __: tuple[Any, ...], output: Any) -> Any:
-        return (edit(output[0]), *output[1:]) if isinstance(output, tuple) else edit(output)
+        return (edited(output[0]), *output[1:]) if isinstance(output, tuple) else edited(output)
 
     return part.register_forward_hook(after)

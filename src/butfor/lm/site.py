@@ -38,10 +38,9 @@ PROJECTIONS = (
 )
 FEED_FORWARDS = (
     "mlp.dense_4h_to_h",  # Falcon, BLOOM, NeoX: BLOOM's mlp adds the residual itself
-    "mlp",  # Llama, GPT-2 and most
+    "mlp",  # Llama, GPT-2 and most; OPT has no such module
     "block_sparse_moe",  # Mixtral
     "feed_forward",
-    "fc2",  # OPT
     "output.dense",  # BERT, RoBERTa
     "ffn.lin2",  # DistilBERT
 )

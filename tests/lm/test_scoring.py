@@ -1,0 +1,156 @@
+"""Scores are the model's own: against its loss, on every layout, padding side, architecture and boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from butfor.core.errors import UserError
+from butfor.lm import LM, score
+from butfor.lm.forest import needed
+from butfor.lm.logprobs import Work, can_pack
+from butfor.lm.tokens import tokenized
+from lm.conftest import FAMILIES, own_logprob
+
+ITEMS: list[dict[str, Any]] = [
+    {"prompt": "The nurse said that", "choices": [" she", " he"]},
+    {"prompt": "The nurse said that", "choices": [" they were late", " she"]},
+    {"prompt": "", "choices": ["A cat.", "The dog sat down."]},
+    {"prompt": "x", "choices": ["y"]},
+    {"prompt": "The nurse said", "choices": [" that she was here and he was not, however long it took"]},
+]
+
+
+def assert_exact(lm: LM, items: list[dict[str, Any]], tolerance: float = 1e-5) -> None:
+    """Each score against the model's own loss, to `tolerance` a token."""
+    for choices, found in zip(tokenized(lm, items), score(lm, items), strict=True):
+        for ids, value, count in zip(choices.ids, found.logprobs, found.counts, strict=True):
+            assert count == len(ids) - choices.start
+            assert value == pytest.approx(own_logprob(lm, ids, choices.start), abs=tolerance * count)
+
+
+def test_exact_against_the_models_own_loss(lm: LM) -> None:
+    assert can_pack(lm, 64)
+    assert_exact(lm, ITEMS)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_exact_on_every_architecture(kind: str, family: Callable[..., LM]) -> None:
+    assert_exact(family(kind), ITEMS, 2e-5)
+
+
+def test_the_layout_is_measured_not_assumed(family: Callable[..., LM]) -> None:
+    assert all(can_pack(family(kind), 64) for kind in ("llama", "gpt2", "gpt_neox", "mistral", "mixtral"))
+    assert not can_pack(family("bloom"), 8)  # ALiBi counts distance in the row
+    assert not can_pack(family("mamba"), 8)  # a state runs through the row
+    assert not can_pack(family("mistral"), 65)  # longer than its window
+
+
+def test_sliding_window_is_kept(family: Callable[..., LM]) -> None:
+    assert_exact(family("mistral", sliding_window=4), ITEMS, 2e-5)
+
+
+def test_eager_attention_is_packed_too(family: Callable[..., LM]) -> None:
+    world = family("llama")
+    world.model.set_attn_implementation("eager")
+    assert can_pack(world, 64)
+    assert_exact(world, ITEMS)
+
+
+def test_both_layouts_agree(lm: LM) -> None:
+    packed = score(lm, ITEMS)
+    handle = lm.model.register_forward_hook(lambda *_: None)
+    try:
+        assert not can_pack(lm, 64)
+        plain = score(lm, ITEMS)
+    finally:
+        handle.remove()
+    for one, other in zip(packed, plain, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 7, 40, 10_000])
+def test_the_size_of_a_batch_changes_nothing(lm: LM, batch_tokens: int) -> None:
+    for one, other in zip(score(lm, ITEMS), score(lm, ITEMS, batch_tokens=batch_tokens), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+def test_padding_side_changes_no_bit(lm: LM) -> None:
+    results = []
+    for side in ("left", "right"):
+        lm.tokenizer.padding_side = side
+        results.append(score(lm, ITEMS))
+    assert results[0] == results[1]
+
+
+def test_same_call_same_bytes(lm: LM) -> None:
+    assert score(lm, ITEMS) == score(lm, ITEMS)
+
+
+def test_an_items_score_does_not_depend_on_its_neighbours(lm: LM) -> None:
+    together = score(lm, ITEMS)
+    for number, item in enumerate(ITEMS):
+        assert score(lm, [item])[0].logprobs == pytest.approx(together[number].logprobs, abs=1e-4)
+
+
+def test_no_token_goes_through_the_layers_twice(lm: LM) -> None:
+    items = ITEMS * 5
+    work = Work()
+    score(lm, items, batch_tokens=10_000, work=work)
+    contexts = [ids[:-1] for choices in tokenized(lm, items) for ids in choices.ids]
+    assert work.tokens == needed(contexts) < sum(map(len, contexts)) / 5
+
+
+def test_one_token_choices_cost_the_prompt_alone(merging: LM) -> None:
+    work = Work()
+    found = score(merging, [{"prompt": "The", "choices": ["!", "?", "."]}], work=work)
+    prompt = len(merging.tokenizer("The")["input_ids"])
+    assert (found[0].counts, work.tokens, work.logits) == ([1, 1, 1], prompt, 1)
+
+
+def test_probabilities_of_all_tokens_sum_to_one(lm: LM) -> None:
+    letters = [chr(code) for code in range(1, 128)]
+    import math
+
+    total = sum(math.exp(value) for value in score(lm, [{"prompt": "ab", "choices": letters}])[0].logprobs)
+    assert 0 < total < 1
+
+
+def test_dropout_is_off_and_the_models_mode_comes_back(family: Callable[..., LM]) -> None:
+    world = family("gpt2", attn_pdrop=0.5, embd_pdrop=0.5)
+    calm = score(world, ITEMS)
+    world.model.train()
+    assert score(world, ITEMS) == calm
+    assert world.model.training
+
+
+def test_best_is_the_likeliest_choice(lm: LM) -> None:
+    for found in score(lm, ITEMS):
+        assert found.logprobs[found.best] == max(found.logprobs)
+
+
+def test_nothing_to_score(lm: LM) -> None:
+    assert score(lm, []) == []
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"prompt": "a", "choices": [""]}, "item 1: a choice must be"),
+        ({"prompt": "a", "choices": []}, "item 1: 'choices' must be"),
+        ({"prompt": "a", "choices": "b"}, "item 1: 'choices' must be"),
+        ({"prompt": None, "choices": ["b"]}, "item 1: 'prompt' must be"),
+        ({"prompt": "a" * 2048, "choices": ["b"]}, "item 1 has 2049 tokens, but debug reads at most 2048"),
+    ],
+)
+def test_a_wrong_item_is_named(lm: LM, item: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        score(lm, [{"prompt": "a", "choices": ["b"]}, item])
+    assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_an_encoder_has_no_scores(family: Callable[..., LM]) -> None:
+    with pytest.raises(UserError, match="encoder"):
+        score(family("bert"), ITEMS)
