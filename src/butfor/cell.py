@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from butfor.core.errors import RunError
 from butfor.core.folder import RunFolder, disk_errors, read_lines, write_json, write_lines
 from butfor.core.journal import Journal
-from butfor.core.keys import code_version, digest, environment, source_version
+from butfor.core.keys import code_version, digest, environment, file_digests, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import settings_of
 from butfor.core.seeds import derive, generator
@@ -76,8 +76,7 @@ class Cell:
 
         experiment, method = self.experiment, self.experiment.method(self.arm)
         model = experiment.model_of(self.arm)
-        files = sorted((check(model) or Path("/nowhere")).glob("*"))
-        stamps = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        stamps = file_digests([check(model), experiment.train.corpus])
         shared = (experiment.dtype, experiment.device, experiment.budget.model_dump(), experiment.train.model_dump())
         return digest(model, stamps, _identity(method), self.root, shared, code_version(), environment())
 
@@ -137,7 +136,7 @@ class Cell:
                 settings=TrainSettings(**budget, **options),
                 seed=derive(self.root, "train"),
                 folder=self.path,
-                progress=lambda step, _, loss: advance(step, f"loss {loss:.3f}"),
+                progress=lambda step, total, loss: advance(step, f"loss {loss:.3f}", total),
             )
         common = {"steps": found.steps, "tokens": found.tokens, "rows": found.rows_hash, "batches": found.batches_hash}
         costs = {
@@ -215,10 +214,11 @@ class Cell:
         self.journal.write("step", arm=self.name, seed=self.seed, **place, seconds=round(seconds, 4), key=step.stem)
 
 
-def _identity(made: Any) -> tuple[str, dict[str, Any], str]:
-    """What a method or suite computes: its class, its knobs, its source."""
+def _identity(made: Any) -> tuple[Any, ...]:
+    """What decides what a method or suite computes: its class, its knobs, the files they name, its source."""
     kind = type(made)
-    return f"{kind.__module__}:{kind.__qualname__}", settings_of(made), source_version(kind)
+    settings = settings_of(made)
+    return f"{kind.__module__}:{kind.__qualname__}", settings, file_digests(settings), source_version(kind)
 
 
 def kind_of(world: World) -> str:

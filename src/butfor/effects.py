@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from butfor.stats import Check, Effect
 
 Values = dict[int, dict[str, tuple[str, float]]]  # seed → item → (cluster, value)
+UNTRUSTED = {"single-unit", "constant", "sparse", "no-pairs"}  # checks that leave a primary effect without a meaning
 ESTIMATE_KEYS = ("estimate", "low", "high", "level")
 
 
@@ -121,7 +122,7 @@ def find(folder: Path, experiment: Experiment) -> Found:
                 checks += [check_row(check, label) for check in effect.checks]
                 effects.append(entry(effect, **about, treatment=name, control=against))
                 if (suite, metric.name) == primary_metric and name == "treatment":
-                    trusted = effect.ok
+                    trusted = not any(check.code in UNTRUSTED and not check.ok for check in effect.checks)
     correct(effects, primary_metric)
     primary = next((e for e in effects if is_primary(e, primary_metric) and e["treatment"] == "treatment"), None)
     if primary is None:

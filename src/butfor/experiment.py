@@ -181,11 +181,15 @@ def run(
     """Run an experiment, or what is left of it, in its folder under `out`; a finished one is opened, not run again."""
     experiment = experiment if isinstance(experiment, Experiment) else load(experiment)
     folder = RunFolder(Path(out) / f"{experiment.name}-{experiment.id}")
+    progress = progress or Progress(quiet=True)
     if folder.whole:
+        made = json.loads((folder.path / "manifest.json").read_text(encoding="utf-8"))
+        if (made.get("code"), made.get("environment")) != (code_version(), environment()):
+            progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         return open_run(folder.path)
     with folder.hold() as journal:
         if not folder.whole:
-            _Run(experiment, folder, journal, progress or Progress(quiet=True), command).go()
+            _Run(experiment, folder, journal, progress, command).go()
     return open_run(folder.path)
 
 

@@ -39,3 +39,15 @@ def test_an_edit_of_the_source_changes_the_code_version(tmp_path: Path, monkeypa
 def test_a_plug_in_is_named_by_its_source() -> None:
     assert keys.source_version(Path) != keys.source_version(pytest.MonkeyPatch) != ""
     assert keys.source_version(int) == ""
+
+
+def test_a_file_that_a_value_names_is_part_of_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.json"
+    path.write_text("[]", encoding="utf-8")
+    table = {"treatment": {"concept": str(path)}, "seeds": (0, 1), "about": "", "odd": "\0"}
+    before = keys.file_digests(table)
+    assert list(before) == [str(path)]
+    path.write_text("[1]", encoding="utf-8")
+    assert keys.file_digests(table) != before
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    assert set(keys.file_digests([str(tmp_path), "plain"])) == {str(tmp_path)}

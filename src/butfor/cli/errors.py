@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +52,7 @@ def out_of_memory(error: BaseException) -> bool:
     return "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error)
 
 
-def fail(message: str, code: int, error: BaseException | None = None) -> None:
+def fail(message: str, code: int, error: BaseException | None = None) -> NoReturn:
     """Say what went wrong and leave."""
     if os.environ.get("BUTFOR_DEBUG") and error is not None:
         raise error

@@ -12,7 +12,7 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 PACKAGES = ("butfor", "numpy", "scipy", "torch", "transformers", "tokenizers")
 
@@ -31,6 +31,23 @@ def file_digest(path: Path) -> str:
     """sha256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_digests(value: Any) -> dict[str, str]:
+    """The content of every file that a value names: sha256 of a file; names, sizes and times of a model's folder."""
+    if isinstance(value, dict):
+        return file_digests(list(cast(dict[Any, Any], value).values()))
+    if isinstance(value, (list, tuple)):
+        return {path: name for item in cast(list[Any], value) for path, name in file_digests(item).items()}
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value) or len(str(value)) > 1000:
+        return {}
+    path = Path(value).expanduser()
+    if path.is_file():
+        return {str(value): file_digest(path)}
+    if path.is_dir() and (path / "config.json").is_file():
+        stats = [(item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in sorted(path.iterdir())]
+        return {str(value): digest(stats)}
+    return {}
 
 
 @cache

@@ -10,13 +10,13 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Tell how far a task is; `note` is a short text beside the bar."""
+    """Tell how far a task is; `note` is a short text beside the bar, `total` corrects what was expected."""
 
-    def __call__(self, done: int, note: str = "") -> None: ...
+    def __call__(self, done: int, note: str = "", total: int | None = None) -> None: ...
 
 
-def _silent(done: int, note: str = "") -> None:
-    del done, note
+def _silent(done: int, note: str = "", total: int | None = None) -> None:
+    del done, note, total
 
 
 class Progress:
@@ -55,18 +55,19 @@ class Progress:
             task = bars.add_task(name, total=total, rate="", note="")
             start = time.monotonic()
 
-            def advance(done: int, note: str = "") -> None:
+            def advance(done: int, note: str = "", total: int | None = None) -> None:
                 rate = done / max(time.monotonic() - start, 1e-9)
-                bars.update(task, completed=done, rate=f"{rate:.1f}/s", note=note)
+                bars.update(task, completed=done, rate=f"{rate:.1f}/s", note=note, total=total)
 
             yield advance
 
     def _lines(self, name: str, total: int) -> Advance:
         start = last = time.monotonic()
+        known = total
 
-        def advance(done: int, note: str = "") -> None:
+        def advance(done: int, note: str = "", total: int | None = None) -> None:
             nonlocal last
-            now = time.monotonic()
+            now, total = time.monotonic(), total or known
             if done < total and now - last < self.every:
                 return
             last = now

@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from butfor.core.errors import Mistake, SpecError
-from butfor.core.keys import digest
+from butfor.core.keys import digest, file_digests
 from butfor.core.registry import Kind, build, resolve
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -151,8 +151,9 @@ class Experiment(_Frozen):
 
     @property
     def id(self) -> str:
-        """Eight hex digits of the whole experiment: the same experiment finds its run folder again."""
-        return digest(self.model_dump())[:8]
+        """Eight hex digits of the experiment and the files it names: the same one finds its run folder again."""
+        table = self.model_dump()
+        return digest(table, file_digests(table))[:8]
 
 
 def _built(kind: Kind, name: str, knobs: dict[str, Any]) -> Any:

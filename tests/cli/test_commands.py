@@ -1,0 +1,156 @@
+"""Every command, as a user types it, on the in-memory model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from butfor.cli.app import app
+from butfor.core.folder import RunFolder
+
+SMALL = ["--preset", "tiny", "--set", "measure.bias.professions.limit=24"]
+
+
+def call(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    for change in ("budget.steps=2", "budget.steps=3"):
+        result = call("run", "debug", *SMALL, "--set", change, "--out", str(out), "-q")
+        assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture
+def run(runs: Path) -> Path:
+    return sorted(runs.iterdir())[0]
+
+
+def test_run_prints_the_table_and_the_report(runs: Path) -> None:
+    result = call("run", "debug", *SMALL, "--set", "budget.steps=2", "--out", str(runs))
+    assert result.exit_code == 0
+    assert max(len(line) for line in result.stdout.splitlines()[:-1]) <= 80
+    assert "bias.professions" in result.stdout
+    assert Path(result.stdout.split()[-1]).name == "report.html"
+    assert "method: control standard, treatment swap" in result.stderr
+
+
+def test_run_json_is_json_alone(runs: Path) -> None:
+    result = call("run", "debug", *SMALL, "--set", "budget.steps=2", "--out", str(runs), "--json")
+    found = json.loads(result.stdout)
+    assert found["effects"] == json.loads((Path(found["run"]) / "effects.json").read_text())["effects"]
+    assert found["trusted"] is True
+
+
+def test_plan_says_what_would_run_and_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("plan", "debug", "--preset", "tiny")
+    assert "bias.professions" in result.stdout
+    assert "80 items" in result.stdout
+    assert json.loads(call("plan", "debug", "--json").stdout)["seeds"] == [0, 1, 2]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_of_a_finished_and_a_stopped_run(run: Path, tmp_path: Path) -> None:
+    assert ": done" in call("status", str(run)).stdout
+    stopped = tmp_path / run.name
+    stopped.mkdir()
+    lines = (run / "journal.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (stopped / "journal.jsonl").write_text("".join(lines[:4]), encoding="utf-8")
+    result = call("status", str(stopped))
+    assert ": stopped" in result.stdout
+    assert "to go on: butfor run debug --preset tiny" in result.stdout
+    with RunFolder(stopped).hold():
+        assert json.loads(call("status", str(stopped), "--json").stdout)["state"] == "running"
+
+
+def test_compare_pairs_two_runs(runs: Path) -> None:
+    a, b = sorted(runs.iterdir())
+    found = json.loads(call("compare", str(a), str(b), "--json").stdout)
+    assert {(effect["treatment"], effect["control"]) for effect in found["effects"]} == {
+        (f"{arm} of B", f"{arm} of A") for arm in ("control", "treatment", "half")
+    }
+    assert all(effect["low"] <= effect["estimate"] <= effect["high"] for effect in found["effects"])
+    assert call("compare", str(a), str(b)).exit_code == 0
+
+
+def test_report_draws_the_same_page_again(run: Path) -> None:
+    before = (run / "report.html").read_bytes()
+    (run / "report.html").unlink()
+    assert call("report", str(run)).stdout.strip() == str(run / "report.html")
+    assert (run / "report.html").read_bytes() == before
+
+
+def test_an_untrusted_primary_is_exit_code_3(tmp_path: Path) -> None:
+    words = [*SMALL, "--set", "seeds=[0]", "--set", "measure.bias.professions.limit=1", "--out", str(tmp_path)]
+    result = call("run", "debug", *words)
+    assert result.exit_code == 3
+    assert "must not be trusted" in result.stderr
+    assert "report.html" in result.stdout
+
+
+@pytest.mark.parametrize("kind", ["", "recipes", "methods", "suites", "models", "data"])
+def test_list(kind: str) -> None:
+    result = call("list", *([kind] if kind else []))
+    assert result.exit_code == 0
+    assert set(json.loads(call("list", "--json").stdout)) == {"recipes", "methods", "suites", "models", "data"}
+
+
+def test_everything_listed_can_be_explained() -> None:
+    from butfor.cli.explain import spec_keys
+    from butfor.core.registry import targets
+
+    for key in [*spec_keys(), *targets("method"), *targets("suite")]:
+        result = call("explain", key)
+        assert result.exit_code == 0
+        assert len(result.stdout.strip()) > len(key) + 10, key
+
+
+def test_doctor_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUTFOR_CACHE", str(tmp_path / "cache"))
+    rows = {row["what"]: row for row in json.loads(call("doctor", "--json").stdout)}
+    assert rows["model smollm2-135m"]["fix"] == "butfor fetch smollm2-135m"
+    assert rows["torch"]["ok"]
+    assert list(tmp_path.iterdir()) == []
+    assert "model smollm2-135m: not here   → butfor fetch smollm2-135m" in call("doctor").stdout
+
+
+def test_init_writes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("init", "mine.toml").exit_code == 0
+    result = call("init", "mine.toml")
+    assert result.exit_code == 2
+    assert "already there" in result.stderr
+
+
+def boom(error: BaseException) -> Callable[..., Any]:
+    def run(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "the same command goes on"),
+        (MemoryError(), 1, "batch_size"),
+        (RuntimeError("a\nb"), 1, "RuntimeError: a"),
+    ],
+)
+def test_what_goes_wrong_inside_is_a_few_lines(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, said: str
+) -> None:
+    monkeypatch.setattr("butfor.experiment.run", boom(error))
+    result = call("run", "debug")
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
