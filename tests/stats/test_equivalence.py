@@ -33,7 +33,7 @@ def test_claims_exactly_when_the_interval_lies_inside_the_margin(seed: int, marg
     if abs(effect.p - 0.05) > 1e-6:
         inside = -margin < effect.low and effect.high < margin
         assert inside == (effect.p < 0.05) == effect.checks[-1].ok
-    plain = paired(t, c, level=2 * 0.95 - 1)
+    plain = paired(t, c, level=0.9)
     assert (effect.low, effect.high) == (plain.low, plain.high)
 
 

@@ -73,7 +73,9 @@ def bootstrap_bands(d: Floats, level: float, rng: Generator, draws: int) -> tupl
     se = d.std(0, ddof=1) / math.sqrt(n)
     top = np.sort(_resampled_maxima(z, rng, draws))
     critical = float(top[min(math.ceil(level * (draws + 1)), draws) - 1])
-    down, up = CorrectedReach(se, tilt * math.sqrt(n), n).at(critical)
+    never = np.full(d.shape[1], math.inf)
+    reach = CorrectedReach(se, tilt * math.sqrt(n), n)
+    down, up = reach.at(critical) if math.isfinite(critical) else (never, never)
     return down, up, _adjusted(statistic(d.mean(0) / se, tilt), top)
 
 

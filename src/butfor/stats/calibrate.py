@@ -235,7 +235,7 @@ def many(rng: Generator, reps: int, sizes: Iterable[int] = SIZES, effects: int =
                     permutation.max_t(d, rng=rng, draws=499).min() <= 0.05,
                     effects * p_values(mean_reach((d - m).T), m).min() <= 0.05,
                 )
-            labels = ("bands (default)", "sign-flip max-|t|", "Bonferroni of the default p")
+            labels = ("bands (default)", "sign-flip max-t", "Bonferroni of the default p")
             for label, count, promise in zip(labels, hits, (0.05, None, None), strict=True):
                 cells.append(Cell(study, name, label, str(n), float(count) / reps, reps, promise))
     return cells

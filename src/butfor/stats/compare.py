@@ -32,11 +32,12 @@ from butfor.stats.reach import CorrectedReach, JoinedReach, Reach, p_values, ske
 
 Kind = Literal["mean", "binary", "ratio"]
 
-SMALL = 16  # below: no interval of a mean held its level on skewed or tied data
-SKEWED_SMALL = 64  # below: very skewed data (lognormal) fell under 94 %
+SMALL = 16  # with fewer units a sample cannot show how skewed its population is
+SKEWED_SMALL = 64  # with fewer, very skewed data (lognormal) stay below 95 %
 SKEWED = 1.0
-ROUNDING = 1e-15
-SPARSE = 5  # fewer units than this differ from the commonest value
+SPARSE = 5  # with fewer units that differ from the commonest value, the interval may miss
+ROUNDING = 1e-14  # a spread below this share of the values is no spread
+LEAST = 1e-9  # one unit can weigh all but this share
 
 
 def paired(
@@ -102,10 +103,14 @@ class Sample:
     def pull_of_units(self) -> Floats:
         """The jackknife's pull of each unit, (n - 1) (estimate - estimate without it), centred; a mean: x - mean."""
         a, w = self.a.mean(0), self.w.mean(0)
-        without = (a.sum() - a) / (w.sum() - w)
-        pull = np.log(self.estimate / without) if self.scale == "ratio" else self.estimate - without
+        rest = np.maximum(1 - w / w.sum(), LEAST)
+        if self.scale == "ratio":
+            pull = np.log(rest) - np.log(np.maximum(1 - a / a.sum(), LEAST))
+            size = 1.0
+        else:
+            pull = (a - self.estimate * w) / (w.sum() * rest)
+            size = float(np.abs(a).max() / w.sum())
         pull = (len(a) - 1) * (pull - pull.mean())
-        size = 1.0 if self.scale == "ratio" else float(np.abs(without).max())
         return np.where(np.abs(pull).max() <= ROUNDING * len(a) * size, 0.0, pull)
 
     def reach(self) -> tuple[Reach, str]:

@@ -36,7 +36,7 @@ def equivalent(
     if not 0.5 < level < 1:
         raise ValueError(f"level must lie between 0.5 and 1, not {level}; 0.95 is usual")
     sample = paired_sample(treatment, control, clusters=clusters, weights=weights, kind=kind)
-    effect = sample.effect(2 * level - 1, unit)
+    effect = sample.effect(round(2 * level - 1, 12), unit)
     floor, ceiling = (1 / margin, margin) if ratio else (-margin, margin)
     inside = floor < effect.estimate < ceiling
     p = 1.0

@@ -1,0 +1,77 @@
+"""The page on statistics does what it says: its examples run, and its tables come from the command it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from butfor.stats import calibrate
+
+PAGE = Path(__file__).parents[2] / "docs" / "stats.md"
+
+
+def documented() -> dict[tuple[str, str, str, str], tuple[float, bool]]:
+    """(study, data, method, n) -> (rate, bold), from the tables of the page."""
+    found: dict[tuple[str, str, str, str], tuple[float, bool]] = {}
+    study, columns = "", []
+    for line in PAGE.read_text(encoding="utf-8").split("## Calibration")[1].splitlines():
+        if line.startswith("### "):
+            study = line[4:]
+        elif line.startswith("| data | method |"):
+            columns = [cell.strip() for cell in line.strip("| ").split("|")][2:]
+        elif line.startswith("| ") and study:
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            data, method, figures = cells[0], cells[1], cells[2:]
+            for n, figure in zip(columns, figures, strict=True):
+                if figure != "–":
+                    found[study, data, method, n] = (float(figure.strip("*")) / 100, figure.startswith("**"))
+    return found
+
+
+def test_the_examples_run() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 4
+    exec(compile("\n".join(blocks), str(PAGE), "exec"), {})
+
+
+def test_the_table_holds_every_study_and_size() -> None:
+    studies = {key[0] for key in documented()}
+    assert len(studies) == len(calibrate.STUDIES)
+    for size in calibrate.SIZES:
+        assert any(key[3] == str(size) for key in documented())
+
+
+def test_where_the_default_falls_short_it_warns() -> None:
+    table = documented()
+    study = "Mean of paired differences: coverage of 95 % intervals"
+    short = [key for key, (_, bold) in table.items() if key[:1] == (study,) and key[2] == "default" and bold]
+    assert short, "lognormal data at n = 8 are known to fall short"
+    for _, data, _, n in short:
+        assert table[study, data, "share with a warning", n][0] > 0.5, (data, n)
+
+
+@pytest.mark.parametrize("name", ["means", "binary", "seeds", "families", "ratios", "clustered", "tests"])
+def test_a_smaller_simulation_stays_within_binomial_bounds_of_the_table(name: str) -> None:
+    table = documented()
+    study, reps, _ = calibrate.STUDIES[name]
+    fewer = {"clustered": 150, "ratios": 300, "families": 300, "seeds": 600, "tests": 1600}.get(name, 2000)
+    checked = 0
+    for cell in study(np.random.default_rng(99), fewer, (16, 64)):
+        if "bootstrap" in cell.method or cell.method in ("sign flips", "share with a warning"):
+            continue
+        rate, _ = table[cell.study, cell.data, cell.method, cell.n]
+        spread = np.sqrt(max(rate * (1 - rate), 0.004) * (1 / fewer + 1 / reps))
+        assert abs(cell.rate - rate) < 4.5 * spread + 0.001, cell
+        checked += 1
+    assert checked >= 6
+
+
+def test_bands_hold_five_per_cent_at_32_units_and_144_effects_in_the_table() -> None:
+    for key, (rate, bold) in documented().items():
+        if key[0].startswith("144 effects") and key[2] == "bands (default)":
+            assert not bold, key
+            if key[1] == "normal" and key[3] == "32":
+                assert rate < 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / calibrate.STUDIES["many"][1])
