@@ -154,3 +154,16 @@ def test_a_wrong_item_is_named(lm: LM, item: dict[str, Any], words: str) -> None
 def test_an_encoder_has_no_scores(family: Callable[..., LM]) -> None:
     with pytest.raises(UserError, match="encoder"):
         score(family("bert"), ITEMS)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind not in ("bloom", "mamba")])
+def test_a_long_common_beginning_is_computed_once(kind: str, family: Callable[..., LM]) -> None:
+    world = family(kind)
+    start = "Some examples stand before each question. "
+    items = [{"prompt": start + f"Question {number}: is it", "choices": [" so", " not"]} for number in range(6)]
+    work = Work()
+    found = score(world, items, batch_tokens=40, work=work)
+    assert work.tokens < 6 * (len(start) + 16)
+    for choices, one in zip(tokenized(world, items), found, strict=True):
+        for ids, value in zip(choices.ids, one.logprobs, strict=True):
+            assert value == pytest.approx(own_logprob(world, ids, choices.start), abs=1e-4)

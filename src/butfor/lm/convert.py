@@ -14,6 +14,7 @@ from contextlib import redirect_stderr
 from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from butfor.core.errors import MissingExtra
 from butfor.core.extras import need
@@ -49,7 +50,7 @@ def _gguf(inside: Path, made: Path, *, file: str, context: int) -> None:
         for key in ("quantization_config", "_name_or_path"):
             entries.pop(key, None)
         with torch.random.fork_rng(devices=[]):
-            model = LlamaForCausalLM(LlamaConfig(**entries))
+            model: Any = LlamaForCausalLM(LlamaConfig(**entries))
         model.load_state_dict(read.state_dict())
         model.tie_weights()
         tokenizer.model_max_length = context

@@ -6,7 +6,7 @@ generator of their own and are wide enough (standard deviation 0.2) that differe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from butfor.core.seeds import derive
 from butfor.lm.world import LM
@@ -24,7 +24,8 @@ TEMPLATE = (
 
 def debug(dtype: torch.dtype, device: torch.device) -> LM:
     """The debug model with its tokenizer."""
-    return LM("debug", _model().to(device=device, dtype=dtype).eval(), _tokenizer())
+    model: Any = _model()
+    return LM("debug", model.to(device=device, dtype=dtype).eval(), _tokenizer())
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:

@@ -50,7 +50,7 @@ class Forest:
         return (nodes[None, :] <= nodes[:, None]) & (nodes[:, None] <= np.asarray(self.last)[None, :])
 
 
-def forests(sequences: Sequence[Sequence[int]], budget: int) -> Iterator[Forest]:
+def forests(sequences: Sequence[list[int]], budget: int) -> Iterator[Forest]:
     """Merge the sequences into forests of at most `budget` tokens (or of one sequence, where that alone is longer)."""
     order = sorted(range(len(sequences)), key=lambda number: sequences[number])
     forest, before, path = Forest(), [], []
@@ -66,7 +66,7 @@ def forests(sequences: Sequence[Sequence[int]], budget: int) -> Iterator[Forest]
         yield forest
 
 
-def rows(sequences: Sequence[Sequence[int]], budget: int) -> Iterator[list[list[int]]]:
+def rows(sequences: Sequence[list[int]], budget: int) -> Iterator[list[list[int]]]:
     """The plain layout: batches of at most `budget` padded tokens, longest first; each row is a list of the numbers of
     the sequences that it holds, the first of which is the row itself and the others prefixes of it."""
     order = sorted(range(len(sequences)), key=lambda number: sequences[number], reverse=True)
@@ -88,7 +88,7 @@ def rows(sequences: Sequence[Sequence[int]], budget: int) -> Iterator[list[list[
         yield batch
 
 
-def needed(sequences: Sequence[Sequence[int]]) -> int:
+def needed(sequences: Sequence[list[int]]) -> int:
     """How many tokens must pass through the layers at least once: the nodes of one forest of all sequences."""
     total, before = 0, []
     for tokens in sorted(sequences):

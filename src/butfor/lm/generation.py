@@ -53,7 +53,8 @@ def generate(
 
 
 def _prompts(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
-    head, bos = opening(lm), lm.tokenizer.bos_token_id
+    head = opening(lm)
+    bos: Any = lm.tokenizer.bos_token_id
     texts = [head + ids for ids in encode(lm, prompts)]
     for number, ids in enumerate(texts):
         if not ids and bos is None:
@@ -88,7 +89,8 @@ def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: floa
     extra: dict[str, Any] = {}
     if temperature > 0:
         extra["logits_processor"] = [_Gumbel(temperature, [torch.Generator().manual_seed(seed) for seed in seeds])]
-    ids = lm.model.generate(
+    search: Any = lm.model.generate
+    ids = search(
         input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
         attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
         generation_config=GenerationConfig(
@@ -96,7 +98,7 @@ def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: floa
         ),
         **extra,
     )
-    return [lm.tokenizer.decode(_until(row, ends), skip_special_tokens=True) for row in ids[:, width:].tolist()]
+    return [str(lm.tokenizer.decode(_until(row, ends), skip_special_tokens=True)) for row in ids[:, width:].tolist()]
 
 
 class _Gumbel:
@@ -118,7 +120,7 @@ class _Gumbel:
 def _ends(lm: LM) -> list[int]:
     """The tokens that end a text, by the model's generation settings, else by its tokenizer."""
     settings = getattr(lm.model, "generation_config", None)
-    ends = getattr(settings, "eos_token_id", None)
+    ends: Any = getattr(settings, "eos_token_id", None)
     if ends is None:
         ends = lm.tokenizer.eos_token_id
     if ends is None:

@@ -42,7 +42,7 @@ def tokenized(lm: LM, items: Sequence[Mapping[str, Any]]) -> list[Choices]:
     pairs = [(item["prompt"], choice) for item in items for choice in item["choices"]]
     split = iter(_split(lm, pairs))
     head = opening(lm)
-    bos = lm.tokenizer.bos_token_id
+    bos: Any = lm.tokenizer.bos_token_id
     result: list[Choices] = []
     for number, item in enumerate(items):
         parts = [next(split) for _ in item["choices"]]

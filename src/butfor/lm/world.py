@@ -47,7 +47,13 @@ class LM:
     @property
     def dim(self) -> int:
         """Width of the residual stream."""
-        return int(self.model.get_input_embeddings().weight.shape[1])
+        return int(self.embedding.shape[1])
+
+    @property
+    def embedding(self) -> torch.Tensor:
+        """The input embeddings [V, d], as they lie in the model."""
+        layer: Any = self.model.get_input_embeddings()
+        return layer.weight
 
     @property
     def context(self) -> int | None:
