@@ -57,7 +57,7 @@ def test_where_the_default_falls_short_it_warns() -> None:
 def test_a_smaller_simulation_stays_within_binomial_bounds_of_the_table(name: str) -> None:
     table = documented()
     study, reps, _ = calibrate.STUDIES[name]
-    fewer = {"clustered": 150, "ratios": 300, "families": 300, "seeds": 600, "tests": 1600}.get(name, 2000)
+    fewer = {"clustered": 150, "ratios": 300, "families": 120, "seeds": 500, "means": 800}.get(name, 1600)
     checked = 0
     for cell in study(np.random.default_rng(99), fewer, (16, 64)):
         if "bootstrap" in cell.method or cell.method in ("sign flips", "share with a warning"):

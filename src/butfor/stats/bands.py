@@ -4,9 +4,14 @@ Units are resampled together for all effects, recentred and re-studentised, and 
 
     max over effects of min(|T*|, |g(T*)|),        g: Hall's skewness correction (`reach.statistic`).
 
-What was measured at n = 32 over 144 effects, where 5 % is promised (docs/stats.md has the table): sign-flip max-|t| 5
-% on normal but 62 % on exponential and 98 % on lognormal data; Bonferroni of the skewness-corrected p 4 %, 10 % and
-31 %; the above 5 %, 2 % and 2 %. One spiky effect makes the bands of all of them wider: that is the price.
+Family-wise error at n = 32 over 144 effects, where 5 % is promised (docs/stats.md has the table):
+
+                                             normal   exponential   lognormal
+    the above                                   @@
+    sign-flip max-|t|                           @@
+    Bonferroni of the skewness-corrected p      @@
+
+One spiky effect makes the bands of all of them wider: that is the price.
 
 Differences that only take the values -v, 0, v (right or wrong) are flipped in sign instead: their null of no
 difference is symmetric, so flips are exact, while resamples of so few values often have no spread at all. Effects on

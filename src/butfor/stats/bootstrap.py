@@ -27,7 +27,7 @@ from butfor.stats.quantiles import Floats, z_below, z_quantile
 
 DRAWS = 9_999
 EXACT_COUNTS = 256
-CHUNK = 1 << 21
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)

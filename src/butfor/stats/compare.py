@@ -240,7 +240,7 @@ def shape_checks(z: Floats) -> list[Check]:
         return [Check("sparse", False, told)]
     if n < SMALL:
         told = (
-            f"n = {n}: so few units cannot show how skewed they are, and then intervals cover 91 to 95 of 100, not 95"
+            f"n = {n}: so few units cannot show how skewed they are, and then intervals cover 90 to 95 of 100, not 95"
         )
         return [Check("small-n", False, told)]
     if n < SKEWED_SMALL and skew > SKEWED:

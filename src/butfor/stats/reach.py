@@ -5,8 +5,8 @@ Student's t undercovers means of skewed data (lognormal, n = 16: 86 % where it p
     g(T) = T + A T²/3 + A² T³/27 + A/6,   A = skewness / sqrt(n),   T = (mean - μ) / se,
 
 is close to Student's t whatever the skewness, but undercovers heavy tails (t3, n = 16: 91 %). The default of the
-house is their union: it holds for both (93 % and 96 %), is never infinite, needs no draws and has p-values of any
-size. It matches the studentised bootstrap joined with t, and beats BCa (88 % and 87 %); docs/stats.md has the
+house is their union: it holds for both (93 % and 96 %), is never infinite, needs no draws and has p-values down to
+1e-15. It matches the studentised bootstrap joined with t, and beats BCa (86 % and 88 %); docs/stats.md has the
 figures. Beyond the turning point of g, T = -3/A, the correction is no longer believed: that costs no coverage and
 halves the longest intervals.
 
