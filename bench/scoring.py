@@ -172,6 +172,7 @@ def main() -> None:
     if harness:
         ways["lm-eval"] = harness
     print(f"{chosen.model}, float32, {torch.get_num_threads()} thread(s), median of {chosen.repeats} (range)")
+    total: dict[str, list[float]] = {way: [0.0] * chosen.repeats for way in ways}
     for name, items in workloads(chosen.size).items():
         worst = agree(lm, items, ways)
         work = Work()
@@ -182,9 +183,17 @@ def main() -> None:
             f"{name}: {len(items)} items; butfor {statistics.median(seconds['butfor']):.2f} s; "
             f"work {work.tokens} / {must} tokens = {work.tokens / must:.2f}; largest difference {worst:.1e} a token"
         )
-        for other in list(ways)[1:]:
-            ratios = [theirs / mine for theirs, mine in zip(seconds[other], seconds["butfor"], strict=True)]
-            print(f"  {other:8s} / butfor  {statistics.median(ratios):5.2f}×  ({min(ratios):.2f} to {max(ratios):.2f})")
+        report(seconds)
+        total = {way: [a + b for a, b in zip(total[way], seconds[way], strict=True)] for way in ways}
+    print("all items together:")
+    report(total)
+
+
+def report(seconds: Mapping[str, Sequence[float]]) -> None:
+    """One line a peer: how many times butfor's time it takes."""
+    for other in list(seconds)[1:]:
+        ratios = [theirs / mine for theirs, mine in zip(seconds[other], seconds["butfor"], strict=True)]
+        print(f"  {other:8s} / butfor  {statistics.median(ratios):5.2f}×  ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
 if __name__ == "__main__":

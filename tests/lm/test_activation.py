@@ -106,8 +106,9 @@ def test_scores_under_an_intervention(lm: LM) -> None:
 def test_gradients_flow_through_a_value(lm: LM) -> None:
     import torch
 
+    site = Site(0, "resid", positions=(-1,))
     value = torch.zeros(32, requires_grad=True)
-    with do(lm, {Site(0, "resid", positions=(-1,)): value}):
+    with do(lm, {site: value * read(lm, "jelly", [site])[site]}):
         lm.model(torch.tensor([lm.tokenizer("hello")["input_ids"]])).logits[0, -1, 0].backward()
     assert value.grad is not None
     assert value.grad.abs().sum() > 0

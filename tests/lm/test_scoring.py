@@ -59,6 +59,38 @@ def test_eager_attention_is_packed_too(family: Callable[..., LM]) -> None:
     assert_exact(world, ITEMS)
 
 
+def test_double_precision_stays_double(lm: LM) -> None:
+    import torch
+
+    lm.model.double()
+    for choices, found in zip(tokenized(lm, ITEMS), score(lm, ITEMS), strict=True):
+        for ids, value in zip(choices.ids, found.logprobs, strict=True):
+            with torch.no_grad():
+                every = lm.model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)  # its loss would round to float32
+            own = every[torch.arange(len(ids) - 1), torch.tensor(ids[1:])][choices.start - 1 :].sum()
+            assert value == pytest.approx(float(own), abs=1e-9)
+
+
+def test_half_precision_is_packed_and_close(lm: LM) -> None:
+    import torch
+
+    exact = score(lm, ITEMS)
+    lm.model.to(torch.bfloat16)
+    assert can_pack(lm, 64)
+    for one, other in zip(score(lm, ITEMS), exact, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, rel=0.05, abs=0.5)
+
+
+def test_training_goes_on_after_scoring(lm: LM) -> None:
+    import torch
+
+    score(lm, ITEMS)
+    lm.model.train()
+    row = torch.tensor([[5, 6, 7]])
+    lm.model(row, labels=row).loss.backward()
+    assert lm.model.lm_head.weight.grad is not None
+
+
 def test_both_layouts_agree(lm: LM) -> None:
     packed = score(lm, ITEMS)
     handle = lm.model.register_forward_hook(lambda *_: None)

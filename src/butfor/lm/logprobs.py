@@ -71,7 +71,7 @@ def scoring_mode(model: Any) -> Iterator[None]:
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference_mode: what is read or cached here may meet a gradient later
             yield
     finally:
         model.train(training)
@@ -179,9 +179,10 @@ def _pick(logits: Tensor, at: list[int], targets: list[int]) -> list[float]:
     import torch
 
     device = logits.device
-    norm = torch.cat([part.float().logsumexp(-1) for part in logits.split(CHUNK)])  # [K]
+    exact = torch.promote_types(logits.dtype, torch.float32)
+    norm = torch.cat([part.to(exact).logsumexp(-1) for part in logits.split(CHUNK)])  # [K]
     index = torch.tensor(at, device=device)
-    return (logits[index, torch.tensor(targets, device=device)].float() - norm[index]).tolist()
+    return (logits[index, torch.tensor(targets, device=device)].to(exact) - norm[index]).tolist()
 
 
 def can_pack(lm: LM, longest: int) -> bool:

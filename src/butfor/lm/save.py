@@ -1,4 +1,4 @@
-"""Save a world so that `load(folder)` gives it back bit for bit: Hugging Face format with safetensors, or words and vectors."""
+"""Save a world so that `load` gives it back bit for bit: Hugging Face format with safetensors, or words and vectors."""
 
 from __future__ import annotations
 
