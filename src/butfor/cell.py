@@ -95,7 +95,7 @@ class Cell:
         compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world)}
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
-        costs = {"edit seconds": time.perf_counter() - begin} if "model" in hooks else {}
+        costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs
@@ -207,11 +207,12 @@ class Cell:
         write_lines(self.path / "records" / f"{measure.suite}.jsonl", whole)
 
     def _score(self, step: Path, place: Facts, measure: Callable[[], list[Any]]) -> None:
-        begin = time.perf_counter()
+        begin, busy = time.perf_counter(), time.process_time()
         records = measure()
-        seconds = time.perf_counter() - begin
+        seconds, busy = time.perf_counter() - begin, time.process_time() - busy
         write_lines(step, [asdict(record) for record in records])
-        self.journal.write("step", arm=self.name, seed=self.seed, **place, seconds=round(seconds, 4), key=step.stem)
+        spent = {"seconds": round(seconds, 4), "processor_seconds": round(busy, 4)}
+        self.journal.write("step", arm=self.name, seed=self.seed, **place, **spent, key=step.stem)
 
 
 def _identity(made: Any) -> tuple[Any, ...]:

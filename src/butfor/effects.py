@@ -175,7 +175,9 @@ def _levels(
         table = align([cells])
         if table is not None:
             rng = generator(0, "level", about["suite"], name, metric.name)
-            effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, rng=rng)
+            effect = mean(
+                table.values[0], clusters=clusters_of(table), level=experiment.level, rng=rng, kind=metric.kind
+            )
             row = {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
             rows.append(
                 {**about, "arm": name, **row, **{key: getattr(metric, key) for key in ("better", "unit", "about")}}

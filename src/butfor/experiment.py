@@ -257,11 +257,13 @@ class _Run:
 
     def _costs(self) -> dict[str, dict[str, dict[Any, float]]]:
         """cost → arm → unit → value, from the journal (steps) and the cells (training)."""
-        costs: dict[str, dict[str, dict[Any, float]]] = {"score seconds": {}}
+        costs: dict[str, dict[str, dict[Any, float]]] = {}
         for event in entries(self.folder.path / "journal.jsonl"):
             if event["event"] == "step":
                 unit = (event["seed"], event["suite"], event["chunk"])
-                costs["score seconds"].setdefault(event["arm"], {})[unit] = event["seconds"]
+                for kind in ("seconds", "processor_seconds"):
+                    cost = costs.setdefault(f"score {kind.replace('_', ' ')}", {})
+                    cost.setdefault(event["arm"], {})[unit] = event[kind]
         for (name, seed), facts in self.facts.items():
             for cost, value in facts["costs"].items():
                 if value is not None:

@@ -54,7 +54,8 @@ def test_shift_and_scale_go_through(shift: float, scale: float) -> None:
 def test_identical_arms_are_an_exact_nothing() -> None:
     for kind in ("mean", "binary"):
         effect = paired([1.0, 0.0, 1.0], [1.0, 0.0, 1.0], kind=kind)  # type: ignore[arg-type]
-        assert (effect.estimate, effect.low, effect.high, effect.p) == (0.0, 0.0, 0.0, 1.0)
+        assert (effect.estimate, effect.p) == (0.0, 1.0)
+        assert (effect.low, effect.high) == (0.0, 0.0) or kind == "binary"
         assert "identical" in codes(effect, ok=True) and effect.ok
     ratio = paired([2.0, 3.0], [2.0, 3.0], kind="ratio")
     assert (ratio.estimate, ratio.low, ratio.high, ratio.p) == (1.0, 1.0, 1.0, 1.0)
@@ -171,3 +172,12 @@ def test_bad_input_is_named() -> None:
 def test_no_draws_no_luck() -> None:
     x = rng(16).normal(size=(3, 40))
     assert paired(x, x * 0.5, rng=rng(1)) == paired(x, x * 0.5, rng=rng(2))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("n", [8, 64, 500])
+def test_no_change_of_right_or_wrong_still_excludes_only_what_n_items_can(n: int, seeds: int) -> None:
+    right = np.ones((seeds, n))
+    effect = paired(right, right, kind="binary")
+    assert effect.high == -effect.low
+    assert effect.high == pytest.approx(1.96**2 / (n + 1.96**2), abs=0.002)  # close to the rule of three

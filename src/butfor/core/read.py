@@ -70,7 +70,11 @@ def read(
         for name, layer in layers:
             before = dict(_leaves(table))
             table = toml.merge(table, layer)
-            foreign |= {path: name for path, leaf in _leaves(table) if before.get(path, before) != leaf}
+            foreign |= {
+                path: name
+                for path, leaf in _leaves(table)
+                if not _holds_tables(leaf) and before.get(path, before) != leaf
+            }
     except ValueError as error:
         raise SpecError([Mistake("--set", str(error))]) from error
     experiment, problems = _shape(table)
@@ -104,6 +108,12 @@ def load(source: str | Path | Mapping[str, Any]) -> tuple[str, str, Table]:
         return label, text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError([Mistake(label, f"is not TOML: {error}")]) from error
+
+
+def _holds_tables(leaf: Any) -> bool:
+    return isinstance(leaf, dict) or (
+        isinstance(leaf, list) and any(isinstance(i, dict) for i in cast(list[Any], leaf))
+    )
 
 
 def _leaves(value: Any, path: toml.KeyPath = ()) -> Iterator[tuple[toml.KeyPath, Any]]:

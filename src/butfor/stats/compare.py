@@ -115,13 +115,18 @@ class Sample:
 
     def reach(self) -> tuple[Reach, str]:
         """The calibrated interval for this shape, and its name."""
-        if self.binary and np.ptp(self.a, axis=0).max() == 0 and (self.w == 1).all():
+        if self._counts:
             return self._score_reach()
         reach: Reach = mean_reach(self.pull_of_units)
         name = "skewness-corrected t" + (", log ratio" if self.scale == "ratio" else "")
         if len(self.a) == 1:
             return reach, name
         return JoinedReach(reach, seeds_reach(self.pull)), f"{name}, seeds × items"
+
+    @property
+    def _counts(self) -> bool:
+        """Right or wrong, once an item: the counts say all, and an interval has a width even where no item changed."""
+        return self.binary and np.ptp(self.a, axis=0).max() == 0 and bool((self.w == 1).all())
 
     def _score_reach(self) -> tuple[Reach, str]:
         row, n = self.a[0], self.a.shape[1]
@@ -155,7 +160,7 @@ class Sample:
         low, high, p, method = self.estimate, self.estimate, 1.0, "none: no difference on any unit"
         if n < 2:
             low, high, method = (0.0 if self.scale == "ratio" else -math.inf), math.inf, "none: one unit"
-        elif self.scale == "level" or not self._identical():
+        elif self.scale == "level" or self._counts or not self._identical():
             reach, method = self.reach()
             low, high = self.ends(reach, level)
             p = 1.0 if self.scale == "level" else self.p(reach, null)
