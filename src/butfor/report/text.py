@@ -41,7 +41,7 @@ def table(source: Source) -> Table:
             grid.add_section()
         grid.add_row(said(f"{group[0].who} − {group[0].whom}", "bold"))
         for suite in dict.fromkeys(effect.suite for effect in group):
-            grid.add_row(indented(suite, 2))
+            grid.add_row(indented(suite, 1))
             for effect in group:
                 if effect.suite == suite:
                     grid.add_row(*cells(effect))
@@ -72,7 +72,7 @@ def cells(effect: Effect) -> list[Text | Padding]:
     p = effect.p if effect.p_adjusted is None else effect.p_adjusted
     size = interval(effect.estimate, effect.low, effect.high, sign=True)
     return [
-        indented(effect.metric + (f", {effect.unit}" if effect.unit else ""), 4),
+        indented(effect.metric if effect.metric.startswith(effect.unit) else f"{effect.metric}, {effect.unit}", 2),
         said(size if effect.n is None else f"{size} (n={effect.n})"),
         said(short(effect), STYLE[reading(effect)]),
         said(probability(p)),
