@@ -11,7 +11,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: threads that wait for each other cost more than they bring
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: waiting threads cost more than they bring
 
 
 @pytest.fixture(autouse=True)
