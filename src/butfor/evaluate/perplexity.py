@@ -83,8 +83,10 @@ def _cut(ids: list[int], length: int) -> list[list[int]]:
 
 
 def _record(world: LM, item: Item, value: float) -> Record:
+    from butfor.lm.tokens import decode
+
     tokens = item.data["tokens"]
-    scored = world.tokenizer.decode(tokens[1:], skip_special_tokens=True)  # the first token has nothing before it
+    scored = decode(world, tokens[1:])  # the first token has nothing before it
     metrics = {"nats_per_token": value, "nats_per_byte": value * (len(tokens) - 1) / max(1, len(scored.encode()))}
-    text = world.tokenizer.decode(tokens, skip_special_tokens=True)
+    text = decode(world, tokens)
     return Record(item.id, item.cluster, metrics, {"text": text if len(text) <= 300 else text[:300] + "…"})

@@ -116,8 +116,7 @@ def _embedding(lm: LM, word: str) -> NDArray[np.float64]:
     from butfor.lm.tokens import encode
 
     ids = encode(lm, [f" {word}"])[0]
-    weight = lm.model.get_input_embeddings().weight  # [V, d]
-    return weight[ids].detach().double().mean(0).cpu().numpy()
+    return lm.embedding[ids].detach().double().mean(0).cpu().numpy()
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive
 from butfor.lm.logprobs import scoring_mode
-from butfor.lm.tokens import encode, opening
+from butfor.lm.tokens import decode, encode, opening
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: floa
         ),
         **extra,
     )
-    return [str(lm.tokenizer.decode(_until(row, ends), skip_special_tokens=True)) for row in ids[:, width:].tolist()]
+    return [decode(lm, _until(row, ends)) for row in ids[:, width:].tolist()]
 
 
 class _Gumbel:

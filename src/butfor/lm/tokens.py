@@ -67,6 +67,11 @@ def encode(lm: LM, texts: Sequence[str]) -> list[list[int]]:
     return [encoding.ids for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
+def decode(lm: LM, ids: Sequence[int]) -> str:
+    """The text of tokens, without special tokens."""
+    return str(lm.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
 def opening(lm: LM) -> list[int]:
     """The special tokens that this tokenizer puts before every text."""
     bare: list[int] = lm.tokenizer("a", add_special_tokens=False)["input_ids"]
