@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from butfor.core.errors import RunError
-from butfor.core.folder import RunFolder, disk_errors, read_lines, write_json, write_lines
+from butfor.core.errors import RunError, disk_errors
+from butfor.core.folder import RunFolder, read_lines, write_json, write_lines
 from butfor.core.journal import Journal
-from butfor.core.keys import code_version, digest, environment, file_digests, source_version
+from butfor.core.keys import code_version, digest, environment, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import settings_of
 from butfor.core.seeds import derive, generator
@@ -40,6 +40,7 @@ class Cell:
     progress: Progress
     name: str
     seed: int
+    sources: str  # digest of the data and model files that the experiment rests on
     made: dict[str, str]  # weights that this run has saved so far: fingerprint → folder, shared by all its cells
 
     @property
@@ -72,13 +73,17 @@ class Cell:
         return facts
 
     def _make_key(self) -> str:
-        from butfor.lm.load import check
+        from butfor.lm.load import place
 
         experiment, method = self.experiment, self.experiment.method(self.arm)
         model = experiment.model_of(self.arm)
-        stamps = file_digests([check(model), experiment.train.corpus])
-        shared = (experiment.dtype, experiment.device, experiment.budget.model_dump(), experiment.train.model_dump())
-        return digest(model, stamps, _identity(method), self.root, shared, code_version(), environment())
+        shared = (
+            experiment.dtype,
+            place(experiment.device),
+            experiment.budget.model_dump(),
+            experiment.train.model_dump(),
+        )
+        return digest(model, self.sources, _identity(method), self.root, shared, code_version(), environment())
 
     def _make(self) -> tuple[World, Facts]:
         """The arm's model and what was found while making it."""
@@ -92,7 +97,7 @@ class Cell:
                 return world, facts
         world = self._load(self.experiment.model_of(self.arm))
         method = self.experiment.method(self.arm)
-        compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world)}
+        compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world), "device": _device(world)}
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
         costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
@@ -178,7 +183,7 @@ class Cell:
 
     def _measure(self, world: World) -> dict[str, str]:
         """Every suite that fits this world; returns a digest of the items of each."""
-        identity = (world.fingerprint(), _tokenizer(world), self.experiment.dtype, str(getattr(world, "device", "")))
+        identity = (world.fingerprint(), _tokenizer(world), self.experiment.dtype, _device(world))
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
@@ -216,15 +221,18 @@ class Cell:
 
 
 def _identity(made: Any) -> tuple[Any, ...]:
-    """What decides what a method or suite computes: its class, its knobs, the files they name, its source."""
+    """What decides what a method or suite computes, beside the data: its class, its knobs, its source."""
     kind = type(made)
-    settings = settings_of(made)
-    return f"{kind.__module__}:{kind.__qualname__}", settings, file_digests(settings), source_version(kind)
+    return f"{kind.__module__}:{kind.__qualname__}", settings_of(made), source_version(kind)
 
 
 def kind_of(world: World) -> str:
     """The word that methods and suites use for a kind of world."""
     return "vectors" if hasattr(world, "matrix") else "lm"
+
+
+def _device(world: World) -> str:
+    return str(getattr(world, "device", ""))
 
 
 def _tokenizer(world: World) -> str:

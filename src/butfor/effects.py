@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import RunError, UserError
 from butfor.core.folder import read_lines
-from butfor.core.seeds import generator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from butfor.stats import Check, Effect
 
 Values = dict[int, dict[str, tuple[str, float]]]  # seed → item → (cluster, value)
-UNTRUSTED = {"single-unit", "constant", "sparse", "no-pairs"}  # checks that leave a primary effect without a meaning
+UNTRUSTED = {"single-unit", "constant", "sparse"}  # checks that leave a primary effect without a meaning
 ESTIMATE_KEYS = ("estimate", "low", "high", "level")
 
 
@@ -115,7 +114,7 @@ def find(folder: Path, experiment: Experiment) -> Found:
             levels += _levels(experiment, values, metric, about)
             for name, against in experiment.pairs:
                 label = f"{suite}/{metric.name}: {name} against {against}"
-                effect, notes = _effect(experiment, values[name], values[against], metric, (suite, name))
+                effect, notes = _effect(experiment, values[name], values[against], metric)
                 checks += [check_row(note, label) for note in notes]
                 if effect is None:
                     continue
@@ -151,7 +150,7 @@ def correct(effects: list[dict[str, Any]], primary: tuple[str, str]) -> None:
 
 
 def _effect(
-    experiment: Experiment, treatment: Values, control: Values, metric: Any, names: tuple[str, str]
+    experiment: Experiment, treatment: Values, control: Values, metric: Any
 ) -> tuple[Effect | None, list[Check]]:
     from butfor.stats import Check, paired
 
@@ -160,9 +159,8 @@ def _effect(
         applies = any(treatment.values()) or any(control.values())
         return None, [Check("no-pairs", False, "no item has a value in both arms")] if applies else []
     notes = [Check("unpaired", False, f"{table.dropped} items lack a value in one arm")] if table.dropped else []
-    rng = generator(0, "effect", *names, metric.name)
     level, clusters = experiment.level, clusters_of(table)
-    return paired(*table.values, clusters=clusters, level=level, rng=rng, kind=metric.kind, unit=metric.unit), notes
+    return paired(*table.values, clusters=clusters, level=level, kind=metric.kind, unit=metric.unit), notes
 
 
 def _levels(
@@ -174,13 +172,15 @@ def _levels(
     for name, cells in values.items():
         table = align([cells])
         if table is not None:
-            rng = generator(0, "level", about["suite"], name, metric.name)
-            effect = mean(
-                table.values[0], clusters=clusters_of(table), level=experiment.level, rng=rng, kind=metric.kind
-            )
+            effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, kind=metric.kind)
             row = {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
             rows.append(
-                {**about, "arm": name, **row, **{key: getattr(metric, key) for key in ("better", "unit", "about")}}
+                {
+                    **about,
+                    "arm": name,
+                    **row,
+                    **{key: getattr(metric, key) for key in ("better", "unit", "kind", "about")},
+                }
             )
     return rows
 
@@ -190,7 +190,9 @@ def overhead(
 ) -> list[dict[str, Any]]:
     """The ratio of every cost, arm over arm. `costs`: cost → arm → unit (a seed, or a step) → value.
 
-    Units that only one arm has were not measured in both (a reused step costs nothing) and are left out.
+    Units that only one arm has were not measured in both (a reused step costs nothing) and are left out. The steps of
+    one seed share the state of the machine, so they are one cluster, and one seed alone gives no interval; neither does
+    a peak, which is no mean of anything.
     """
     import numpy as np
 
@@ -209,17 +211,20 @@ def overhead(
             row["unit_of_n"] = "step"
         if min(*t, *c) > 0:
             row["ratio"] = row["treatment_value"] / row["control_value"]
-            if len(units) > 1:
-                effect = stats.overhead(t, c, level=level, rng=generator(0, "overhead", cost, treatment))
+            seeds = [unit[0] if isinstance(unit, tuple) else unit for unit in units]
+            if len(set(seeds)) > 1 and "peak" not in cost:
+                effect = stats.overhead(t, c, clusters=seeds, level=level)
                 row |= {"ratio": effect.estimate, "low": effect.low, "high": effect.high}
         rows.append(row)
     return rows
 
 
-def compare(a: Path, b: Path) -> dict[str, Any]:
+def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
     """Run B minus run A: every metric of every arm and suite that both have, on the items and seeds that both have."""
+    from butfor.experiment import open_run
     from butfor.stats import adjust, paired
 
+    a, b = open_run(a).path, open_run(b).path
     runs = {label: _described(path) for label, path in (("A", a), ("B", b))}
     arms = [arm for arm in runs["A"]["arms"] if arm in runs["B"]["arms"]]
     suites = [suite for suite in runs["A"]["suites"] if suite in runs["B"]["suites"]]
@@ -229,6 +234,9 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
         for kind in ("arms", "suites", "seeds")
         if (alone := set(runs["A"][kind]) ^ set(runs["B"][kind]))
     ]
+    level = runs["A"]["level"]
+    if runs["B"]["level"] != level:
+        notes.append(f"intervals at the level of A, {level}; B has {runs['B']['level']}")
     effects: list[dict[str, Any]] = []
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
@@ -239,8 +247,8 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
                 continue
             if table.dropped:
                 notes.append(f"{suite}/{metric} of {arm}: {table.dropped} items stand in one run only")
-            rng = generator(0, "compare", arm, suite, metric)
-            effect = paired(*table.values, clusters=clusters_of(table), rng=rng)
+            kind = runs["A"]["kinds"].get((suite, metric), "mean")
+            effect = paired(*table.values, clusters=clusters_of(table), level=level, kind=kind)
             effects.append(entry(effect, suite=suite, metric=metric, treatment=f"{arm} of B", control=f"{arm} of A"))
     if not effects:
         raise UserError(
@@ -251,9 +259,12 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     return {"a": str(a), "b": str(b), "notes": notes, "effects": effects}
 
 
-def _described(path: Path) -> dict[str, list[Any]]:
+def _described(path: Path) -> dict[str, Any]:
     table = json.loads((path / "experiment.json").read_text(encoding="utf-8"))
+    levels = json.loads((path / "levels.json").read_text(encoding="utf-8"))["levels"]
     return {
+        "level": table["level"],
+        "kinds": {(row["suite"], row["metric"]): row.get("kind", "mean") for row in levels},
         "arms": [arm["name"] for arm in table["arms"]],
         "suites": [measure["suite"] for measure in table["measures"]],
         "seeds": list(table["seeds"]),

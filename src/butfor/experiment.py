@@ -19,24 +19,30 @@ from typing import Any
 from butfor._version import __version__
 from butfor.cell import Cell, Facts, kind_of
 from butfor.core.diff import arm_diff, refuse_undeclared, same
-from butfor.core.errors import UserError
+from butfor.core.errors import RunError, UserError
 from butfor.core.folder import RunFolder, write_json
 from butfor.core.journal import Journal, entries
-from butfor.core.keys import code_version, environment
+from butfor.core.keys import code_version, digest, environment, file_digest, files_named
 from butfor.core.progress import Progress
-from butfor.core.read import Problem, read
+from butfor.core.read import Problem, check, read
 from butfor.core.registry import settings_of
 from butfor.core.spec import Experiment
 
 
 def load(
-    source: str | Path | Mapping[str, Any], *, preset: str | None = None, overrides: Sequence[str] = ()
+    source: Experiment | str | Path | Mapping[str, Any],
+    *,
+    preset: str | None = None,
+    overrides: Sequence[str] = (),
 ) -> Experiment:
     """The experiment, checked against what is on this machine: models, data sets, and which suite fits which world."""
+    if isinstance(source, Experiment):
+        return check(source, also=_on_this_machine)
     return read(source, preset=preset, overrides=overrides, also=_on_this_machine)
 
 
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
+    """What stands in the way here. Names and knobs that do not fit have been reported already, and are passed over."""
     from butfor.data.corpora import rows
     from butfor.lm.load import check
     from butfor.train.method import touched
@@ -49,36 +55,64 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
         try:
             folder = check(model)
             worlds[name] = "vectors" if folder and (folder / "words.txt").is_file() else "lm"
-            allowed = experiment.method(arm).worlds
-            hooks = touched(experiment.method(arm))
-            if hooks and "model" not in hooks and not experiment.budget.trains:
-                yield (
-                    (*places[name], "method"),
-                    f"{arm.method} acts in training, and nothing is trained: set budget.steps",
-                )
-            if worlds[name] not in allowed:
-                yield (
-                    (*places[name], "method"),
-                    f"{arm.method} works on {' and '.join(allowed)}, and {model} is not one",
-                )
         except UserError as error:
             yield place, str(error)
+        try:
+            method = experiment.method(arm)
+        except UserError:
+            continue
+        hooks = touched(method)
+        if hooks and "model" not in hooks and not experiment.budget.trains:
+            yield (
+                (*places[name], "method"),
+                f"{arm.method} acts in training, and nothing is trained: set budget.steps",
+            )
+        if worlds.get(name, method.worlds[0]) not in method.worlds:
+            yield (
+                (*places[name], "method"),
+                f"{arm.method} works on {' and '.join(method.worlds)}, and {model} is not one",
+            )
     for number, measure in enumerate(experiment.measure):
         try:
             suite = experiment.suite(measure)
+        except UserError:
+            continue
+        try:
             getattr(suite, "ready", lambda: None)()
-            if worlds and not set(suite.worlds) & set(worlds.values()):
-                yield (
-                    ("measure", number, "suite"),
-                    f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
-                )
         except UserError as error:
             yield ("measure", number), str(error)
+        if worlds and not set(suite.worlds) & set(worlds.values()):
+            yield (
+                ("measure", number, "suite"),
+                f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
+            )
     if experiment.budget.trains:
         try:
             rows(experiment.train.corpus)
         except UserError as error:
             yield ("train", "corpus"), str(error)
+
+
+def sources(experiment: Experiment) -> str:
+    """Digest of all data and model files that a result rests on, wherever on this machine they were found."""
+    from butfor.data.corpora import rows
+    from butfor.data.find import watched
+    from butfor.lm.load import stamp
+
+    with watched() as files:
+        for measure in experiment.measure:
+            getattr(experiment.suite(measure), "ready", lambda: None)()
+        if experiment.budget.trains:
+            rows(experiment.train.corpus)
+    for table in (*experiment.arms.values(), *experiment.measure):
+        files |= set(files_named(list(table.knobs.values())))
+    models = sorted({experiment.model_of(arm) for arm in experiment.arms.values()})
+    return digest(sorted(map(file_digest, files)), [stamp(model) for model in models])
+
+
+def name_of(experiment: Experiment, found: str) -> str:
+    """The run folder's name: the same experiment on the same files (`sources`) finds its folder again."""
+    return f"{experiment.name}-{digest(experiment.model_dump(), found)[:8]}"
 
 
 def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
@@ -130,7 +164,7 @@ def plan(experiment: Experiment) -> dict[str, Any]:
     tokens = budget.tokens or budget.steps * shape.batch_size * shape.length
     return {
         "name": experiment.name,
-        "id": experiment.id,
+        "run": name_of(experiment, sources(experiment)),
         "arms": list(experiment.arms),
         "seeds": list(experiment.seeds),
         "diff": diff(experiment),
@@ -179,8 +213,9 @@ def run(
     command: str = "",
 ) -> Result:
     """Run an experiment, or what is left of it, in its folder under `out`; a finished one is opened, not run again."""
-    experiment = experiment if isinstance(experiment, Experiment) else load(experiment)
-    folder = RunFolder(Path(out) / f"{experiment.name}-{experiment.id}")
+    experiment = load(experiment)
+    found = sources(experiment)
+    folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
     if folder.whole:
         made = json.loads((folder.path / "manifest.json").read_text(encoding="utf-8"))
@@ -189,7 +224,7 @@ def run(
         return open_run(folder.path)
     with folder.hold() as journal:
         if not folder.whole:
-            _Run(experiment, folder, journal, progress, command).go()
+            _Run(experiment, folder, journal, progress, command, found).go()
     return open_run(folder.path)
 
 
@@ -202,12 +237,14 @@ class _Run:
     journal: Journal
     progress: Progress
     command: str
+    sources: str
     facts: dict[tuple[str, int], Facts] = field(default_factory=dict)
 
     def go(self) -> None:
         """Everything, in order; each part finds what an earlier process finished."""
         path, experiment = self.folder.path, self.experiment
-        cells = [(name, seed) for seed in experiment.seeds for name in experiment.arms]
+        arms = list(experiment.arms)  # every other seed backwards: coming first must not cost one arm more than another
+        cells = [(name, seed) for n, seed in enumerate(experiment.seeds) for name in (arms[::-1] if n % 2 else arms)]
         self.journal.write(
             "start", command=self.command, cells=len(cells), suites=len(experiment.measure), environment=environment()
         )
@@ -217,7 +254,7 @@ class _Run:
         for number, (name, seed) in enumerate(cells, 1):
             self.progress.say(f"[{number}/{len(cells)}] {name}, seed {seed}")
             self.journal.write("cell", arm=name, seed=seed, number=number)
-            cell = Cell(experiment, self.folder, self.journal, self.progress, name, seed, made)
+            cell = Cell(experiment, self.folder, self.journal, self.progress, name, seed, self.sources, made)
             self.facts[name, seed] = cell.go()
         self._compare()
 
@@ -228,6 +265,7 @@ class _Run:
         path, experiment = self.folder.path, self.experiment
         rows = diff(experiment) + self._found_differences()
         refuse_undeclared(rows)
+        self._refuse_a_moving_ground()
         write_json(path / "diff.json", {"rows": rows})
         found = find(path, experiment)
         write_json(path / "levels.json", {"levels": found.levels})
@@ -240,6 +278,17 @@ class _Run:
         self.journal.write("done", trusted=found.trusted)
         self.folder.seal(butfor=__version__, code=code_version(), environment=environment(), command=self.command)
 
+    def _refuse_a_moving_ground(self) -> None:
+        """An arm rests on the same model, device, text and items with every seed."""
+        for name in self.experiment.arms:
+            first, *rest = (self.facts[name, seed]["compared"] for seed in self.experiment.seeds)
+            for key in (key for key in first if key in {"start", "tokenizer", "device", "rows"} or " of " in key):
+                if any(facts.get(key) != first[key] for facts in rest):
+                    raise RunError(
+                        f"{key} of {name} changed from one seed to the next: a file was replaced while the run was "
+                        f"unfinished\nremove {self.folder.path} and run the same command again"
+                    )
+
     def _found_differences(self) -> list[dict[str, Any]]:
         """What turned out different between an arm and the one it is compared with, seed by seed."""
         rows: list[dict[str, Any]] = []
@@ -249,8 +298,10 @@ class _Run:
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
                 own = self.experiment.seeding == "own"
                 declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
-                declared |= {"start", "tokenizer"} if "model" in self.experiment.varies else set()
                 compared = {label: facts["compared"] for label, facts in pair.items()}
+                if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows
+                    declared |= {"start", "tokenizer", "batches", "tokens"}
+                    declared |= {key for facts in compared.values() for key in facts if key.startswith("items of ")}
                 found = arm_diff(compared, frozenset(declared), [(name, against)])
                 rows += [{**row, "key": f"{row['key']} (seed {seed})"} for row in found]
         return rows

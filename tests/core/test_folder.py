@@ -81,6 +81,7 @@ def test_one_writer_at_a_time_and_the_lock_dies_with_its_process(tmp_path: Path)
 
 
 def test_the_manifest_names_every_file_by_its_content(tmp_path: Path) -> None:
+    tmp_path = tmp_path / "steps"  # a parent's name is none of the run's
     folder = RunFolder(tmp_path)
     with folder.hold() as journal:
         journal.write("start")
@@ -96,5 +97,36 @@ def test_the_manifest_names_every_file_by_its_content(tmp_path: Path) -> None:
 def test_what_a_killed_writer_left_is_cleared_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "arm").mkdir()
     (tmp_path / "arm" / ".left.json.1.part").write_bytes(b"torn")
+    (tmp_path / "arm" / ".model.part").mkdir()
+    (tmp_path / "arm" / ".model.part" / "model.safetensors").write_bytes(b"torn")
     with RunFolder(tmp_path).hold():
         assert list((tmp_path / "arm").iterdir()) == []
+
+
+def test_to_look_is_not_to_hold(tmp_path: Path) -> None:
+    """`butfor status` in a loop in another process must never keep a run from starting."""
+    folder = RunFolder(tmp_path / "run")
+    with folder.hold():
+        pass
+    script = (
+        "import sys, pathlib\n"
+        "from butfor.core.folder import RunFolder\n"
+        "folder = RunFolder(pathlib.Path(sys.argv[1]))\n"
+        "print('looking', flush=True)\n"
+        "while True: folder.held\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(folder.path)], stdout=subprocess.PIPE) as watcher:
+        assert watcher.stdout is not None
+        watcher.stdout.readline()
+        for _ in range(100):
+            with folder.hold():
+                pass
+        watcher.kill()
+
+
+def test_a_full_disk_under_the_journal_is_one_clear_line(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    (tmp_path / "journal.jsonl").symlink_to("/dev/full")
+    with pytest.raises(RunError, match="the disk is full"), RunFolder(tmp_path).hold() as journal:
+        journal.write("start")

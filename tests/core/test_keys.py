@@ -41,13 +41,9 @@ def test_a_plug_in_is_named_by_its_source() -> None:
     assert keys.source_version(int) == ""
 
 
-def test_a_file_that_a_value_names_is_part_of_its_content(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.json"
-    path.write_text("[]", encoding="utf-8")
-    table = {"treatment": {"concept": str(path)}, "seeds": (0, 1), "about": "", "odd": "\0"}
-    before = keys.file_digests(table)
-    assert list(before) == [str(path)]
-    path.write_text("[1]", encoding="utf-8")
-    assert keys.file_digests(table) != before
-    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    assert set(keys.file_digests([str(tmp_path), "plain"])) == {str(tmp_path)}
+def test_files_that_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("pairs.json", "half"):
+        Path(name).write_text("[]", encoding="utf-8")
+    settings = [str(tmp_path / "pairs.json"), ["pairs.json"], "half", 3, "", "\0", "x" * 900, "~nobody/x", "no.json"]
+    assert keys.files_named(settings) == [tmp_path / "pairs.json", Path("pairs.json")]

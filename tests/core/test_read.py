@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from butfor.core.errors import SpecError
-from butfor.core.read import read, recipes
+from butfor.core.read import check, read, recipes
 from butfor.core.spec import Arm, Experiment, Measure
 
 GOOD: dict[str, Any] = {
@@ -34,7 +34,17 @@ def test_an_experiment_in_python_is_the_same_value() -> None:
         measure=(Measure.model_validate({"suite": "bias.professions", "primary": True, "limit": 4}),),
     )
     assert written == read(GOOD)
-    assert written.id == read(GOOD).id
+    assert check(written) is written
+
+
+def test_an_experiment_in_python_must_mean_something_too() -> None:
+    measure = Measure.model_validate({"suite": "bias.professions", "limt": 4})
+    arm = Arm.model_validate({"name": "control", "method": "swop", "against": "nobody"})
+    wrong = Experiment(name="x", model="debug", treatment=Arm.model_validate({}), arm=(arm,), measure=(measure,))
+    with pytest.raises(SpecError) as caught:
+        check(wrong)
+    for said in ("no measure is primary", "no such knob", "unknown method 'swop'", "no other arm is called 'nobody'"):
+        assert said in str(caught.value)
 
 
 def test_an_experiment_cannot_be_changed() -> None:
@@ -42,9 +52,24 @@ def test_an_experiment_cannot_be_changed() -> None:
         read(GOOD).name = "y"  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_the_id_follows_every_setting() -> None:
-    overrides = ["seeds=[0]", "budget.steps=3", "treatment.mode=half", "measure.bias.professions.limit=5", "level=0.9"]
-    assert len({read(GOOD, overrides=[item]).id for item in overrides} | {read(GOOD).id}) == 6
+@pytest.mark.parametrize("name", ["..", "../up", "a/b", "steps", "Figures", "manifest.json", "Control", ".hidden"])
+def test_an_arm_cannot_be_called_what_the_run_folder_needs(name: str) -> None:
+    with pytest.raises(SpecError, match=r"arm\.0\.name"):
+        read({**GOOD, "arm": [{"name": name, "method": "standard"}]})
+
+
+@pytest.mark.parametrize(
+    ("preset", "said"),
+    [
+        ("full", "should hold tables"),
+        ({"tiny": 3}, "should hold tables"),
+        ({"tiny": {"sedes": [0]}}, "preset.tiny.sedes: no such key"),
+        ({"tiny": {"measure": {"bias.none": {"limit": 3}}}}, "bias.none"),
+    ],
+)
+def test_a_preset_is_checked_before_it_is_chosen(preset: Any, said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        read({**GOOD, "preset": preset})
 
 
 def test_all_mistakes_come_at_once_each_with_its_line(tmp_path: Path) -> None:

@@ -86,9 +86,8 @@ def plan_command(source: str, preset: str | None, sets: Sequence[str], *, as_jso
 def compare_command(a: Path, b: Path, *, as_json: bool) -> None:
     """Print the effects of run B against run A."""
     from butfor.effects import compare
-    from butfor.experiment import open_run
 
-    found = compare(open_run(a).path, open_run(b).path)
+    found = compare(a, b)
     if as_json:
         show_json(found)
         return

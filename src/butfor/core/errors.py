@@ -19,7 +19,9 @@ ButforError                     exit 1: failed while running; the same command r
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -110,3 +112,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return "; did you mean " + " or ".join(repr(word) for word in near) + "?"
     return "; known: " + ", ".join(names) if 0 < len(names) <= 24 else ""
+
+
+@contextmanager
+def disk_errors(path: Path) -> Generator[None]:
+    """Turn the operating system's refusals into one line that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise RunError(f"the disk is full at {path}; free some space and run the same command again") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise UserError(f"{path} cannot be written; choose another place with --out DIR") from error
+        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+            raise UserError(f"{path} is not a folder; choose another place with --out DIR") from error
+        raise

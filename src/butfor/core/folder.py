@@ -6,16 +6,17 @@ written when everything else is there; that it exists means that the run is whol
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
+import shutil
+import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from butfor.core.errors import RunBusy, RunError, UserError
+from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
 from butfor.core.keys import file_digest
 
@@ -31,21 +32,6 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value
-
-
-@contextmanager
-def disk_errors(path: Path) -> Generator[None]:
-    """Turn the operating system's refusals into one line that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise RunError(f"the disk is full at {path}; free some space and run the same command again") from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            raise UserError(f"{path} cannot be written; choose another place with --out DIR") from error
-        if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            raise UserError(f"{path} is not a folder; choose another place with --out DIR") from error
-        raise
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -79,7 +65,8 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-def _lock(file: IO[str]) -> bool:
+def _lock(file: IO[str], *, shared: bool = False) -> bool:
+    """Take the lock if nobody holds it; a shared one only asks whether a writer does."""
     try:
         if os.name == "nt":
             import msvcrt
@@ -88,7 +75,7 @@ def _lock(file: IO[str]) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
@@ -111,7 +98,7 @@ class RunFolder:
         if not (self.path / ".lock").is_file():
             return False
         with (self.path / ".lock").open("a+", encoding="utf-8") as lock:
-            return not _lock(lock)
+            return not _lock(lock, shared=True)
 
     @contextmanager
     def hold(self) -> Generator[Journal]:
@@ -120,7 +107,7 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / ".lock").open("a+", encoding="utf-8")
         try:
-            if not _lock(lock):
+            if not any(_lock(lock) or time.sleep(0.05) for _ in range(20)):  # one who only looks holds it for a moment
                 lock.seek(0)
                 raise RunBusy(
                     f"{self.path} is being written by process {lock.read().strip() or 'unknown'}; wait for it or end it"
@@ -129,7 +116,7 @@ class RunFolder:
             lock.write(str(os.getpid()))
             lock.flush()
             for stale in self.path.rglob(".*.part"):
-                stale.unlink(missing_ok=True)
+                shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
             with disk_errors(self.path / "journal.jsonl"):
                 journal = Journal(self.path / "journal.jsonl")
             try:
@@ -145,10 +132,10 @@ class RunFolder:
 
     def seal(self, **facts: Any) -> None:
         """Write the manifest: every file with its sha256, then the facts."""
-        files = sorted(
-            path
-            for path in self.path.rglob("*")
-            if path.is_file() and not path.is_symlink() and path.name not in UNHASHED and "steps" not in path.parts
-        )
-        hashes = {path.relative_to(self.path).as_posix(): file_digest(path) for path in files}
+        files = {
+            path.relative_to(self.path): path
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file() and not path.is_symlink() and path.name not in UNHASHED
+        }
+        hashes = {inside.as_posix(): file_digest(path) for inside, path in files.items() if inside.parts[0] != "steps"}
         write_json(self.path / "manifest.json", {"files": hashes, **facts})

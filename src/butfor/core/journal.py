@@ -5,12 +5,15 @@ A process that is killed while it writes leaves at most one torn last line; open
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from butfor.core.errors import disk_errors
 
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -40,8 +43,11 @@ class Journal:
     def write(self, event: str, **fields: Any) -> None:
         """Append one event with the time and its fields."""
         line = json.dumps({"t": round(time.time(), 3), "event": event, **fields}, ensure_ascii=False, default=str)
-        self._file.write(line.encode() + b"\n")
-        os.fsync(self._file.fileno())
+        with disk_errors(self.path):
+            whole = line.encode() + b"\n"
+            if self._file.write(whole) < len(whole):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

@@ -33,21 +33,17 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def file_digests(value: Any) -> dict[str, str]:
-    """The content of every file that a value names: sha256 of a file; names, sizes and times of a model's folder."""
-    if isinstance(value, dict):
-        return file_digests(list(cast(dict[Any, Any], value).values()))
+def files_named(value: Any) -> list[Path]:
+    """The files that a setting names: texts with a slash or an ending, of files that are there."""
     if isinstance(value, (list, tuple)):
-        return {path: name for item in cast(list[Any], value) for path, name in file_digests(item).items()}
-    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value) or len(str(value)) > 1000:
-        return {}
-    path = Path(value).expanduser()
-    if path.is_file():
-        return {str(value): file_digest(path)}
-    if path.is_dir() and (path / "config.json").is_file():
-        stats = [(item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in sorted(path.iterdir())]
-        return {str(value): digest(stats)}
-    return {}
+        return [path for item in cast(list[Any], value) for path in files_named(item)]
+    if not isinstance(value, str) or not 0 < len(value) < 1000 or "\0" in value:
+        return []
+    try:
+        path = Path(value).expanduser()
+        return [path] if (path.suffix or len(path.parts) > 1) and path.is_file() else []
+    except (OSError, RuntimeError):
+        return []
 
 
 @cache

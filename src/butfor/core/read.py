@@ -6,6 +6,7 @@ then what the caller adds (is the model on this machine). Each stage runs on wha
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ Problem = tuple[toml.KeyPath, str]
 Table = dict[str, Any]
 TABLES: dict[str, type[BaseModel]] = {"budget": Budget, "train": Train, "arm": Arm, "measure": Measure}
 VARIABLE = ("model",)
+RESERVED = {"steps", "figures"}  # folders of a run beside those of its arms
 
 
 def recipes() -> dict[str, Any]:
@@ -56,8 +58,10 @@ def read(
         line = toml.line_of(path, lines)
         return f"{label}:{line} {dotted}" if line else f"{label} {dotted}".strip()
 
-    offered = presets(table) if isinstance(table.get("preset", {}), dict) else []
-    over = cast(Table, table.pop("preset", None) or {})
+    over = cast(Table, table.pop("preset", {}))
+    if not isinstance(over, dict) or not all(isinstance(changes, dict) for changes in over.values()):
+        raise SpecError([Mistake(place(("preset",)), "should hold tables, as [preset.tiny]; choose one with --preset")])
+    offered, given = sorted(over), table
     layers: list[tuple[str, Table]] = []
     if preset is not None:
         if preset not in offered:
@@ -81,8 +85,32 @@ def read(
     problems += _meaning(table)
     if experiment is not None:
         problems += also(experiment)
-    if problems or experiment is None:
-        raise SpecError(Mistake(place(path), problem) for path, problem in dict.fromkeys(problems))
+    mistakes = [Mistake(place(path), problem) for path, problem in dict.fromkeys(problems)]
+    mistakes += [Mistake(place(path), problem) for path, problem in _in_presets(given, over, preset)]
+    if mistakes or experiment is None:
+        raise SpecError(mistakes)
+    return experiment
+
+
+def _in_presets(given: Table, over: Table, chosen: str | None) -> Iterator[Problem]:
+    """What is wrong in the presets that were not chosen: a mistake there should not wait for its day."""
+    known = {*_shape(given)[1], *_meaning(given)} if set(over) - {chosen} else set[Problem]()
+    for name in sorted(set(over) - {chosen}):
+        try:
+            table = toml.merge(given, over[name])
+        except ValueError as error:
+            yield ("preset", name), str(error)
+            continue
+        for path, problem in dict.fromkeys([*_shape(table)[1], *_meaning(table)]):
+            if (path, problem) not in known:
+                yield ("preset", name, *path), problem
+
+
+def check(experiment: Experiment, *, also: Callable[[Experiment], Iterable[Problem]] = lambda _: ()) -> Experiment:
+    """The same experiment, if what was made in Python also means something."""
+    problems = [*_meaning(json.loads(experiment.model_dump_json())), *also(experiment)]
+    if problems:
+        raise SpecError(Mistake(".".join(map(str, path)), problem) for path, problem in dict.fromkeys(problems))
     return experiment
 
 
@@ -203,19 +231,22 @@ def _knobs(kind: Kind, path: toml.KeyPath, name: Any, table: Table, holder: type
 
 def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
     problems: list[Problem] = []
-    names = Counter(["control", "treatment", *(name for path, name, _ in arms if len(path) > 1)])
+    named = ["control", "treatment", *(name for path, name, _ in arms if len(path) > 1)]
+    names = Counter(name.casefold() for name in named)
     for path, name, arm in arms:
         if not name:
             problems.append((path, "every [[arm]] needs a name"))
-        elif names[name] > 1 and len(path) > 1:
+        elif names[name.casefold()] > 1 and len(path) > 1:
             problems.append(((*path, "name"), f"two arms are called {name!r}"))
-        if len(path) == 1 and arm.get("name", name) != name:
+        elif name.casefold() in RESERVED:
+            problems.append(((*path, "name"), f"{name!r} is a folder of the run; call the arm something else"))
+        if len(path) == 1 and (arm.get("name") or name) != name:
             problems.append(((*path, "name"), f"this arm is called {name!r}"))
         against = arm.get("against", "control")
         if path == ("treatment",) and against == "":
             problems.append(((*path, "against"), "the treatment must be compared with another arm"))
-        elif isinstance(against, str) and (against not in {*names, ""} or against == name != "control"):
-            others = [other for other in names if other != name]
+        elif isinstance(against, str) and (against not in {*named, ""} or against == name != "control"):
+            others = [other for other in dict.fromkeys(named) if other != name]
             problems.append(((*path, "against"), f"no other arm is called {against!r}{did_you_mean(against, others)}"))
     return problems
 

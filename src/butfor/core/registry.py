@@ -61,7 +61,7 @@ def resolve(kind: Kind, name: str) -> type:
     module, _, attribute = target.partition(":")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # a plug-in's module may fail in any way
         raise UserError(f"{kind} {name!r} names {target}, which does not import: {error}") from error
     if not (isinstance(found, type) and is_dataclass(found)):
         raise UserError(f"{kind} {name!r} names {target}, which is not a dataclass")
@@ -76,11 +76,6 @@ class Knob:
     type: Any
     default: Any
     required: bool
-
-    @property
-    def type_text(self) -> str:
-        text = str(self.type) if not isinstance(self.type, type) else self.type.__name__
-        return text.replace("typing.", "")
 
 
 @cache

@@ -26,7 +26,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from butfor.core.errors import Mistake, SpecError
-from butfor.core.keys import digest, file_digests
 from butfor.core.registry import Kind, build, resolve
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -69,16 +68,20 @@ class Train(_Frozen):
     corpus: str = Field("plain", description="training text: plain, wikitext2, or a path to .txt or .jsonl")
     batch_size: Annotated[int, Field(ge=1)] = Field(8, description="rows in a batch")
     length: Annotated[int, Field(ge=2)] = Field(128, description="tokens in a row")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(5e-5, description="peak learning rate of AdamW")
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        5e-5, description="peak learning rate of AdamW"
+    )
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="steps of linear warm-up")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="AdamW's weight decay")
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.0, description="AdamW's weight decay")
     save_every: Annotated[int, Field(ge=1)] = Field(50, description="steps between checkpoints to resume from")
 
 
 class Arm(_Open):
     """One arm: a method, its knobs, and the arm that it is compared with."""
 
-    name: str = Field("", description="the arm's name; control and treatment have theirs", pattern=r"^[\w.-]*$")
+    name: str = Field(
+        "", description="the arm's name; control and treatment have theirs", pattern=r"^([A-Za-z0-9][\w-]{0,63})?$"
+    )
     method: str = Field("standard", description="what this arm does to data, model or loss; see: butfor list methods")
     model: str | None = Field(None, description="another model for this arm; needs varies = ['model']")
     against: str = Field("control", description="the arm that this one is compared with; '' for none")
@@ -148,12 +151,6 @@ class Experiment(_Frozen):
     def suite(self, measure: Measure) -> Any:
         """The measure's suite, built with its knobs."""
         return _built("suite", measure.suite, measure.knobs)
-
-    @property
-    def id(self) -> str:
-        """Eight hex digits of the experiment and the files it names: the same one finds its run folder again."""
-        table = self.model_dump()
-        return digest(table, file_digests(table))[:8]
 
 
 def _built(kind: Kind, name: str, knobs: dict[str, Any]) -> Any:

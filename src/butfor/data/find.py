@@ -11,10 +11,32 @@ Limits    A path that the user gives is never replaced by another place: where t
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from butfor.core.errors import MalformedData, MissingData
 from butfor.lm.load import cache
+
+_watch: ContextVar[set[Path] | None] = ContextVar("files that were read", default=None)
+
+
+@contextmanager
+def watched() -> Generator[set[Path]]:
+    """The data files that are looked up or read while this is open: what a result rests on, wherever it was found."""
+    files: set[Path] = set()
+    token = _watch.set(files)
+    try:
+        yield files
+    finally:
+        _watch.reset(token)
+
+
+def _saw(file: Path) -> Path:
+    if (files := _watch.get()) is not None:
+        files.add(file)
+    return file
 
 
 def fetched(name: str) -> Path:
@@ -25,15 +47,15 @@ def fetched(name: str) -> Path:
 def find(name: str, file: str, path: str | Path | None = None) -> Path:
     """The file `file` of the set `name` on this machine, or MissingData naming the command that brings it."""
     if path is not None:
-        return _given(name, file, Path(path).expanduser())
+        return _saw(_given(name, file, Path(path).expanduser()))
     root = os.environ.get("BUTFOR_DATA")
     places = [Path(root).expanduser() / name / file] if root else []
     places.append(fetched(name) / file)
     for place in places:
         if place.is_file():
-            return place
+            return _saw(place)
     if cached := _hugging_face(name, Path(file).name):
-        return cached
+        return _saw(cached)
     looked = ", ".join(str(place) for place in places)
     raise MissingData(
         f"the data set {name!r} is not on this machine (no {looked}, nor in the Hugging Face cache)\n"
@@ -67,7 +89,7 @@ def _plain(name: str) -> str:
 
 def lines(file: Path) -> list[str]:
     """The lines of a UTF-8 file, without their ends; another encoding is MalformedData."""
-    raw = file.read_bytes()
+    raw = _saw(file).read_bytes()
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.extras import need
+from butfor.core.keys import digest
 from butfor.lm.quiet import quiet
 from butfor.lm.world import LM, Vectors, World
 
@@ -69,6 +70,23 @@ def check(name: str) -> Path | None:
     if not (_hub() / f"models--{name.replace('/', '--')}").is_dir() and _offline():
         raise MissingData(f"the model {name!r} is not in the Hugging Face cache {_hub()}, and HF_HUB_OFFLINE is set")
     return None
+
+
+def stamp(name: str) -> str:
+    """Names this state of the model's files: names, sizes and times of a folder, or the commit in the hub's cache."""
+    folder = check(name)
+    if folder is not None:
+        files = [(item.name, item.stat()) for item in sorted(folder.iterdir())]
+        return digest([(file, stat.st_size, stat.st_mtime_ns) for file, stat in files])
+    main = _hub() / f"models--{name.replace('/', '--')}" / "refs" / "main"
+    return main.read_text(encoding="ascii").strip() if main.is_file() else ""
+
+
+def place(device: str) -> str:
+    """Where `device` ("auto" or a device) puts a model on this machine, by the name of the hardware."""
+    torch = need("torch")
+    chosen = _device(None if device == "auto" else device)
+    return f"{chosen.type} {torch.cuda.get_device_name(chosen)}" if chosen.type == "cuda" else str(chosen)
 
 
 def models() -> Path:

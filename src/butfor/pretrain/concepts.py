@@ -22,6 +22,7 @@ import numpy as np
 
 from butfor.core.errors import MalformedData, UserError
 from butfor.data import builtin
+from butfor.data.find import lines
 from butfor.lm.world import LM, Vectors, World
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def read(concept: str) -> Concept:
 
 def _pairs(path: Path) -> Concept:
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = json.loads("\n".join(lines(path)))
     except json.JSONDecodeError as error:
         raise MalformedData(path, error.lineno, f"not JSON: {error.msg}") from error
     if not isinstance(rows, list) or not rows:
@@ -110,7 +111,7 @@ def _pairs(path: Path) -> Concept:
 
 def _texts(path: Path) -> Concept:
     rows: list[tuple[str, str]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines(path), 1):
         if not line.strip():
             continue
         try:

@@ -18,8 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from butfor.core.errors import RunError
-from butfor.core.folder import disk_errors
+from butfor.core.errors import RunError, disk_errors
 from butfor.train.borrow import random_states, set_random_states
 
 HIDDEN = ".part"

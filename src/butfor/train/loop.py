@@ -20,8 +20,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from butfor.core.errors import Mistake, RunError, SpecError, UserError
-from butfor.core.folder import disk_errors
+from butfor.core.errors import Mistake, RunError, SpecError, UserError, disk_errors
 from butfor.core.keys import code_version, digest, environment, source_version
 from butfor.core.seeds import derive, generator
 from butfor.train import checkpoint
