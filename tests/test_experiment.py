@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import binom
 
 import butfor as bf
 from butfor import cell, effects
 from butfor.core.errors import RunError, SpecError, UndeclaredDifference, UserError
 from butfor.core.journal import entries
-from butfor.experiment import diff, load, open_run, run
+from butfor.core.spec import Measure
+from butfor.experiment import diff, load, open_run, run, sources
 
 TABLE: dict[str, Any] = {
     "name": "shift",
@@ -184,3 +187,129 @@ def test_a_primary_without_values_fails_in_words(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Norm, "items", lambda self, world: [])
     with pytest.raises(RunError, match="primary metric has no value"):
         run_table(tmp_path)
+
+
+def balanced(folder: Path, *, gold: int) -> None:
+    """COPA's development file, with the same right alternative everywhere."""
+    items = "".join(
+        f'<item id="{n}" asks-for="effect" most-plausible-alternative="{gold}"><p>The cup fell {n}.</p>'
+        f"<a1>It broke.</a1><a2>It sang.</a2></item>\n"
+        for n in range(20)
+    )
+    file = folder / "copa" / "datasets" / "copa-dev.xml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"<copa-corpus>\n{items}</copa-corpus>\n", encoding="utf-8")
+
+
+def test_other_data_under_the_same_name_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUTFOR_DATA", str(tmp_path / "data"))
+    balanced(tmp_path / "data", gold=1)
+    measure = [{"suite": "reason.copa", "data": "copa", "primary": True}]
+    first = run_table(tmp_path, measure=measure)
+    balanced(tmp_path / "data", gold=2)
+    second = run_table(tmp_path, measure=measure)
+    assert first.path != second.path
+    level = [read(result.path / "levels.json")["levels"][0]["estimate"] for result in (first, second)]
+    assert level[0] == pytest.approx(1 - level[1])
+
+
+def test_data_that_change_between_two_seeds_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUTFOR_DATA", str(tmp_path / "data"))
+    balanced(tmp_path / "data", gold=1)
+    measured = cell.Cell.go
+
+    def changing(self: cell.Cell) -> cell.Facts:
+        balanced(tmp_path / "data", gold=2 if self.seed else 1)
+        return measured(self)
+
+    monkeypatch.setattr(cell.Cell, "go", changing)
+    with pytest.raises(RunError, match=r"items of reason\.copa of control changed from one seed to the next"):
+        run_table(tmp_path, measure=[{"suite": "reason.copa", "data": "copa", "primary": True}])
+
+
+def test_a_run_does_not_depend_on_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = load({**TABLE, "about": "~2 times better? " + "x" * 600})
+    before = sources(spec)
+    monkeypatch.chdir(tmp_path)
+    for name in ("standard", "shift", "debug.x"):
+        (tmp_path / name).write_text("", encoding="utf-8")
+    assert sources(spec) == before
+
+
+def test_a_score_made_on_another_device_is_not_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run_table(tmp_path)
+    (result.path / "manifest.json").unlink()
+    made: list[str] = []
+    make = cell.Cell._make
+    monkeypatch.setattr(cell.Cell, "_make", lambda self: made.append(self.name) or make(self))
+    run_table(tmp_path)
+    assert made == []
+    (result.path / "manifest.json").unlink()
+    monkeypatch.setattr("butfor.lm.load.place", lambda _: "cuda Other")
+    run_table(tmp_path)
+    assert sorted(made) == ["control", "control", "treatment", "treatment"]
+
+
+def test_two_models_can_be_compared_where_that_is_declared(tmp_path: Path) -> None:
+    """Another tokenizer cuts other windows: the diff says so, and the run goes through."""
+    from butfor.lm.load import load as load_model
+    from butfor.lm.save import save
+
+    other: Any = load_model("debug")
+    other.tokenizer.add_tokens(["the"])
+    other.model.resize_token_embeddings(len(other.tokenizer))
+    save(other, tmp_path / "other")
+    result = run_table(
+        tmp_path,
+        varies=["model"],
+        treatment={"method": "standard", "model": str(tmp_path / "other")},
+        measure=[{"suite": "text.perplexity", "metric": "nats_per_byte", "primary": True}],
+    )
+    rows = {row["key"]: row["declared"] for row in read(result.path / "diff.json")["rows"]}
+    assert rows["items of text.perplexity (seed 0)"] is True
+
+
+def test_an_experiment_made_in_python_is_checked_like_any_other(tmp_path: Path) -> None:
+    wrong = load(TABLE).model_copy(update={"measure": (Measure(suite="plugs:Norm"), Measure(suite="plugs:Norm"))})
+    with pytest.raises(SpecError, match="measured twice"):
+        run(wrong, out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_mistake_is_told_once(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        load(
+            {
+                **TABLE,
+                "model": "nowhere",
+                "treatment": {"method": "swop"},
+                "measure": [{"suite": "no", "primary": True}],
+            }
+        )
+    assert [str(mistake).split(":")[0] for mistake in caught.value.mistakes] == [
+        "experiment treatment.method",
+        "experiment measure.0.suite",
+        "experiment model",
+    ]
+
+
+def test_equal_costs_are_told_apart_no_more_often_than_promised() -> None:
+    """A/A: the steps of one seed in one arm share the state of the machine, 10 % up or down."""
+    rng, told = np.random.default_rng(20261121), 0
+    for _ in range(300):
+        costs: dict[str, dict[Any, float]] = {"control": {}, "treatment": {}}
+        for units in costs.values():
+            for seed in range(5):
+                state = rng.lognormal(sigma=0.1)
+                units.update({(seed, "s", n): state * rng.lognormal(sigma=0.05) for n in range(13)})
+        (row,) = effects.overhead({"score seconds": costs}, [("treatment", "control")], 0.95)
+        told += not row["low"] <= 1 <= row["high"]
+    assert told <= binom.ppf(0.999, 300, 0.05)
+
+
+def test_one_seed_and_a_peak_give_a_cost_without_an_interval() -> None:
+    steps = {arm: {(0, "s", n): 1.0 + n for n in range(9)} for arm in ("control", "treatment")}
+    peaks: dict[str, dict[Any, float]] = {"control": {0: 1.0, 1: 1.1}, "treatment": {0: 1.2, 1: 1.3}}
+    rows = effects.overhead({"score seconds": steps, "train peak memory": peaks}, [("treatment", "control")], 0.95)
+    assert [(row["low"], row["high"]) for row in rows] == [(None, None)] * 2
+    assert rows[1]["ratio"] == pytest.approx(2.5 / 2.1)
