@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from butfor.stats import paired
+from butfor.stats import adjust, paired
+from butfor.stats.compare import mean_reach
 from butfor.stats.crossed import by_cluster, mean_squares, seeds_reach
 from butfor.stats.quantiles import t_quantile
+from butfor.stats.reach import JoinedReach, p_values
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -62,22 +66,46 @@ def test_seeds_that_differ_widen_the_interval() -> None:
     shifted = base + np.array([[-0.5], [0.0], [0.5]])
     plain, wide = paired(np.tile(base, (3, 1)), 0 * shifted), paired(shifted, 0 * shifted)
     assert wide.high - wide.low > 2 * (plain.high - plain.low)
-    assert seeds_reach(shifted - shifted.mean()).df == 2
+    assert seeds_reach(shifted - shifted.mean()).seeds == 3
 
 
 def test_clusters_are_summed() -> None:
     assert by_cluster(np.array([[1.0, 2.0, 4.0]]), np.array(["b", "a", "b"])).tolist() == [[2.0, 5.0]]
 
 
-@pytest.mark.parametrize(("seeds", "seed_variance"), [(2, 1.0), (3, 1.0), (3, 0.0), (5, 1 / 40)])
-def test_a_true_null_is_rejected_at_most_at_the_promised_rate(seeds: int, seed_variance: float) -> None:
-    from butfor.stats.compare import mean_reach
-    from butfor.stats.reach import JoinedReach
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(2, 30), st.floats(0.5, 0.9999))
+def test_it_contains_the_items_interval_and_the_seeds_own(seed: int, seeds: int, n: int, level: float) -> None:
+    z = normal(1, n, seed=seed) * 0.3 + normal(seeds, n, seed=seed + 1) + 0.4 * normal(seeds, 1, seed=seed + 2)
+    both, items = paired(z, 0 * z, level=level), paired(z.mean(0), 0 * z[0], level=level)
+    half = float(t_quantile((1 + level) / 2, seeds - 1)) * z.mean(1).std(ddof=1) / np.sqrt(seeds)
+    assert both.low <= min(items.low, z.mean() - half) + 1e-9
+    assert both.high >= max(items.high, z.mean() + half) - 1e-9
 
-    reps, n = 4000, 40
-    x = normal(reps, 1, n, seed=10) + normal(reps, seeds, n, seed=11)
-    x = x + np.sqrt(seed_variance) * normal(reps, seeds, 1, seed=12)
+
+def distances(reps: int, seeds: int, n: int, spread: float, item: float = 0.0) -> tuple[np.ndarray, JoinedReach]:
+    """Grand means under a true null, and their reach; `spread`: the seeds' variance in units of noise / n."""
+    x = normal(reps, seeds, n, seed=11) + np.sqrt(item) * normal(reps, 1, n, seed=10)
+    x = x + np.sqrt(spread / n) * normal(reps, seeds, 1, seed=12)
     m = x.mean((1, 2))
     z = x - m[:, None, None]
-    down, up = JoinedReach(mean_reach(z.mean(1)), seeds_reach(z))(0.95)
-    assert np.mean((m > down) | (-m > up)) < 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / reps)
+    return m, JoinedReach(mean_reach(z.mean(1)), seeds_reach(z))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize(("spread", "item"), [(0.0, 1.0), (1.0, 0.0), (3.0, 0.0), (8.0, 0.0), (40.0, 1.0)])
+def test_a_true_null_is_rejected_at_most_at_the_promised_rate_far_into_the_tail(
+    seeds: int, spread: float, item: float
+) -> None:
+    reps = 20_000
+    m, reach = distances(reps, seeds, 24, spread, item)
+    for alpha in (0.05, 0.01, 0.0025, 0.0005):
+        down, up = reach(1 - alpha)
+        assert np.mean((m > down) | (-m > up)) < alpha + 3.3 * np.sqrt(alpha / reps), alpha
+
+
+@pytest.mark.parametrize("spread", [1.0, 3.0, 8.0])
+def test_holm_over_twenty_metrics_with_three_seeds_holds_its_level(spread: float) -> None:
+    families = 1000
+    m, reach = distances(20 * families, 3, 24, spread)
+    wrong = [(adjust(ps) <= 0.05).any() for ps in p_values(reach, m).reshape(families, 20)]
+    assert np.mean(wrong) < 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / families)

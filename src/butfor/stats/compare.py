@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from butfor.stats.crossed import by_cluster, seeds_reach
@@ -47,7 +46,6 @@ def paired(
     clusters: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     level: float = 0.95,
-    rng: Generator | None = None,  # noqa: ARG001  (the calibrated defaults need no draws)
     kind: Kind = "mean",
     unit: str = "",
 ) -> Effect:
@@ -56,9 +54,11 @@ def paired(
     return sample.effect(level, unit)
 
 
-def overhead(treatment: ArrayLike, control: ArrayLike, *, level: float = 0.95, rng: Generator | None = None) -> Effect:
-    """mean(treatment) / mean(control) of positive costs, paired by position."""
-    return paired(treatment, control, level=level, rng=rng, kind="ratio", unit="×")
+def overhead(
+    treatment: ArrayLike, control: ArrayLike, *, clusters: ArrayLike | None = None, level: float = 0.95
+) -> Effect:
+    """mean(treatment) / mean(control) of positive costs, paired by position; steps of one run are one cluster."""
+    return paired(treatment, control, clusters=clusters, level=level, kind="ratio", unit="×")
 
 
 def mean(
@@ -67,7 +67,6 @@ def mean(
     clusters: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     level: float = 0.95,
-    rng: Generator | None = None,  # noqa: ARG001
     kind: Literal["mean", "binary"] = "mean",
     unit: str = "",
 ) -> Effect:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from butfor.stats.compare import Kind, paired_sample
@@ -24,7 +23,6 @@ def equivalent(
     clusters: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     level: float = 0.95,
-    rng: Generator | None = None,  # noqa: ARG001
     kind: Kind = "mean",
     unit: str = "",
 ) -> Effect:

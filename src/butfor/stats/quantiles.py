@@ -19,11 +19,6 @@ def t_quantile(q: ArrayLike, df: ArrayLike) -> Floats:
     return np.asarray(special.stdtrit(df, q), dtype=np.float64)
 
 
-def t_two_sided(t: ArrayLike, df: ArrayLike) -> Floats:
-    """P(|T| >= |t|) of Student's t."""
-    return np.asarray(2 * special.stdtr(df, -np.abs(t)), dtype=np.float64)
-
-
 def z_quantile(q: ArrayLike) -> Floats:
     """Quantile q of the standard normal."""
     return np.asarray(special.ndtri(q), dtype=np.float64)
