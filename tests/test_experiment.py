@@ -79,7 +79,8 @@ def test_a_finished_run_is_opened_not_run_again(tmp_path: Path, monkeypatch: pyt
 
 def test_two_arms_share_a_step_only_where_the_weights_are_the_same(tmp_path: Path) -> None:
     path = run_table(tmp_path).path
-    steps = [(event["arm"], event["seed"], event["key"]) for event in entries(path / "journal.jsonl") if "key" in event]
+    events = [event for event in entries(path / "journal.jsonl") if event["event"] == "step"]
+    steps = [(event["arm"], event["seed"], event["key"]) for event in events]
     assert {(arm, seed) for arm, seed, _ in steps} == {("control", 0), ("treatment", 0)}, "seed 1 has equal weights"
     assert len({key for _, _, key in steps}) == len(steps) == 6
 
@@ -313,3 +314,16 @@ def test_one_seed_and_a_peak_give_a_cost_without_an_interval() -> None:
     rows = effects.overhead({"score seconds": steps, "train peak memory": peaks}, [("treatment", "control")], 0.95)
     assert [(row["low"], row["high"]) for row in rows] == [(None, None)] * 2
     assert rows[1]["ratio"] == pytest.approx(2.5 / 2.1)
+
+
+def test_what_is_reused_is_still_timed_with_every_seed(tmp_path: Path) -> None:
+    """Three seeds of an edit without chance give the same scores; its cost has an interval all the same."""
+    result = run_table(tmp_path, seeds=[0, 1, 2], measure=[{"suite": "plugs:Norm", "primary": True, "noise": 0.2}])
+    rows = {row["cost"]: row for row in read(result.path / "overhead.json")["overhead"]}
+    row = rows["score seconds"]
+    assert row["n"] == 3
+    assert row["low"] < row["ratio"] < row["high"]
+    steps = [event for event in entries(result.path / "journal.jsonl") if event["event"] in {"step", "timed"}]
+    assert {(event["arm"], event["seed"]) for event in steps} == {
+        (a, s) for a in ("control", "treatment") for s in range(3)
+    }

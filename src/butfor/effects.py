@@ -190,9 +190,9 @@ def overhead(
 ) -> list[dict[str, Any]]:
     """The ratio of every cost, arm over arm. `costs`: cost → arm → unit (a seed, or a step) → value.
 
-    Units that only one arm has were not measured in both (a reused step costs nothing) and are left out. The steps of
-    one seed share the state of the machine, so they are one cluster, and one seed alone gives no interval; neither does
-    a peak, which is no mean of anything.
+    A step counts where both arms were timed on it with every seed: what one cell has scored another reuses, and times
+    only the first step of each suite. The steps of one seed share the state of the machine, so they are one cluster,
+    and one seed alone gives no interval; neither does a peak, which is no mean of anything.
     """
     import numpy as np
 
@@ -200,7 +200,7 @@ def overhead(
 
     rows: list[dict[str, Any]] = []
     for (cost, arms), (treatment, control) in ((cost, pair) for cost in costs.items() for pair in pairs):
-        units = [unit for unit in arms.get(treatment, {}) if unit in arms.get(control, {})]
+        units = _timed([unit for unit in arms.get(treatment, {}) if unit in arms.get(control, {})])
         t, c = ([arms[name][unit] for unit in units] for name in (treatment, control))
         if not units:
             continue
@@ -217,6 +217,13 @@ def overhead(
                 row |= {"ratio": effect.estimate, "low": effect.low, "high": effect.high}
         rows.append(row)
     return rows
+
+
+def _timed(units: list[Any]) -> list[Any]:
+    """Seeds as they are; of steps (seed, suite, chunk) those that every seed has."""
+    seeds = {unit[0] for unit in units if isinstance(unit, tuple)}
+    there = set(units)
+    return [unit for unit in units if all((seed, *unit[1:]) in there for seed in seeds)]
 
 
 def compare(a: Path | str, b: Path | str) -> dict[str, Any]:

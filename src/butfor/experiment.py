@@ -310,7 +310,7 @@ class _Run:
         """cost → arm → unit → value, from the journal (steps) and the cells (training)."""
         costs: dict[str, dict[str, dict[Any, float]]] = {}
         for event in entries(self.folder.path / "journal.jsonl"):
-            if event["event"] == "step":
+            if event["event"] in {"step", "timed"}:
                 unit = (event["seed"], event["suite"], event["chunk"])
                 for kind in ("seconds", "processor_seconds"):
                     cost = costs.setdefault(f"score {kind.replace('_', ' ')}", {})
