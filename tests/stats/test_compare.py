@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats as sps
 
 from butfor.stats import Effect, mean, overhead, paired, wilson
-from butfor.stats.compare import SMALL
+from butfor.stats.checks import SMALL
+from butfor.stats.compare import Kind
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -67,6 +68,26 @@ def test_a_constant_difference_is_not_certainty() -> None:
     effect = paired(np.full(20, 0.3), np.full(20, 0.1))
     assert effect.estimate == pytest.approx(0.2) and effect.p == pytest.approx(2**-19)
     assert "constant" in codes(effect, ok=False)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("n", [2, 3, 5, 6, 12])
+@pytest.mark.parametrize("kind", ["mean", "ratio"])
+def test_the_interval_of_a_constant_difference_agrees_with_its_p(n: int, seeds: int, kind: Kind) -> None:
+    effect = paired(np.full((seeds, n), 1.3), np.full((seeds, n), 1.1), kind=kind)
+    assert effect.p == 2.0 ** (1 - n)
+    null = 1.0 if kind == "ratio" else 0.0
+    assert effect.excludes(null) == (effect.p <= 0.05) == (n >= 6)
+    assert effect.low == (effect.estimate if n >= 6 else 0.0 if kind == "ratio" else -np.inf)
+    level = mean(np.full((seeds, n), 0.3))
+    assert (level.low == -np.inf) == (n < 6)
+
+
+def test_a_constant_within_bounds_stays_within_them() -> None:
+    t, clusters = np.ones(6), np.arange(6) // 2
+    effect, level = paired(t, 0 * t, kind="binary", clusters=clusters), mean(t, kind="binary", clusters=clusters)
+    assert (effect.low, effect.high, effect.p) == (-1.0, 1.0, 0.25)
+    assert (level.low, level.high) == (0.0, 1.0)
 
 
 def test_one_unit_has_an_infinite_interval() -> None:
@@ -137,13 +158,65 @@ def test_binary_with_clusters_or_differing_seeds_is_a_mean_within_bounds() -> No
 
 def test_checks_stand_where_the_table_falls_short() -> None:
     assert "small-n" in codes(paired(rng(12).normal(size=SMALL - 1), np.zeros(SMALL - 1)), ok=False)
-    assert "skewed-small-n" in codes(paired(rng(13).lognormal(size=24) ** 2, np.zeros(24)), ok=False)
+    for n in (24, 64, 200):
+        assert "skewed" in codes(mean(rng(13).lognormal(sigma=2, size=n)), ok=False)
     rare = np.zeros(64)
     rare[:3] = 1
     assert "sparse" in codes(paired(rare, np.zeros(64)), ok=False)
     fine = paired(rng(14).normal(size=64), np.zeros(64))
     assert fine.ok and codes(fine) == {"one-seed"}
     assert "two-seeds" in codes(paired(rng(15).normal(size=(2, 64)), np.zeros((2, 64))), ok=True)
+
+
+def test_a_false_claim_on_skewed_data_is_warned_of() -> None:
+    x = rng(20).lognormal(size=(1500, 64)) - np.exp(0.5)
+    false, warned = 0, 0
+    for row in x:
+        effect = paired(row, 0 * row)
+        false, warned = false + effect.excludes(0), warned + (effect.excludes(0) and not effect.ok)
+    assert false > 40 and warned > 0.6 * false  # four of five in the long run
+    tail = next(row for row in x if "long-tail" in codes(paired(row, 0 * row)))
+    assert "long-tail" not in codes(paired(tail + 5.0, 0 * tail)) | codes(mean(tail))  # away from the tail; no claim
+
+
+def test_clusters_of_unequal_size_count_as_fewer() -> None:
+    label = np.repeat(np.arange(20), [5] * 19 + [100])
+    effect = paired(rng(21).normal(size=195), np.zeros(195), clusters=label)
+    few = [check for check in effect.checks if check.code == "few-clusters"]
+    assert few and not few[0].ok and "count as 3.6" in few[0].message
+    assert "few-clusters" not in codes(paired(rng(21).normal(size=100), np.zeros(100), clusters=np.arange(100) // 5))
+    weights = np.r_[np.ones(39), 40.0]
+    assert "small-n" in codes(paired(rng(22).normal(size=40), np.zeros(40), weights=weights), ok=False)
+
+
+def test_the_method_names_the_clusters() -> None:
+    d, label = rng(23).normal(size=(3, 208)), np.arange(208) // 4
+    effect = paired(d, 0 * d, clusters=label)
+    assert (effect.method, effect.n) == ("skewness-corrected t, 52 clusters, seeds × items", 208)
+    costs = np.exp(d[0])
+    assert overhead(costs, np.ones(208), clusters=label).method == "skewness-corrected t, log ratio, 52 clusters"
+    assert "clusters" not in paired(d, 0 * d, clusters=np.arange(208)).method
+    assert paired(d, 0 * d, clusters=np.zeros(208)).method == "none: one cluster"
+
+
+def test_overhead_of_steps_of_few_runs_is_wider_than_of_independent_steps() -> None:
+    runs = np.repeat(np.arange(20), 10)
+    costs = np.exp(0.3 * rng(24).normal(size=20)[runs] + 0.02 * rng(25).normal(size=200))
+    steps, clustered = overhead(costs, np.ones(200)), overhead(costs, np.ones(200), clusters=runs)
+    assert clustered.high / clustered.low > (steps.high / steps.low) ** 2
+    assert clustered.estimate == pytest.approx(steps.estimate) and clustered.n == 200
+
+
+def test_few_changes_of_right_or_wrong_are_no_claim() -> None:
+    control = np.zeros(1000)
+    treatment = control.copy()
+    treatment[:4] = 1
+    effect = paired(treatment, control, kind="binary")
+    few = next(check for check in effect.checks if check.code == "few-changes")
+    assert not few.ok and "exact p is 0.12" in few.message and effect.p == pytest.approx(0.0455, abs=1e-4)
+    treatment[4:6] = 1
+    assert paired(treatment, control, kind="binary").ok
+    assert "few-changes" not in codes(paired(control, control, kind="binary")) | codes(mean(treatment, kind="binary"))
 
 
 def test_bad_input_is_named() -> None:

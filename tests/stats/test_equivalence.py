@@ -43,8 +43,17 @@ def test_a_large_p_of_paired_is_no_equivalence() -> None:
     assert not equivalent(d, np.zeros(10), margin=0.1).checks[-1].ok
 
 
-def test_identical_arms_one_unit_seeds_ratios_and_binary() -> None:
-    assert equivalent([1.0, 2.0], [1.0, 2.0], margin=0.1).p == 0.0
+@pytest.mark.parametrize("n", [2, 4, 5, 20])
+@pytest.mark.parametrize("difference", [0.0, 0.3])
+def test_differences_that_are_all_alike_are_one_side_of_a_sign_test(n: int, difference: float) -> None:
+    effect = equivalent(np.full(n, difference), np.zeros(n), margin=0.5)
+    assert effect.p is not None and effect.p == 2.0**-n
+    assert effect.checks[-1].ok == (n >= 5) == (effect.p < 0.05)
+    if difference:
+        assert (effect.low > -0.5 and effect.high < 0.5) == (n >= 5)
+
+
+def test_one_unit_seeds_ratios_and_binary() -> None:
     assert equivalent([1.0], [1.1], margin=5.0).p == 1.0
     t = np.exp(0.02 * np.random.default_rng(1).normal(size=(3, 50)))
     assert equivalent(t, np.ones((3, 50)), margin=1.1, kind="ratio").checks[-1].ok

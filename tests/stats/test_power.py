@@ -34,6 +34,39 @@ def test_detectable_inverts_power(n: int) -> None:
     assert pairs_needed(effect * 1.000001, 2.0) == n
 
 
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 5, 12])
+@pytest.mark.parametrize("shift", [0.0, 0.7, 3.0, 9.0, 25.0, 31.0, 60.0, 400.0])
+def test_tiny_samples_agree_with_the_mean_over_the_sample_sd(n: int, shift: float, level: float) -> None:
+    u = (np.arange(200_000) + 0.5) / 200_000
+    spread = np.sqrt(sps.chi2.ppf(u, n - 1) / (n - 1))
+    critical = sps.t.ppf((1 + level) / 2, n - 1)
+    chance = np.mean(sps.norm.cdf(shift - critical * spread) + sps.norm.cdf(-shift - critical * spread))
+    assert power_of(shift / np.sqrt(n), 1.0, n, level=level) == pytest.approx(chance, abs=2e-5)
+
+
+def test_tiny_samples_agree_with_simulation() -> None:
+    x = np.random.default_rng(1).normal(31 / np.sqrt(2), 1, size=(40_000, 2))
+    rate = np.mean(sps.ttest_1samp(x, 0, axis=1).pvalue < 0.01)
+    assert power_of(31 / np.sqrt(2), 1.0, 2, level=0.99) == pytest.approx(rate, abs=0.01)
+    assert rate == pytest.approx(0.371, abs=0.01)
+
+
+@pytest.mark.parametrize("level", [0.95, 0.99, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+def test_tiny_samples_need_what_detectable_says(n: int, level: float) -> None:
+    effect = detectable(1.0, n, level=level)
+    assert power_of(effect, 1.0, n, level=level) == pytest.approx(0.8, abs=1e-6)
+    assert pairs_needed(effect * 1.000001, 1.0, level=level) == n
+    assert pairs_needed(22.0, 1.0, level=0.99) == 3
+
+
+def test_power_never_falls_as_the_effect_grows() -> None:
+    for n, level in ((2, 0.5), (2, 0.99), (3, 0.999), (30, 0.99999), (10_000, 0.95)):
+        powers = np.array([power_of(s / np.sqrt(n), 1.0, n, level=level) for s in np.linspace(0, 45, 400)])
+        assert (np.diff(powers) > -1e-9).all() and powers.min() >= 0 and powers.max() <= 1 + 1e-12
+
+
 def test_sign_does_not_matter_and_large_effects_need_few() -> None:
     assert power_of(-0.5, 1, 30) == power_of(0.5, 1, 30)
     assert power_of(1e6, 1, 2000) == 1.0

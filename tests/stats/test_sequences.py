@@ -25,6 +25,15 @@ def test_it_never_widens_and_closes_in_on_the_mean() -> None:
     assert len(sequence.low) == 3000
 
 
+@pytest.mark.parametrize("value", [0.1234567, 0.5, 0.9995, 0.00049])
+def test_a_long_run_of_one_value_between_two_candidates_keeps_its_bounds(value: float) -> None:
+    sequence = anytime(np.full(20_000, value), bounds=(0, 1))
+    assert (np.diff(sequence.low) >= 0).all() and (np.diff(sequence.high) <= 0).all()
+    assert sequence.low[-1] <= value <= sequence.high[-1] and sequence.high[-1] - sequence.low[-1] < 0.005
+    assert len(sequence.low) == len(sequence.high) == 20_000
+    assert np.allclose(sequence.estimate, value)
+
+
 def test_mirrored_values_give_the_mirrored_sequence() -> None:
     x = np.random.default_rng(2).choice([-1.0, 0.0, 1.0], p=[0.1, 0.5, 0.4], size=200)
     one, other = anytime(x, bounds=(-1, 1)), anytime(-x, bounds=(-1, 1))

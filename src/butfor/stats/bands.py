@@ -28,7 +28,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from butfor.stats.bootstrap import sums
-from butfor.stats.compare import SPARSE
+from butfor.stats.checks import SPARSE
 from butfor.stats.effect import Check, Effect
 from butfor.stats.permutation import flipped_maxima, squared_share
 from butfor.stats.quantiles import Floats

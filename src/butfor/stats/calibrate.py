@@ -23,7 +23,8 @@ from numpy.random import Generator
 
 from butfor.stats import bootstrap, permutation
 from butfor.stats.bands import simultaneous
-from butfor.stats.compare import mean_reach, paired_sample, shape_checks
+from butfor.stats.checks import shape_checks
+from butfor.stats.compare import mean_reach, paired_sample
 from butfor.stats.crossed import seeds_reach
 from butfor.stats.equivalence import equivalent
 from butfor.stats.multiplicity import adjust

@@ -10,8 +10,7 @@ it:
     several seeds                  the above on the items' means, joined with the seeds' own t interval (`crossed`)
 
 Every estimate is a ratio of sums, Σ a / Σ w: w = 1 for a mean, the weights, the clusters' sizes, or the control's
-costs. Where a table's cell falls below its level, the effect carries a check that is not ok: `small-n`, `skewed-
-small-n`, `sparse`.
+costs. Where the simulations fall below their level, the effect carries a check that is not ok (`checks`).
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from butfor.stats.checks import change_checks, shape_checks, weight_checks
 from butfor.stats.crossed import by_cluster, seeds_reach
 from butfor.stats.effect import Check, Effect
 from butfor.stats.proportions import TangoReach, score_p, wilson
@@ -31,10 +31,6 @@ from butfor.stats.reach import CorrectedReach, JoinedReach, Reach, p_values, ske
 
 Kind = Literal["mean", "binary", "ratio"]
 
-SMALL = 16  # with fewer units a sample cannot show how skewed its population is
-SKEWED_SMALL = 64  # with fewer, very skewed data (lognormal) stay below 95 %
-SKEWED = 1.0
-SPARSE = 5  # with fewer units that differ from the commonest value, the interval may miss
 ROUNDING = 1e-14  # a spread below this share of the values is no spread
 LEAST = 1e-9  # one unit can weigh all but this share
 
@@ -87,6 +83,7 @@ class Sample:
     items: int
     scale: Literal["difference", "level", "ratio"]
     binary: bool
+    clustered: bool  # a unit is a cluster of items
 
     @property
     def estimate(self) -> float:
@@ -118,6 +115,7 @@ class Sample:
             return self._score_reach()
         reach: Reach = mean_reach(self.pull_of_units)
         name = "skewness-corrected t" + (", log ratio" if self.scale == "ratio" else "")
+        name += f", {self.a.shape[1]} clusters" if self.clustered else ""
         if len(self.a) == 1:
             return reach, name
         return JoinedReach(reach, seeds_reach(self.pull)), f"{name}, seeds × items"
@@ -138,13 +136,20 @@ class Sample:
         if isinstance(reach, TangoReach) and null == 0.0:
             return float(score_p(reach.b, reach.c))
         distance = math.log(self.estimate / null) if self.scale == "ratio" else self.estimate - null
-        if max(float(side) for side in reach(0.5)) == 0.0:
-            return 1.0 if distance == 0 else 2.0 ** (1 - self.a.shape[1])  # all units alike: a sign test
+        if _flat(reach):
+            return 1.0 if distance == 0 else self._sign_p
         return float(p_values(reach, distance))
 
+    @property
+    def _sign_p(self) -> float:
+        """Sign test of units that are all alike: n fair coins fall on one side."""
+        return 2.0 ** (1 - self.a.shape[1])
+
     def ends(self, reach: Reach, level: float) -> tuple[float, float]:
-        """Low and high."""
+        """Low and high; units that are all alike bound nothing until a sign test of them reaches the level."""
         down, up = (float(side) for side in reach(level))
+        if _flat(reach) and self._sign_p > 1 - level:
+            down = up = math.inf
         if self.scale == "ratio":
             return self.estimate * math.exp(-down), self.estimate * math.exp(up)
         bounds = (-math.inf, math.inf)
@@ -158,7 +163,7 @@ class Sample:
         null = {"difference": 0.0, "level": math.nan, "ratio": 1.0}[self.scale]
         low, high, p, method = self.estimate, self.estimate, 1.0, "none: no difference on any unit"
         if n < 2:
-            low, high, method = (0.0 if self.scale == "ratio" else -math.inf), math.inf, "none: one unit"
+            low, high, method = (0.0 if self.scale == "ratio" else -math.inf), math.inf, f"none: one {self._unit}"
         elif self.scale == "level" or self._counts or not self._identical():
             reach, method = self.reach()
             low, high = self.ends(reach, level)
@@ -166,13 +171,18 @@ class Sample:
         return Effect(
             estimate=self.estimate, low=min(low, self.estimate), high=max(high, self.estimate), level=level,
             p=None if self.scale == "level" else p, n=self.items, unit=unit, seeds=seeds, method=method,
-            checks=self._checks(method),
+            checks=self._checks(None if self.scale == "level" else p, 1 - level),
         )  # fmt: skip
 
     def _identical(self) -> bool:
         return bool((self.a == (self.w if self.scale == "ratio" else 0.0)).all())
 
-    def _checks(self, method: str) -> tuple[Check, ...]:
+    @property
+    def _unit(self) -> str:
+        return "cluster" if self.clustered else "unit"
+
+    def _checks(self, p: float | None, alpha: float) -> tuple[Check, ...]:
+        """What the reader should know; `p` is None where there is no null."""
         seeds, n = self.a.shape
         checks: list[Check] = []
         if seeds == 1:
@@ -184,10 +194,23 @@ class Sample:
         if self.scale != "level" and self._identical():
             checks.append(Check("identical", True, "both arms are identical on every unit"))
         elif n < 2:
-            checks.append(Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more"))
-        elif "score" not in method:
-            checks.extend(shape_checks(self.pull_of_units))
+            told = f"n = 1: one {self._unit} carries no uncertainty; measure two or more"
+            checks.append(Check("single-unit", False, told))
+        elif self._counts:
+            if self.scale == "difference":
+                checks.extend(change_checks(int(np.sum(self.a[0] > 0)), int(np.sum(self.a[0] < 0)), self.items))
+        else:
+            past = 0.0
+            if p is not None and p < alpha:
+                past = math.log(self.estimate) if self.scale == "ratio" else self.estimate
+            checks.extend(shape_checks(self.pull_of_units, past, self._unit))
+            if self.scale != "ratio" or self.clustered:  # a ratio's own denominators are data, not weights
+                checks.extend(weight_checks(self.w.mean(0), self.clustered))
         return tuple(checks)
+
+
+def _flat(reach: Reach) -> bool:
+    return max(float(side) for side in reach(0.5)) == 0.0
 
 
 def mean_reach(z: Floats) -> CorrectedReach:
@@ -221,7 +244,7 @@ def _sample(
     scale: Literal["difference", "level", "ratio"],
     binary: bool,
 ) -> Sample:
-    items = t.shape[1]
+    items, clustered = t.shape[1], False
     weight = np.ones(items) if weights is None else _weights(weights, items)
     a, w = (t * weight, c * weight) if scale == "ratio" else ((t - c) * weight, np.ones_like(t) * weight)
     if clusters is not None:
@@ -229,30 +252,8 @@ def _sample(
         if label.shape != (items,):
             raise ValueError(f"clusters must name one cluster for each of the {items} items, not {label.shape}")
         a, w = by_cluster(a, label), by_cluster(w, label)
-    return Sample(a[:, w.any(0)], w[:, w.any(0)], items, scale, binary)
-
-
-def shape_checks(z: Floats) -> list[Check]:
-    """What the simulations say about means of values shaped like these."""
-    n = len(z)
-    _, repeats = np.unique(np.round(z / (np.abs(z).max() or 1.0), 12), return_counts=True)
-    odd, skew = n - int(repeats.max()), abs(float(skewness(z)))
-    if odd == 0:
-        return [Check("constant", False, f"all {n} units have one value: their spread says nothing about new units")]
-    if odd < min(SPARSE, n - 1):
-        told = f"only {odd} of {n} units differ from the commonest value: the interval may miss; use more units"
-        return [Check("sparse", False, told)]
-    if n < SMALL:
-        told = (
-            f"n = {n}: so few units cannot show how skewed they are, and then intervals cover 90 to 95 of 100, not 95"
-        )
-        return [Check("small-n", False, told)]
-    if n < SKEWED_SMALL and skew > SKEWED:
-        told = (
-            f"n = {n} with skewness {skew:.1f}: such intervals cover 93 to 95 of 100; use {SKEWED_SMALL} units or more"
-        )
-        return [Check("skewed-small-n", False, told)]
-    return []
+        clustered = a.shape[1] < items
+    return Sample(a[:, w.any(0)], w[:, w.any(0)], items, scale, binary, clustered)
 
 
 @dataclass(frozen=True, slots=True)

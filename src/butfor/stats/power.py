@@ -19,16 +19,16 @@ def power_of(effect: float, sd: float, n: int, *, level: float = 0.95) -> float:
         raise ValueError(f"n must be 2 or more, not {n}")
     critical = float(t_quantile((1 + level) / 2, n - 1))
     shift = abs(effect) * math.sqrt(n) / sd
-    if shift > 30:
-        return 1.0
-    above = 1 - float(noncentral_t_below(critical, n - 1, shift))
-    return min(1.0, above + float(noncentral_t_below(-critical, n - 1, shift)))
+    below, above = noncentral_t_below(-critical, n - 1, shift), 1 - noncentral_t_below(critical, n - 1, shift)
+    return min(1.0, below + above)
 
 
 def detectable(sd: float, n: int, *, target: float = 0.8, level: float = 0.95) -> float:
     """Smallest effect that n pairs show with chance `target`."""
     _share(target, level)
-    low, high = 0.0, 30 * sd / math.sqrt(n)
+    low, high = 0.0, sd / math.sqrt(n)
+    while power_of(high, sd, n, level=level) < target:
+        low, high = high, 2 * high
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (low, middle) if power_of(middle, sd, n, level=level) >= target else (middle, high)
@@ -52,15 +52,16 @@ def pairs_needed(effect: float, sd: float, *, target: float = 0.8, level: float 
 
 
 def pairs_for_equivalence(margin: float, sd: float, *, target: float = 0.8, level: float = 0.95) -> int:
-    """Fewest pairs that show |difference| < margin with chance `target` when there is none."""
+    """Pairs that show |difference| < margin with chance `target` when there is none.
+
+    The chance that either one-sided test fails is bounded by the sum of both: at most one pair too many.
+    """
     _share(target, level)
     _positive(margin=margin, sd=sd)
 
     def chance(n: int) -> float:
         critical, shift = float(t_quantile(level, n - 1)), margin * math.sqrt(n) / sd
-        if shift > 30:
-            return 1.0
-        return max(0.0, 1 - 2 * float(noncentral_t_below(critical, n - 1, shift)))
+        return max(0.0, 1 - 2 * noncentral_t_below(critical, n - 1, shift))
 
     high = 2
     while chance(high) < target:

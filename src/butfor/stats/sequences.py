@@ -82,9 +82,14 @@ def _betting(x: Floats, alpha: float) -> tuple[Floats, Floats]:
         inside = np.logaddexp(wealth[0], wealth[1]) - math.log(2) < math.log(1 / alpha)
         inside = np.logical_and.accumulate(np.concatenate([alive[None], inside]), axis=0)[1:]
         alive = inside[-1]
-        lows.append(np.argmax(inside, axis=1) - 1.0)  # one step outwards: the grid may hide the edge
-        highs.append(len(grid) - np.argmax(inside[:, ::-1], axis=1) + 0.0)
+        left = inside[inside.any(axis=1)]
+        lows.append(np.argmax(left, axis=1) - 1.0)  # one step outwards: the grid may hide the edge
+        highs.append(len(grid) - np.argmax(left[:, ::-1], axis=1) + 0.0)
+        if not alive.any():
+            break  # what is left lies between two candidates: the last bounds stand
     low, high = np.concatenate(lows), np.concatenate(highs)
+    rest = (0, len(x) - len(low))
+    low, high = np.pad(low, rest, mode="edge"), np.pad(high, rest, mode="edge")
     return np.maximum(low, 0.0) / GRID, np.minimum(high, GRID) / GRID
 
 
