@@ -67,3 +67,16 @@ def test_a_mirrored_question_shares_the_cluster_of_its_original(lm: LM, public) 
     public("copa_balanced")
     clusters = Counter(item.cluster for item in COPA(data="copa_balanced").items(lm))
     assert len(clusters) == 500 and set(clusters.values()) == {2}
+
+
+@pytest.mark.parametrize("limit", [4, 16, 32, 64])
+def test_a_limit_keeps_what_is_asked_and_the_place_of_the_answer_in_balance(lm: LM, limit: int) -> None:
+    kinds = Counter((item.data["asks_for"], item.data["gold"]) for item in COPA(limit=limit).items(lm))
+    assert len(kinds) == 4 and set(kinds.values()) == {limit // 4}
+
+
+@pytest.mark.parametrize("limit", [2, 99, 100, 501])
+def test_a_limit_takes_a_question_with_its_mirror(lm: LM, public, limit: int) -> None:
+    public("copa_balanced")
+    clusters = Counter(item.cluster for item in COPA(data="copa_balanced", limit=limit).items(lm))
+    assert len(clusters) == limit // 2 and set(clusters.values()) == {2}

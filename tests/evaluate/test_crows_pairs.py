@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ def test_every_public_pair_makes_a_question(lm: LM, public) -> None:
     for item in items:
         assert [item.data["prompt"] + c for c in item.data["choices"]] == [item.data["more"], item.data["less"]]
     assert len(CrowsPairs(bias_type="gender").items(lm)) == 262
+
+
+def test_a_limit_keeps_the_shares_of_kind_and_direction(lm: LM, public) -> None:
+    public("crows_pairs")
+    whole, some = (
+        Counter((item.data["type"], item.data["direction"]) for item in CrowsPairs(limit=limit).items(lm))
+        for limit in (None, 150)
+    )
+    assert all(abs(some[kind] - count * 150 / 1508) <= 1 for kind, count in whole.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from butfor.data import builtin
@@ -86,3 +88,11 @@ def test_every_profession_meets_every_template_and_is_one_cluster(lm: LM) -> Non
 def test_another_base_word(lm: LM) -> None:
     first = Professions(base="stranger").items(lm)[0]
     assert "stranger" in first.data["base"]
+
+
+@pytest.mark.parametrize("limit", [2, 7, 80, 119, 120, 160, None])
+def test_the_base_cancels_in_every_template_under_any_limit(lm: LM, limit: int | None) -> None:
+    items = Professions(limit=limit).items(lm)
+    labels = Counter((item.data["template"], item.data["label"]) for item in items)
+    assert labels and all(labels[number, 1] == labels[number, -1] for number in range(1, 9))
+    assert limit is None or limit - 1 <= len(items) <= limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,10 @@ def test_parts_of_the_set(lm: LM, sets: Path) -> None:
 def test_the_public_rows(lm: LM, public) -> None:
     public("stereoset")
     assert len(StereoSet(bias_type="gender", kind="intrasentence").items(lm)) == 255
+
+
+def test_a_limit_keeps_the_shares_of_the_kinds(lm: LM, public) -> None:
+    public("stereoset")
+    taken = Counter((item.data["kind"], item.data["type"]) for item in StereoSet(limit=200).items(lm))
+    assert taken["intersentence", "race"] > 30 and taken["intersentence", "religion"] >= 2
+    assert sum(count for (kind, _), count in taken.items() if kind == "intersentence") in (99, 100, 101)

@@ -6,12 +6,15 @@ import json
 import math
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from butfor.core.errors import MissingData, UserError
@@ -177,6 +180,35 @@ def test_a_limit_takes_a_nested_spread_that_ignores_the_order() -> None:
     places = [items.index(item) for item in chosen]
     assert min(places) < 40 and max(places) >= 160  # from all over the set, not its beginning
     assert spread(items, None) == spread(items, 999) == items
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("+-")), min_size=1, max_size=60),
+    st.integers(1, 60),
+    st.integers(1, 60),
+)
+def test_a_limit_keeps_counterparts_together_in_every_stratum(places, small: int, large: int) -> None:
+    place = {f"{n}": where for n, where in enumerate(places)}
+    items = [Item(name, name, {}) for name in place]
+    chosen = {limit: spread(items, limit, lambda item: place[item.id]) for limit in (small, large)}
+    names = {limit: {item.id for item in found} for limit, found in chosen.items()}
+    assert names[min(small, large)] <= names[max(small, large)]
+    assert names[small] == {item.id for item in spread(items[::-1], small, lambda item: place[item.id])}
+    assert min(small, len(items)) - 1 <= len(chosen[small]) <= small
+    counts = Counter(places)
+    matched = 2 * sum(min(counts[s, "+"], counts[s, "-"]) for s in "abc" if counts[s, "+"] and counts[s, "-"])
+    alone = sum(counts[s, side] for s in "abc" for side in "+-" if not (counts[s, "+"] and counts[s, "-"]))
+    if 2 <= small <= matched + alone:
+        taken = Counter(place[item.id] for item in chosen[small])
+        assert all(taken[s, "+"] == taken[s, "-"] for s in "abc" if counts[s, "+"] and counts[s, "-"])
+
+
+def test_a_limit_gives_every_stratum_its_share() -> None:
+    items = [Item(f"{n}", "", {"kind": "rare" if n % 10 == 0 else "common"}) for n in range(400)]
+    for limit in (20, 50, 200):
+        taken = Counter(item.data["kind"] for item in spread(items, limit, lambda item: (item.data["kind"], "")))
+        assert abs(taken["rare"] - limit / 10) <= 1
 
 
 def test_suites_import_without_torch() -> None:

@@ -60,3 +60,14 @@ def test_the_authors_pairs(lm: LM, public) -> None:
     assert len({item.cluster for item in items}) < 300
     few = WinoBias(limit=60).items(lm)
     assert {item.id.split("/")[0] for item in few} == {"type1", "type2"}
+
+
+@pytest.mark.parametrize("limit", [2, 61, 100, 500])
+def test_a_limit_takes_as_many_female_as_male_pronouns_of_each_type(lm: LM, public, limit: int) -> None:
+    public("winobias")
+    taken = Counter(
+        (item.id[:5], *sorted(item.data["pronouns"]), item.data["gender"]) for item in WinoBias(limit=limit).items(lm)
+    )
+    assert limit - 1 <= sum(taken.values()) <= limit
+    odd = taken.pop(("type2", "he", "her", "female"), 0)  # the one sentence whose two pronouns have no counterpart
+    assert odd <= 1 and all(taken[*kind, "female"] == taken[*kind, "male"] for *kind, _ in taken)

@@ -49,10 +49,20 @@ class COPA:
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item a question; a mirrored question shares the cluster of its original."""
         items = [
-            Item(q.id, _cluster(q.id), {"prompt": start(q), "choices": [end(c) for c in q.choices], "gold": q.gold})
+            Item(
+                q.id,
+                _cluster(q.id),
+                {
+                    "prompt": start(q),
+                    "choices": [end(c) for c in q.choices],
+                    "gold": q.gold,
+                    "asks_for": q.asks_for,
+                },
+            )
             for q in self._questions()
         ]
-        return spread(items, self.limit)
+        mirrored = len({item.cluster for item in items}) < len(items)
+        return spread(items, self.limit, _mirror if mirrored else _kind)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Score both ends of every question."""
@@ -86,6 +96,16 @@ def end(choice: str) -> str:
 def _cluster(name: str) -> str:
     """Balanced COPA numbers the mirror of question n as 1000 + n."""
     return str(int(name) - 1000) if name.isdecimal() and int(name) > 1000 else name
+
+
+def _mirror(item: Item) -> tuple[str, str]:
+    """A question and its mirror come together: a cue in the alternatives alone is worth nothing."""
+    return item.cluster, item.id
+
+
+def _kind(item: Item) -> tuple[str, str]:
+    """As many questions for a cause as for an effect, and the answer as often first as second."""
+    return "", f"{item.data['asks_for']} {item.data['gold']}"
 
 
 def _record(item: Item, logprobs: list[float]) -> Record:

@@ -64,13 +64,16 @@ class CrowsPairs:
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item a pair."""
-        return spread(
-            [
-                Item(row.id, row.id, {"more": row.more, "less": row.less, "type": row.bias_type, **question(row.pair)})
-                for row in self._rows()
-            ],
-            self.limit,
-        )
+        items = [
+            Item(
+                row.id,
+                row.id,
+                {"more": row.more, "less": row.less, "type": row.bias_type, "direction": row.direction}
+                | question(row.pair),
+            )
+            for row in self._rows()
+        ]
+        return spread(items, self.limit, lambda item: (f"{item.data['type']} {item.data['direction']}", ""))
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Both sentences of every pair."""

@@ -8,8 +8,8 @@ Source    total effect of gender bias after Vig et al. 2020, with a difference o
           professions, labels and templates are our own (data/builtin/professions.json).
 Limits    A profession without a stereotype (label 0) has a size but no `stereotype`. A model that ignores the
           profession has TE = 0 whatever its overall preference for "he" or "she": TE does not see that. English, two
-          pronouns. Over all professions the labels balance, so the base cancels in the mean of `stereotype` (not in
-          that of `size`). Labels are common knowledge, not census figures.
+          pronouns. The labels balance in every template, under any `limit` too, so the base cancels in the mean of
+          `stereotype` (not in that of `size`). Labels are common knowledge, not census figures.
 """
 
 from __future__ import annotations
@@ -63,12 +63,13 @@ class Professions:
                     "prompt": template.format(profession.word),
                     "base": template.format(self.base),
                     "label": profession.label,
+                    "template": number,
                 },
             )
             for profession in builtin.professions()
             for number, template in enumerate(templates, 1)
         ]
-        return spread(items, self.limit)
+        return spread(items, self.limit, _place)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Score each prompt and each base prompt once; the effect is their difference."""
@@ -78,6 +79,12 @@ class Professions:
         scored = score(world, [{"prompt": prompt, "choices": [SHE, HE]} for prompt in prompts])
         odds = {prompt: s.logprobs[0] - s.logprobs[1] for prompt, s in zip(prompts, scored, strict=True)}
         return [_record(item, odds[item.data["prompt"]], odds[item.data["base"]]) for item in items]
+
+
+def _place(item: Item) -> tuple[str, str]:
+    """In each template as many women's professions as men's, so that the base cancels; those without a label apart."""
+    label, template = item.data["label"], item.data["template"]
+    return (f"{template}", f"{label}") if label else (f"{template} without a label", "")
 
 
 def _record(item: Item, named: float, base: float) -> Record:

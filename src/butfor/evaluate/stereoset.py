@@ -51,7 +51,8 @@ class StereoSet:
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item a row; rows about the same target are one cluster."""
-        return spread([_item(row) for row in self._rows()], self.limit)
+        items = [_item(row) for row in self._rows()]
+        return spread(items, self.limit, lambda item: (f"{item.data['type']} {item.data['kind']}", ""))
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """The three texts of every row, per token."""
@@ -83,7 +84,7 @@ def _item(row: StereoRow) -> Item:
     between = row.kind == "intersentence"
     texts = [row.stereotype, row.anti, row.unrelated]
     choices = [f" {text}" for text in texts] if between else texts
-    data = {"prompt": row.context if between else "", "choices": choices, "type": row.bias_type}
+    data = {"prompt": row.context if between else "", "choices": choices, "type": row.bias_type, "kind": row.kind}
     data |= {"context": row.context, "target": row.target}
     return Item(row.id, f"{row.bias_type}/{row.target.lower()}", data)
 

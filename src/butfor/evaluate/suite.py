@@ -5,14 +5,15 @@ Idea      Everything statistical happens later, on records. A suite never averag
 Contract  `ready()` raises MissingData before any model is loaded; `items(world)` is deterministic, cheap and never runs
           the model; `measure(world, items)` depends on its two arguments alone. A record may lack a metric that has no
           meaning for its item (the key is absent, never NaN).
-Limits    `limit` takes a spread subset: the items whose names hash smallest. It does not depend on the order of the
-          items, and a larger limit contains a smaller one.
+Limits    `limit` takes a spread subset: items whose names hash small, in the shares that the strata of the set have,
+          and with the counterparts that a suite rests on (see `spread`). It does not depend on the order of the items,
+          and a larger limit contains a smaller one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -72,9 +73,41 @@ class Suite(Protocol):
         ...
 
 
-def spread(items: Sequence[Item], limit: int | None) -> list[Item]:
-    """At most `limit` items, those whose ids hash smallest, in their original order."""
+def spread(
+    items: Sequence[Item], limit: int | None, place: Callable[[Item], tuple[str, str]] = lambda _: ("", "")
+) -> list[Item]:
+    """At most `limit` items, spread over the set, in their original order.
+
+    `place(item)` = (stratum, side). The items of a stratum's sides, each side ordered by hash, are counterparts one by
+    one: they come together, so a subset holds as many of each side (those without a counterpart come last), and every
+    stratum gives its share. Where the next counterparts do not fit into the limit, the subset ends before them.
+    """
     if limit is None or limit >= len(items):
         return list(items)
-    ranked = sorted(range(len(items)), key=lambda i: (hashlib.blake2b(items[i].id.encode()).digest(), i))
-    return [items[i] for i in sorted(ranked[:limit])]
+    number = {id(item): n for n, item in enumerate(items)}
+    chosen: list[Item] = []
+    for unit in _units(items, place):
+        if len(chosen) + len(unit) > limit:
+            chosen = chosen or unit[:limit]
+            break
+        chosen += unit
+    return sorted(chosen, key=lambda item: number[id(item)])
+
+
+def _units(items: Sequence[Item], place: Callable[[Item], tuple[str, str]]) -> list[list[Item]]:
+    """Counterparts, in the order in which a growing limit takes them: complete ones first, the strata in step."""
+    strata: dict[str, dict[str, list[Item]]] = {}
+    for item in sorted(items, key=_hash):
+        stratum, side = place(item)
+        strata.setdefault(stratum, {}).setdefault(side, []).append(item)
+    ranked: list[tuple[bool, float, bytes, list[Item]]] = []
+    for sides in strata.values():
+        count = max(map(len, sides.values()))
+        for n in range(count):
+            unit = sorted((side[n] for side in sides.values() if n < len(side)), key=_hash)
+            ranked.append((len(unit) < len(sides), (n + 0.5) / count, _hash(unit[0]), unit))
+    return [unit for *_, unit in sorted(ranked, key=lambda found: found[:3])]
+
+
+def _hash(item: Item) -> bytes:
+    return hashlib.blake2b(item.id.encode()).digest()

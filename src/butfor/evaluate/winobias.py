@@ -59,7 +59,7 @@ class WinoBias:
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """Every pair that differs in pronouns alone; the pairs of two occupations are one cluster."""
-        return spread([_item(row) for row in self._rows() if row.minimal], self.limit)
+        return spread([_item(row) for row in self._rows() if row.minimal], self.limit, _place)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Both sentences, and the question after each of them."""
@@ -80,7 +80,13 @@ def _item(row: Row) -> Item:
         for text, pronoun in zip((row.pro, row.anti), row.pronouns, strict=True)
     ]
     cluster = " & ".join(sorted((row.occupation, row.other)))
-    return Item(row.id, cluster, {"pro": row.pro, "anti": row.anti, "questions": [question(row.pair), *asked]})
+    texts = {"pro": row.pro, "anti": row.anti, "gender": row.gender, "pronouns": list(row.pronouns)}
+    return Item(row.id, cluster, texts | {"questions": [question(row.pair), *asked]})
+
+
+def _place(item: Item) -> tuple[str, str]:
+    """Of each type and each two pronouns as many sentences whose fitting pronoun is the woman's as the man's."""
+    return f"{item.id.partition('/')[0]} {' '.join(sorted(item.data['pronouns']))}", item.data["gender"]
 
 
 def _record(item: Item, ratio: float, pro: float, anti: float) -> Record:
