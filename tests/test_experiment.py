@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,9 +186,102 @@ def test_own_seeds_declare_themselves() -> None:
 def test_a_primary_without_values_fails_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from plugs import Norm
 
-    monkeypatch.setattr(Norm, "items", lambda self, world: [])
+    with monkeypatch.context() as patch:
+        patch.setattr(Norm, "items", lambda self, world: [])
+        with pytest.raises(UserError, match="plugs:Norm has no items"):
+            run_table(tmp_path)
+    measure = Norm.measure
+    monkeypatch.setattr(Norm, "measure", lambda *a: [replace(record, metrics={}) for record in measure(*a)])
     with pytest.raises(RunError, match="primary metric has no value"):
         run_table(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda records: records[1:], "gave 7 records for 8 items"),
+        (lambda records: records[::-1], "in another order"),
+        (lambda records: [replace(record, metrics={"wieght": 1.0}) for record in records], "wieght is 1.0; known: pos"),
+        (lambda records: [replace(record, metrics={"weight": float("nan")}) for record in records], "weight is nan"),
+        (lambda records: [replace(record, metrics={"weight": None}) for record in records], "weight is None"),
+    ],
+)
+def test_a_suite_that_breaks_its_word_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Any, said: str
+) -> None:
+    from plugs import Norm
+
+    measure = Norm.measure
+    monkeypatch.setattr(Norm, "measure", lambda *a: broken(measure(*a)))
+    with pytest.raises(RunError, match=said):
+        run_table(tmp_path)
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "gone":
+        path.unlink()
+    elif how == "shorter":
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    elif how == "torn":
+        path.write_bytes(path.read_bytes()[:-20])
+    else:
+        path.write_text(how, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("treatment/seed-1/records/plugs:Norm.jsonl", "gone"),
+        ("treatment/seed-1/records/plugs:Norm.jsonl", "shorter"),
+        ("control/seed-0/records/plugs:Norm.jsonl", "torn"),
+        ("treatment/seed-0/facts.json", "{"),
+        ("treatment/seed-0/made.json", "[]"),
+        ("treatment/seed-0/model/model.safetensors", "torn"),
+        ("treatment/seed-0/model/config.json", "gone"),
+        ("journal.jsonl", '{}\n{"t": 1, "event": "step"}\n'),
+        ("effects.json", '{"primary": 42}'),
+    ],
+)
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_damaged_folder_is_mended_by_the_same_command(tmp_path: Path, name: str, how: str, finished: bool) -> None:
+    path = run_table(tmp_path).path
+    whole = (path / "effects.json").read_bytes()
+    damage(path / name, how)
+    if "model" in name:
+        (path / "treatment/seed-0/facts.json").unlink()
+    if not finished:
+        (path / "manifest.json").unlink()
+    assert run_table(tmp_path).path == path
+    assert (path / "effects.json").read_bytes() == whole
+    open_run(path)
+
+
+def test_what_was_changed_after_the_run_is_not_opened(tmp_path: Path) -> None:
+    path = run_table(tmp_path).path
+    damage(path / "effects.json", '{"primary": 42}')
+    with pytest.raises(UserError, match=r"effects\.json was changed after the run"):
+        open_run(path)
+
+
+def test_runs_that_asked_other_things_are_not_paired(tmp_path: Path) -> None:
+    measure = [{"suite": "text.perplexity", "primary": True}]
+    a = run_table(tmp_path, measure=measure)
+    b = run_table(tmp_path, measure=[{**measure[0], "length": 64}])
+    with pytest.raises(UserError, match="no item asked the same in both runs"):
+        effects.compare(a.path, str(b.path))
+
+
+def test_an_arm_may_not_be_measured_on_what_it_trains_on(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("The cat sat on the mat and looked at the moon for a while.\n\n" * 3, encoding="utf-8")
+    table = {
+        **TABLE,
+        "budget": {"steps": 1},
+        "train": {"corpus": str(corpus)},
+        "measure": [{"suite": "text.perplexity", "data": str(corpus), "primary": True}],
+    }
+    with pytest.raises(SpecError, match="reads the text that every arm trains on"):
+        load(table)
 
 
 def balanced(folder: Path, *, gold: int) -> None:

@@ -7,17 +7,19 @@ measure  items in fixed chunks; a chunk's key is the digest of all that decides 
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, SupportsFloat, cast
 
-from butfor.core.errors import RunError, disk_errors
+from butfor.core.errors import RunError, UserError, disk_errors
 from butfor.core.folder import RunFolder, read_lines, write_json, write_lines
 from butfor.core.journal import Journal, entries
-from butfor.core.keys import code_version, digest, environment, source_version
+from butfor.core.keys import code_version, digest, environment, file_digest, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import settings_of
 from butfor.core.seeds import derive, generator
@@ -61,16 +63,23 @@ class Cell:
         measures = {m.suite: _identity(self.experiment.suite(m)) for m in self.experiment.measure}
         key = digest(self._make_key(), measures)
         facts = _facts(self.path / "facts.json", key)
-        if facts is not None:
-            self.made.setdefault(facts["final"], facts["model"])
+        if facts is not None and facts["records"] == self._records(facts["records"]):
+            if facts["saved"]:
+                self.made.setdefault(facts["final"], facts["model"])
             return facts
         world, made = self._make()
-        items = self._measure(world)
-        facts = {**made, "key": key, "compared": {**made["compared"], **items}}
+        items = self._measure(world, method_key=made["opaque"])
+        compared = {**made["compared"], **items}
+        facts = {**made, "key": key, "compared": compared, "records": self._records(measures)}
         write_json(self.path / "overhead.json", facts["costs"])
         write_json(self.path / "notes.json", facts["notes"])
         write_json(self.path / "facts.json", facts)
         return facts
+
+    def _records(self, suites: Iterable[str]) -> dict[str, str]:
+        """The content of the records on disk, suite by suite."""
+        files = {suite: self.path / "records" / f"{suite}.jsonl" for suite in suites}
+        return {suite: file_digest(file) for suite, file in files.items() if file.is_file()}
 
     def _make_key(self) -> str:
         from butfor.lm.load import place
@@ -92,8 +101,8 @@ class Cell:
         key = self._make_key()
         facts = _facts(self.path / "made.json", key)
         if facts is not None and (facts["saved"] or facts["final"] == facts["start"]):
-            world = self._load(str(self.folder.path / facts["model"]) if facts["saved"] else facts["model"])
-            if world.fingerprint() == facts["final"]:
+            world = self._reloaded(facts)
+            if world is not None and world.fingerprint() == facts["final"]:
                 return world, facts
         world = self._load(self.experiment.model_of(self.arm))
         method = self.experiment.method(self.arm)
@@ -101,6 +110,7 @@ class Cell:
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
         costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
+        getattr(method, "check", lambda *_: None)(world, generator(self.root, "method", "check"))
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs
@@ -109,6 +119,7 @@ class Cell:
             "key": key,
             "start": compared["start"],
             "final": final,
+            "opaque": key if getattr(world, "hooked", False) else "",
             "compared": compared,
             "touched": sorted(hooks),
             "costs": costs,
@@ -118,6 +129,13 @@ class Cell:
         write_json(self.path / "made.json", facts)
         shutil.rmtree(self.path / "checkpoint", ignore_errors=True)
         return world, facts
+
+    def _reloaded(self, facts: Facts) -> World | None:
+        """The world that an earlier process made, if its folder is still whole."""
+        try:
+            return self._load(str(self.folder.path / facts["model"]) if facts["saved"] else facts["model"])
+        except Exception:  # torn, half deleted, or replaced: make it again
+            return None
 
     def _load(self, name: str) -> World:
         from butfor.lm.load import load
@@ -156,7 +174,7 @@ class Cell:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
         if final == start:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
-        if self.experiment.keep == "records":
+        if self.experiment.keep == "records" or getattr(world, "hooked", False):
             return {"model": "", "saved": False}
         from butfor.lm.save import save
 
@@ -181,15 +199,24 @@ class Cell:
         self.made[final] = target.relative_to(self.folder.path).as_posix()
         return {"model": self.made[final], "saved": True}
 
-    def _measure(self, world: World) -> dict[str, str]:
-        """Every suite that fits this world; returns a digest of the items of each."""
-        identity = (world.fingerprint(), _tokenizer(world), self.experiment.dtype, _device(world))
+    def _measure(self, world: World, method_key: str) -> dict[str, str]:
+        """Every suite that fits this world; returns a digest of the items of each.
+
+        `method_key` names the arm's method where it left code on the model, which no fingerprint can see into.
+        """
+        identity = (world.fingerprint(), method_key, _tokenizer(world), self.experiment.dtype, _device(world))
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
             if kind_of(world) in suite.worlds:
                 items = suite.items(world)
-                if not digests and items:
+                if not items or len({item.id for item in items}) < len(items):
+                    raise UserError(
+                        f"{measure.suite} has no items"
+                        if not items
+                        else f"{measure.suite}: two items have one id; every item needs its own"
+                    )
+                if not digests:
                     suite.measure(world, items[:1])  # the first call of a model is slow, and is nobody's cost
                 digests[f"items of {measure.suite}"] = digest([asdict(item) for item in items])
                 self._suite(world, measure, suite, items, identity)
@@ -204,10 +231,10 @@ class Cell:
                 content = [asdict(item) for item in chunk]
                 key = digest(identity, measure.suite, _identity(suite), content, code_version(), environment())
                 step = self.folder.step(key)
-                known = step.is_file()
-                if not known or (number == 0 and not timed):  # what another cell has scored is still timed once here
+                known = _rows(step, len(chunk)) is not None
+                if not known or (number == 0 and not timed):  # what another cell has scored is timed once
                     place = {"suite": measure.suite, "chunk": number, "of": len(chunks)}
-                    self._score(step, place, lambda chunk=chunk: suite.measure(world, chunk))
+                    self._score(step, place, partial(_checked, measure.suite, suite, world, chunk), again=known)
                 whole += read_lines(step)
                 advance(min((number + 1) * suite.chunk, len(items)), "already known" if known else "")
         write_lines(self.path / "records" / f"{measure.suite}.jsonl", whole)
@@ -215,14 +242,13 @@ class Cell:
     def _mine(self, event: Mapping[str, Any]) -> bool:
         return event["event"] in {"step", "timed"} and (event["arm"], event["seed"]) == (self.name, self.seed)
 
-    def _score(self, step: Path, place: Facts, measure: Callable[[], list[Any]]) -> None:
+    def _score(self, step: Path, place: Facts, measure: Callable[[], list[Facts]], *, again: bool) -> None:
         begin, busy = time.perf_counter(), time.process_time()
         records = measure()
         seconds, busy = time.perf_counter() - begin, time.process_time() - busy
-        again = step.is_file()
         if not again:
-            write_lines(step, [asdict(record) for record in records])
-        spent = {"seconds": round(seconds, 4), "processor_seconds": round(busy, 4)}
+            write_lines(step, records)
+        spent = {"seconds": round(seconds, 6), "processor_seconds": round(busy, 6)}
         self.journal.write("timed" if again else "step", arm=self.name, seed=self.seed, **place, **spent, key=step.stem)
 
 
@@ -245,9 +271,38 @@ def _tokenizer(world: World) -> str:
     return "" if kind_of(world) == "vectors" else cast("LM", world).tokenizer_fingerprint()
 
 
-def _facts(path: Path, key: str) -> Facts | None:
-    """Facts on disk, if they were found under this very key."""
-    if not path.is_file():
+def _checked(name: str, suite: Any, world: World, items: list[Item]) -> list[Facts]:
+    """The records of these items, each with a digest of what was asked; a suite that breaks its word ends the run."""
+    records = suite.measure(world, items)
+    if [record.item for record in records] != [item.id for item in items]:
+        raise RunError(f"{name} gave {len(records)} records for {len(items)} items, or in another order")
+    known = {metric.name for metric in suite.metrics}
+    rows: list[Facts] = []
+    for item, record in zip(items, records, strict=True):
+        for metric, value in record.metrics.items():
+            if metric not in known or not isinstance(value, SupportsFloat) or not math.isfinite(value):
+                raise RunError(
+                    f"{name}, item {item.id}: {metric} is {value!r}; known: {', '.join(sorted(known))}, "
+                    "each a finite number"
+                )
+        metrics = {metric: float(value) for metric, value in record.metrics.items()}
+        rows.append({**asdict(record), "metrics": metrics, "asked": digest(asdict(item))[:8]})
+    return rows
+
+
+def _rows(step: Path, count: int) -> list[Facts] | None:
+    """The records of a finished step, if its file is whole."""
+    try:
+        rows = read_lines(step) if step.is_file() else []
+    except ValueError:
         return None
-    facts: Facts = json.loads(path.read_text(encoding="utf-8"))
-    return facts if facts["key"] == key else None
+    return rows if len(rows) == count else None
+
+
+def _facts(path: Path, key: str) -> Facts | None:
+    """Facts on disk, if they are whole and were found under this very key."""
+    try:
+        facts: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return cast(Facts, facts) if isinstance(facts, dict) and facts.get("key") == key else None

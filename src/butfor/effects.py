@@ -41,11 +41,11 @@ def records_of(folder: Path, arm: str, seed: int, suite: str) -> list[dict[str, 
     return read_lines(path) if path.is_file() else []
 
 
-def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str) -> Values:
-    """Every value of one metric in one arm."""
+def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str, *, asked: bool = False) -> Values:
+    """Every value of one metric in one arm; with `asked`, what an item asked is part of its name."""
     return {
         seed: {
-            row["item"]: (row["cluster"], row["metrics"][metric])
+            row["item"] + (f" {row.get('asked')}" if asked else ""): (row["cluster"], row["metrics"][metric])
             for row in records_of(folder, arm, seed, suite)
             if metric in row["metrics"]
         }
@@ -248,12 +248,14 @@ def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
         for metric in dict.fromkeys(name for row in rows for name in row["metrics"]):
-            table = align([values_of(path, arm, seeds, suite, metric) for path in (b, a)])
+            table = align([values_of(path, arm, seeds, suite, metric, asked=True) for path in (b, a)])
             if table is None:
-                notes.append(f"{suite}/{metric} of {arm}: the runs share no item")
+                notes.append(f"{suite}/{metric} of {arm}: no item asked the same in both runs")
                 continue
             if table.dropped:
-                notes.append(f"{suite}/{metric} of {arm}: {table.dropped} items stand in one run only")
+                notes.append(
+                    f"{suite}/{metric} of {arm}: {table.dropped} items stand in one run only, or asked another thing"
+                )
             kind = runs["A"]["kinds"].get((suite, metric), "mean")
             effect = paired(*table.values, clusters=clusters_of(table), level=level, kind=kind)
             effects.append(entry(effect, suite=suite, metric=metric, treatment=f"{arm} of B", control=f"{arm} of A"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from butfor.core.progress import Progress
 from butfor.core.read import Problem, check, read
 from butfor.core.registry import settings_of
 from butfor.core.spec import Experiment
+from butfor.report import render
 
 
 def load(
@@ -44,19 +45,19 @@ def load(
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     """What stands in the way here. Names and knobs that do not fit have been reported already, and are passed over."""
     from butfor.data.corpora import rows
-    from butfor.lm.load import check
+    from butfor.lm.load import check, place
     from butfor.train.method import touched
 
     places = {"control": ("control",), "treatment": ("treatment",)}
     places |= {arm.name: ("arm", number) for number, arm in enumerate(experiment.arm)}
     worlds: dict[str, str] = {}
     for name, arm in experiment.arms.items():
-        model, place = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
+        model, where = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
         try:
             folder = check(model)
             worlds[name] = "vectors" if folder and (folder / "words.txt").is_file() else "lm"
         except UserError as error:
-            yield place, str(error)
+            yield where, str(error)
         try:
             method = experiment.method(arm)
         except UserError:
@@ -72,13 +73,20 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
                 (*places[name], "method"),
                 f"{arm.method} works on {' and '.join(method.worlds)}, and {model} is not one",
             )
+    trained: set[str] = set()
+    if experiment.budget.trains:
+        try:
+            trained = _digests(lambda: rows(experiment.train.corpus))
+        except UserError as error:
+            yield ("train", "corpus"), str(error)
     for number, measure in enumerate(experiment.measure):
         try:
             suite = experiment.suite(measure)
         except UserError:
             continue
+        read: set[str] = set()
         try:
-            getattr(suite, "ready", lambda: None)()
+            read = _digests(getattr(suite, "ready", lambda: None))
         except UserError as error:
             yield ("measure", number), str(error)
         if worlds and not set(suite.worlds) & set(worlds.values()):
@@ -86,28 +94,36 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
-    if experiment.budget.trains:
+        if trained & read:
+            yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
+    if experiment.device != "auto":
         try:
-            rows(experiment.train.corpus)
+            place(experiment.device)
         except UserError as error:
-            yield ("train", "corpus"), str(error)
+            yield ("device",), str(error)
+
+
+def _digests(look: Callable[[], object]) -> set[str]:
+    """The content of every data file that `look` reads."""
+    from butfor.data.find import watched
+
+    with watched() as files:
+        look()
+    return {file_digest(file) for file in files}
 
 
 def sources(experiment: Experiment) -> str:
     """Digest of all data and model files that a result rests on, wherever on this machine they were found."""
     from butfor.data.corpora import rows
-    from butfor.data.find import watched
     from butfor.lm.load import stamp
 
-    with watched() as files:
-        for measure in experiment.measure:
-            getattr(experiment.suite(measure), "ready", lambda: None)()
-        if experiment.budget.trains:
-            rows(experiment.train.corpus)
+    read = _digests(lambda: rows(experiment.train.corpus)) if experiment.budget.trains else set[str]()
+    for measure in experiment.measure:
+        read |= _digests(getattr(experiment.suite(measure), "ready", lambda: None))
     for table in (*experiment.arms.values(), *experiment.measure):
-        files |= set(files_named(list(table.knobs.values())))
+        read |= {file_digest(file) for file in files_named(list(table.knobs.values()))}
     models = sorted({experiment.model_of(arm) for arm in experiment.arms.values()})
-    return digest(sorted(map(file_digest, files)), [stamp(model) for model in models])
+    return digest(sorted(read), [stamp(model) for model in models])
 
 
 def name_of(experiment: Experiment, found: str) -> str:
@@ -195,6 +211,8 @@ def open_run(path: Path | str) -> Result:
         raise UserError(f"no run folder at {path}; see the folders under runs/")
     if not RunFolder(path).whole:
         raise UserError(f"{path} is not finished; the command that started it finishes it: {command_of(path)}")
+    if wrong := RunFolder(path).damaged():
+        raise UserError(f"{path}: {wrong} was changed after the run; the same command mends it: {command_of(path)}")
     found = json.loads((path / "effects.json").read_text(encoding="utf-8"))
     trusted = json.loads((path / "checks.json").read_text(encoding="utf-8"))["trusted"]
     return Result(path, found["primary"], found["effects"], trusted)
@@ -217,12 +235,17 @@ def run(
     found = sources(experiment)
     folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
-    if folder.whole:
+    if folder.whole and not folder.damaged():
         made = json.loads((folder.path / "manifest.json").read_text(encoding="utf-8"))
         if (made.get("code"), made.get("environment")) != (code_version(), environment()):
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
+        if not (folder.path / "report.html").is_file():
+            render(folder.path)
         return open_run(folder.path)
     with folder.hold() as journal:
+        if wrong := folder.damaged():
+            progress.say(f"note: {wrong} was changed or removed after the run; what is missing is made again")
+            (folder.path / "manifest.json").unlink()
         if not folder.whole:
             _Run(experiment, folder, journal, progress, command, found).go()
     return open_run(folder.path)
@@ -260,7 +283,6 @@ class _Run:
 
     def _compare(self) -> None:
         from butfor.effects import find, overhead
-        from butfor.report import render
 
         path, experiment = self.folder.path, self.experiment
         rows = diff(experiment) + self._found_differences()
@@ -310,7 +332,7 @@ class _Run:
         """cost → arm → unit → value, from the journal (steps) and the cells (training)."""
         costs: dict[str, dict[str, dict[Any, float]]] = {}
         for event in entries(self.folder.path / "journal.jsonl"):
-            if event["event"] in {"step", "timed"}:
+            if event["event"] in {"step", "timed"} and "processor_seconds" in event:
                 unit = (event["seed"], event["suite"], event["chunk"])
                 for kind in ("seconds", "processor_seconds"):
                     cost = costs.setdefault(f"score {kind.replace('_', ' ')}", {})

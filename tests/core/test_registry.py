@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -16,6 +16,8 @@ class Plug:
     names: tuple[str, ...] = ()
     extra: list[int] = field(default_factory=list)
     must: int
+    worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    data = model = loss = None
 
     def __post_init__(self) -> None:
         if self.strength < 0:

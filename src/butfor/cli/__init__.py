@@ -5,6 +5,14 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from butfor.cli.app import app
+    import sys
 
-    app()
+    from butfor.cli.errors import ascii_where_needed
+
+    ascii_where_needed()
+    try:
+        from butfor.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -48,6 +52,35 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+SIGNS = {
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "×": "x",
+    "…": "...",
+    "●": "*",
+    "■": "#",
+    "◆": "<>",
+    "○": "o",
+    "·": ".",
+    "─": "-",
+}
+
+
+def ascii_where_needed() -> None:
+    """A terminal or file that has no word for a sign gets the nearest it has, not an error after the work is done."""
+    codecs.register_error("butfor", lambda error: (_nearest(error), getattr(error, "end", 0)))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="butfor")
+
+
+def _nearest(error: UnicodeError) -> str:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(SIGNS.get(sign, "?") for sign in error.object[error.start : error.end])
+
+
 def out_of_memory(error: BaseException) -> bool:
     return "OutOfMemory" in type(error).__name__ or "can't allocate memory" in str(error)
 
@@ -56,7 +89,7 @@ def fail(message: str, code: int, error: BaseException | None = None) -> NoRetur
     """Say what went wrong and leave."""
     if os.environ.get("BUTFOR_DEBUG") and error is not None:
         raise error
-    lines = message.splitlines() or ["failed"]
+    lines = [CONTROL.sub(lambda found: repr(found[0])[1:-1], line) for line in message.split("\n")] or ["failed"]
     shown = lines if len(lines) <= 40 else [*lines[:40], f"… and {len(lines) - 40} more"]
     print("\n".join(("error: " if number == 0 else "  ") + line for number, line in enumerate(shown)), file=sys.stderr)
     sys.exit(code)

@@ -84,15 +84,52 @@ def _data() -> dict[str, str]:
 def explain_command(key: str) -> None:
     """Print what a spec key, a method or a suite means."""
     from butfor.core.errors import UnknownName
-    from butfor.core.registry import resolve, targets
+    from butfor.core.read import recipes
+    from butfor.core.registry import KINDS, Kind, resolve, targets
 
-    keys = spec_keys()
+    keys, first, last = spec_keys(), key.partition(".")[0], key.rpartition(".")[2]
+    table = "arm" if first in {"control", "treatment", "arm"} else first
+    names: dict[str, Kind] = {name: kind for kind in KINDS for name in targets(kind)}
+    owners = [name for name in names if key == f"{name}.{last}"] or [
+        name for name, kind in names.items() if (table, kind) in {("arm", "method"), ("measure", "suite")}
+    ]
+    found = [line for name in owners for line in knob_lines(resolve(names[name], name), name, last)]
     if key in keys:
         print(keys[key])
-    elif key in targets("method") or key in targets("suite"):
-        print(describe(key, resolve("method" if key in targets("method") else "suite", key)))
+    elif f"{table}.{last}" in keys:
+        print(keys[f"{table}.{last}"])
+    elif key in names or ":" in key:
+        print(describe(key, resolve(names[key], key) if key in names else _plugged(key)))
+    elif found:
+        print("\n".join(found))
+    elif key in recipes():
+        print(recipes()[key].read_text(encoding="utf-8").rstrip())
+    elif key in {**_models(), **_data()}:
+        print(f"{key}: {({**_models(), **_data()})[key]}")
     else:
-        raise UnknownName("key, method or suite", key, [*keys, *targets("method"), *targets("suite")])
+        raise UnknownName("key, method or suite", key, [*keys, *names, *recipes()])
+
+
+def _plugged(key: str) -> type:
+    from butfor.core.errors import UserError
+    from butfor.core.registry import resolve
+
+    try:
+        return resolve("method", key)
+    except UserError:
+        return resolve("suite", key)
+
+
+def knob_lines(made: type, name: str, knob: str) -> list[str]:
+    """The line of one knob of a method or suite, if it has that knob."""
+    from butfor.core.registry import knobs
+
+    if knob not in knobs(made):
+        return []
+    found = knobs(made)[knob]
+    return [
+        f"{name}.{knob}: {type_text(found.type)} ({'required' if found.required else f'default {found.default!r}'})"
+    ]
 
 
 def spec_keys() -> dict[str, str]:
@@ -119,8 +156,7 @@ def describe(name: str, made: type) -> str:
     lines = [f"{name}: {_first_line(made)}", "", module, ""]
     lines.append("knobs:" if knobs(made) else "knobs: none")
     for knob in knobs(made).values():
-        default = "required" if knob.required else f"default {knob.default!r}"
-        lines.append(f"  {knob.name}: {type_text(knob.type)} ({default})")
+        lines += [f"  {line.removeprefix(f'{name}.')}" for line in knob_lines(made, name, knob.name)]
     metrics: tuple[Any, ...] = getattr(made, "metrics", ())
     lines += [f"metric {m.name} [{m.unit}; {m.better} is better]: {m.about}" for m in metrics]
     return "\n".join(lines)
@@ -145,5 +181,7 @@ def init_command(file: Path) -> None:
     text = recipes()["quickstart"].read_text(encoding="utf-8")
     if file.exists():
         raise UserError(f"{file} is already there; choose another name")
+    if not file.parent.is_dir():
+        raise UserError(f"there is no folder {file.parent}; make it, or choose another name")
     write_bytes(file, text.encode())
     print(f"{file}\nnext: butfor plan {file}; butfor run {file}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def fetch_command(name: str, source: Path | None) -> None:
     """Bring a model or a data set, and print where it stands."""
-    from butfor.core.errors import UnknownName
+    from butfor.core.errors import UnknownName, UserError
     from butfor.data import fetch as data
     from butfor.lm import fetch as models
     from butfor.lm.load import FETCHED
@@ -16,6 +16,8 @@ def fetch_command(name: str, source: Path | None) -> None:
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
+    if source is not None and not source.is_file():
+        raise UserError(f"there is no file {source}")
     if name in FETCHED:
         print(models.fetch(name, progress=say, source=source))
     elif name in data.SETS:

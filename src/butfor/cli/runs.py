@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def plan_command(source: str, preset: str | None, sets: Sequence[str], *, as_jso
         show_json(planned)
         return
     print("\n".join(diff_lines(planned["diff"])))
-    print(f"\nthe same in every arm: {', '.join(f'{key} {value}' for key, value in planned['same'].items())}")
+    shared = ", ".join(f"{key} {value}" for key, value in planned["same"].items())
+    print("\n" + textwrap.fill(f"the same in every arm: {shared}", 80, subsequent_indent="  "))
     print(f"\n{len(planned['arms'])} arms × {len(planned['seeds'])} seeds; training: {planned['training']}")
     for measure in planned["measures"]:
         mark = "  primary" if measure["primary"] else ""

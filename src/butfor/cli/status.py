@@ -42,17 +42,18 @@ def status_of(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no run folder: it has no journal.jsonl; see the folders under runs/")
     folder, latest = RunFolder(path), {event["event"]: event for event in events}
     cell = latest.get("cell")
-    done = folder.whole
+    inside = events[events.index(cell) :] if cell else []
+    done, held = folder.whole, folder.held
     return {
         "run": str(path),
-        "state": "done" if done else "running" if folder.held else "stopped",
+        "state": "done" if done else "running" if held else "stopped",
         "command": latest["start"]["command"] if "start" in latest else "butfor run",
         "cells": latest.get("start", {}).get("cells"),
         "cell": {key: cell[key] for key in ("arm", "seed", "number")} if cell else None,
-        "step": latest.get("step"),
+        "step": next((event for event in reversed(inside) if event["event"] == "step"), None),
         "steps": sum(event["event"] == "step" for event in events),
         "train": None if done or cell is None else _training(path / cell["arm"] / f"seed-{cell['seed']}"),
-        "elapsed_seconds": events[-1]["t"] - latest["start"]["t"] if "start" in latest else None,
+        "elapsed_seconds": (time.time() if held else events[-1]["t"]) - events[0]["t"],
         "idle_seconds": None if done else max(0.0, time.time() - events[-1]["t"]),
     }
 

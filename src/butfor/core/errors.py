@@ -122,8 +122,11 @@ def disk_errors(path: Path) -> Generator[None]:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise RunError(f"the disk is full at {path}; free some space and run the same command again") from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        if error.errno in {errno.EACCES, errno.EPERM}:
             raise UserError(f"{path} cannot be written; choose another place with --out DIR") from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
             raise UserError(f"{path} is not a folder; choose another place with --out DIR") from error
+        if error.errno in {errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.EROFS}:
+            why = (error.strerror or "refused").lower()
+            raise UserError(f"{path} cannot be written ({why}); choose another place with --out DIR") from error
         raise

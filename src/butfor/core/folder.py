@@ -92,6 +92,17 @@ class RunFolder:
         """The manifest is there: nothing is left to do."""
         return (self.path / "manifest.json").is_file()
 
+    def damaged(self) -> str:
+        """A file that is not what the manifest says, or ""; models are too large to read, a page can be redrawn."""
+        if not self.whole:
+            return ""
+        try:
+            files: dict[str, str] = json.loads((self.path / "manifest.json").read_bytes())["files"]
+            names = [name for name in files if "/model/" not in name and name != "report.html"]
+            return next((name for name in names if file_digest(self.path / name) != files[name]), "")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            return str(getattr(error, "filename", None) or self.path / "manifest.json")
+
     @property
     def held(self) -> bool:
         """A living process is writing here."""

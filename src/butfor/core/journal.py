@@ -25,7 +25,7 @@ def entries(path: Path) -> Iterator[dict[str, Any]]:
             entry: Any = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict):
+        if isinstance(entry, dict) and "event" in entry and "t" in entry:
             yield entry  # pyright: ignore[reportUnknownVariableType]
 
 

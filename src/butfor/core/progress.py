@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Generator
@@ -25,11 +26,11 @@ class Progress:
     def __init__(self, *, quiet: bool = False, every: float = 10.0) -> None:
         self.quiet = quiet
         self.every = every
-        self.terminal = sys.stderr.isatty()
+        self.terminal = bool(sys.stderr and sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
 
     def say(self, text: str) -> None:
         """One line for the person who waits."""
-        if not self.quiet:
+        if not self.quiet and sys.stderr:
             print(text, file=sys.stderr, flush=True)
 
     @contextmanager

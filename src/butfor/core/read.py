@@ -69,6 +69,7 @@ def read(
                 [Mistake(f"--preset {preset}", f"{label} has no such preset{did_you_mean(preset, offered)}")]
             )
         layers.append((f"preset {preset}", {"preset": preset, **over[preset]}))
+    name = "--set"
     try:
         layers += [("--set", toml.override(text)) for text in overrides]
         for name, layer in layers:
@@ -80,7 +81,7 @@ def read(
                 if not _holds_tables(leaf) and before.get(path, before) != leaf
             }
     except ValueError as error:
-        raise SpecError([Mistake("--set", str(error))]) from error
+        raise SpecError([Mistake(name, str(error))]) from error
     experiment, problems = _shape(table)
     problems += _meaning(table)
     if experiment is not None:
@@ -123,18 +124,18 @@ def load(source: str | Path | Mapping[str, Any]) -> tuple[str, str, Table]:
         label, text = f"{source}.toml", known[str(source)].read_text(encoding="utf-8")
     else:
         path = Path(source)
-        if not path.is_file():
+        if len(str(path)) > 1000 or not path.is_file():
             if path.suffix == ".toml" or len(path.parts) > 1:
                 raise UserError(f"no such file: {path}; write one with: butfor init {path}")
             raise UserError(f"no recipe or file is called {str(source)!r}{did_you_mean(str(source), known)}")
         label = str(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read: {error}") from error
     try:
         return label, text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SpecError([Mistake(label, f"is not TOML: {error}")]) from error
 
 
@@ -176,7 +177,9 @@ def _problem(error: Any) -> Problem:
             holder = TABLES.get(str(path[0]), Experiment) if len(path) > 1 else Experiment
             return path, "no such key" + did_you_mean(str(error["loc"][-1]), holder.model_fields)
         case "model_type" | "model_attributes_type":
-            return path, f"should be a table, not {error['input']!r}"
+            return path, f"should be a table, [{path[0]}], not {error['input']!r}"
+        case "tuple_type" | "list_type" if path in {("arm",), ("measure",)}:
+            return path, f"should be a list of tables: write [[{path[0]}]], not [{path[0]}]"
         case "string_pattern_mismatch":
             about = TABLES.get(str(path[0]), Experiment).model_fields[str(error["loc"][-1])].description
             return path, f"{error['input']!r} does not fit: {about} (pattern {error['ctx']['pattern']})"
@@ -243,7 +246,9 @@ def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
         if len(path) == 1 and (arm.get("name") or name) != name:
             problems.append(((*path, "name"), f"this arm is called {name!r}"))
         against = arm.get("against", "control")
-        if path == ("treatment",) and against == "":
+        if path == ("control",) and against not in {"control", ""}:
+            problems.append(((*path, "against"), "the control is what the others are compared with"))
+        elif path == ("treatment",) and against == "":
             problems.append(((*path, "against"), "the treatment must be compared with another arm"))
         elif isinstance(against, str) and (against not in {*named, ""} or against == name != "control"):
             others = [other for other in dict.fromkeys(named) if other != name]

@@ -6,15 +6,18 @@ directly, as `method = "my_module:MyMethod"`. Nothing is imported before it is u
 
 from __future__ import annotations
 
+import sys
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
 from butfor.core.errors import UnknownName, UserError, did_you_mean
 
 Kind = Literal["method", "suite"]
+KINDS: tuple[Kind, ...] = ("method", "suite")
 
 WORDS = (
     ("Input should be a valid", "should be a"),
@@ -24,6 +27,11 @@ WORDS = (
     ("a tuple", "a list"),
     ("a dictionary", "a table"),
 )
+
+WORDS_OF: dict[Kind, tuple[str, ...]] = {
+    "method": ("worlds", "data", "model", "loss"),
+    "suite": ("worlds", "metrics", "chunk", "items", "measure"),
+}
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "method": {
@@ -59,12 +67,22 @@ def resolve(kind: Kind, name: str) -> type:
     if target is None:
         raise UnknownName(kind, name, targets(kind))
     module, _, attribute = target.partition(":")
+    if ":" in name and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # a module beside the experiment; last, so that it hides nothing
     try:
         found = getattr(import_module(module), attribute)
     except Exception as error:  # a plug-in's module may fail in any way
         raise UserError(f"{kind} {name!r} names {target}, which does not import: {error}") from error
     if not (isinstance(found, type) and is_dataclass(found)):
         raise UserError(f"{kind} {name!r} names {target}, which is not a dataclass")
+    if lacks := [word for word in WORDS_OF[kind] if not hasattr(found, word)]:
+        raise UserError(f"{kind} {name!r} names {target}, which is no {kind}: it lacks {', '.join(lacks)}")
+    try:
+        knobs(found)
+    except (NameError, TypeError) as error:
+        raise UserError(
+            f"{kind} {name!r} names {target}, whose knobs have a type that is not known: {error}"
+        ) from error
     return found
 
 

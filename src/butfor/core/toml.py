@@ -59,15 +59,17 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int | None:
 def override(text: str) -> dict[str, Any]:
     """`a.b=c` as a nested table. A value that is no TOML is taken as a string."""
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ValueError(f"--set {text!r} should read KEY=VALUE, as in --set budget.steps=20")
+    if not equals or not key.strip() or "\n" in text:
+        raise ValueError(f"{text!r} should read KEY=VALUE, as in --set budget.steps=20")
+    if key.strip() == "preset":
+        raise ValueError("a preset is chosen with --preset NAME")
     try:
         return tomllib.loads(f"{key} = {value}")
     except tomllib.TOMLDecodeError:
         try:
             return tomllib.loads(f"{key} = {json.dumps(value.strip())}")
         except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"--set {text!r} should read KEY=VALUE, as in --set budget.steps=20") from error
+            raise ValueError(f"{text!r} should read KEY=VALUE, as in --set budget.steps=20") from error
 
 
 def merge(base: Any, over: Any) -> Any:
@@ -96,6 +98,6 @@ def _entry(entries: list[Any], key: str, value: Any) -> tuple[int, Any]:
                 return place, value
         inner = cast(dict[str, Any], value) if isinstance(value, dict) else {}
         if len(inner) != 1:
-            raise ValueError(f"no entry {asked!r}; there are: {', '.join(names)}")
+            raise ValueError(f"no entry {asked!r}; there are: {', '.join(names) or 'none'}")
         ((name, value),) = inner.items()
         key = f"{key}.{name}"

@@ -151,7 +151,7 @@ class Run:
 def open_run(folder: Path) -> Run:
     """Read a run folder."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such run folder; butfor list shows the runs that there are")
+        raise UserError(f"{folder}: no such run folder; see the folders under runs/")
     names = ("experiment.json", "effects.json", "levels.json", "journal.jsonl")
     if not any((folder / name).is_file() for name in names):
         raise UserError(f"{folder}: not a run folder (no experiment.json and no effects.json in it)")
