@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -50,6 +50,19 @@ def uniform(lm: LM) -> LM:
 
     with torch.no_grad():
         lm.model.get_input_embeddings().weight.zero_()  # the head is tied to it
+    return lm
+
+
+@pytest.fixture
+def opens(lm: LM) -> LM:
+    """A model whose tokenizer itself puts a token before every text, as Llama's and Gemma's do."""
+    from tokenizers.processors import TemplateProcessing
+
+    bos = str(lm.tokenizer.bos_token)
+    backend = cast("Any", lm.tokenizer).backend_tokenizer
+    backend.post_processor = TemplateProcessing(
+        single=f"{bos} $A", special_tokens=[(bos, cast("int", lm.tokenizer.bos_token_id))]
+    )
     return lm
 
 

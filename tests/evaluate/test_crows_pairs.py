@@ -15,8 +15,7 @@ def test_numbers_agree_with_plain_calls_of_the_model(lm: LM, loglik, sets: Path)
     suite = CrowsPairs(data=str(sets))
     for record in suite.measure(lm, suite.items(lm)):
         more, less = record.show["more stereotyping"], record.show["less stereotyping"]
-        prompt = "" if more[0] != less[0] else more[0]
-        expected = loglik(lm, prompt, more[len(prompt) :])[0] - loglik(lm, prompt, less[len(prompt) :])[0]
+        expected = loglik(lm, "", more)[0] - loglik(lm, "", less)[0]
         assert record.metrics["log_ratio"] == pytest.approx(expected, abs=1e-3)
         assert record.metrics["stereotype"] == float(expected > 0)
 

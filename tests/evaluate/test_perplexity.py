@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from butfor.core.errors import UserError
 from butfor.data import builtin
 from butfor.evaluate.perplexity import Perplexity
 from butfor.lm import LM
@@ -29,6 +30,31 @@ def test_a_uniform_model_pays_the_log_of_its_vocabulary(uniform: LM) -> None:
     for record in suite.measure(uniform, suite.items(uniform)):
         assert record.metrics["nats_per_token"] == pytest.approx(math.log(259), abs=1e-5)
         assert record.metrics["nats_per_byte"] == pytest.approx(math.log(259), abs=1e-5)  # a token is a byte
+
+
+def test_the_tokenizers_own_opening_stands_before_every_window_and_is_not_scored(opens: LM) -> None:
+    import torch
+
+    suite = Perplexity(limit=4, length=48)
+    items = suite.items(opens)
+    bos = opens.tokenizer.bos_token_id
+    for item, record in zip(items, suite.measure(opens, items), strict=True):
+        assert bos not in item.data["tokens"]
+        ids = torch.tensor([[bos, *item.data["tokens"]]])
+        with torch.no_grad():
+            loss = float(opens.model(ids, labels=ids).loss)  # of all tokens but the opening
+        assert record.metrics["nats_per_token"] == pytest.approx(loss, abs=1e-4)
+        size = len(item.data["tokens"])  # a token is a byte, and the first one counts as well
+        assert record.metrics["nats_per_byte"] == pytest.approx(loss, abs=1e-4)
+        assert len(opens.tokenizer.decode(item.data["tokens"]).encode()) == size
+
+
+def test_windows_that_do_not_fit_after_the_opening_are_refused(opens: LM, tmp_path: Path) -> None:
+    file = tmp_path / "long.txt"
+    file.write_text("a" * 5000)
+    assert len(Perplexity(data=str(file), length=2047).items(opens)) == 2
+    with pytest.raises(UserError, match="set length = 2047 or less"):
+        Perplexity(data=str(file), length=2048).items(opens)
 
 
 def test_windows_do_not_overlap_and_stay_inside_their_passage(lm: LM) -> None:

@@ -1,4 +1,4 @@
-"""Comparing sentences after their shared beginning is comparing the sentences."""
+"""Sentences are compared whole, all under one condition."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("one", "two"), PAIRS)
-def test_the_question_puts_the_sentences_together_again(one: str, two: str) -> None:
-    asked = question(Pair.of(one, two, "x"))
-    assert [asked["prompt"] + choice for choice in asked["choices"]] == [one, two]
-    assert all(asked["choices"]) and not asked["prompt"].endswith(" ")
+def test_every_pair_is_two_whole_sentences_with_nothing_before_them(one: str, two: str) -> None:
+    assert question(Pair.of(one, two, "x")) == {"prompt": "", "choices": [one, two]}
 
 
-@pytest.mark.parametrize(("one", "two"), PAIRS[:1] + PAIRS[2:4])
-def test_the_difference_is_that_of_whole_sentences(lm: LM, loglik, one: str, two: str) -> None:
+@pytest.mark.parametrize(("one", "two"), PAIRS)
+def test_each_is_scored_whole_from_the_beginning_of_a_text(lm: LM, loglik, one: str, two: str) -> None:
     (scored,) = score(lm, [question(Pair.of(one, two, "x"))])
-    whole = loglik(lm, one[0], one[1:])[0] - loglik(lm, two[0], two[1:])[0]
-    assert scored.logprobs[0] - scored.logprobs[1] == pytest.approx(whole, abs=1e-3)
+    assert scored.logprobs == pytest.approx([loglik(lm, "", one)[0], loglik(lm, "", two)[0]], abs=1e-3)
+    assert scored.counts == [len(one), len(two)]  # a token is a byte

@@ -14,10 +14,10 @@ from butfor.lm import LM
 def test_numbers_agree_with_plain_calls_of_the_model(lm: LM, loglik, sets: Path) -> None:
     suite = StereoSet(data=str(sets))
     texts = ("The baker was round.", "The baker was thin.", "Ice is six.")
-    for record, (prompt, blank) in zip(
-        suite.measure(lm, suite.items(lm)), (("", ""), ("My uncle is a baker.", " ")), strict=True
-    ):
-        round_, thin, ice = (total / count for total, count in (loglik(lm, prompt, blank + text) for text in texts))
+    for record, before in zip(suite.measure(lm, suite.items(lm)), ("", "My uncle is a baker. "), strict=True):
+        context, size = loglik(lm, "", before.rstrip()) if before else (0.0, 0)  # both kinds begin where a text does
+        whole = [loglik(lm, "", before + text) for text in texts]
+        round_, thin, ice = ((total - context) / (count - size) for total, count in whole)
         assert record.metrics["log_ratio"] == pytest.approx(round_ - thin, abs=1e-4)
         assert record.metrics["stereotype"] == float(round_ > thin)
         assert record.metrics["meaningful"] == ((round_ > ice) + (thin > ice)) / 2

@@ -40,7 +40,7 @@ def test_numbers_agree_with_plain_calls_of_the_model(lm: LM, loglik, sets: Path)
     suite = WinoBias(data=str(sets), kind=1)
     record = suite.measure(lm, suite.items(lm)[:1])[0]
     pro, anti = record.show["pro"], record.show["anti"]
-    expected = loglik(lm, pro[0], pro[1:])[0] - loglik(lm, anti[0], anti[1:])[0]
+    expected = loglik(lm, "", pro)[0] - loglik(lm, "", anti)[0]
     assert record.metrics["log_ratio"] == pytest.approx(expected, abs=1e-3)
     asked = [f'{text} In that sentence, "{word}" refers to the' for text, word in ((pro, "he"), (anti, "she"))]
     margins = [loglik(lm, text, " sheriff")[0] - loglik(lm, text, " baker")[0] for text in asked]

@@ -1,13 +1,15 @@
 """How surprised is the model by plain text? What an intervention costs in fluency.
 
-Equation  nll(window) = -1/(T-1) sum over t > 1 of log p(x_t | x_<t), in nats per token; perplexity is exp of its mean.
+Equation  nll(window) = - mean over t of log p(x_t | opening, x_<t), in nats per token; perplexity is exp of its mean.
+          The opening is what the tokenizer itself puts before a text (Llama, Gemma: one token). Where it puts nothing
+          (SmolLM2, GPT-2), a window's first token has nothing before it and is not scored.
 Idea      The text is cut into passages (paragraphs, articles, lines of a file), each passage into windows of `length`
           tokens that do not overlap; every window is read alone. One record a window, one cluster a passage.
 Data      default: our own prose on everyday subjects (data/builtin/plain_test.txt), which no arm trains on;
           `data = "wikitext2"`: the validation text of WikiText-2 (Merity et al. 2016) by article; or a path.
 Limits    The last, shorter window of a passage counts if it is at least half a window, or if it is the only one and has
           8 tokens; every window weighs the same. Nats per token do not compare between tokenizers; `nats_per_byte`
-          does, up to the window cuts.
+          does, up to the window cuts; it counts the bytes of scored tokens alone.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import Field
 
+from butfor.core.errors import UserError
 from butfor.data import builtin
 from butfor.data.corpora import rows
 from butfor.data.wikitext2 import wikitext2
@@ -51,21 +54,30 @@ class Perplexity:
 
     def items(self, world: LM) -> list[Item]:
         """The windows of every passage, as token ids."""
-        from butfor.lm.tokens import encode
+        from butfor.lm.tokens import encode, opening
 
         passages = self._passages()
         items: list[Item] = []
         for (name, _), ids in zip(passages, encode(world, [text for _, text in passages]), strict=True):
             cut = _cut(ids, self.length)
             items += [Item(f"{name}/{n}", name, {"tokens": window}) for n, window in enumerate(cut, 1)]
+        longest = max((len(item.data["tokens"]) for item in items), default=0)
+        room = longest if world.context is None else world.context - len(opening(world))
+        if longest > room:
+            raise UserError(
+                f"text.perplexity: windows of {longest} tokens are too long, {world.name} reads {world.context} with "
+                f"what its tokenizer puts before them; set length = {room} or less"
+            )
         return spread(items, self.limit)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
-        """One forward pass over each window."""
-        from butfor.lm import nll
+        """Each window alone, after the tokenizer's opening."""
+        from butfor.lm.logprobs import token_logprobs
+        from butfor.lm.tokens import opening
 
-        values = nll(world, [item.data["tokens"] for item in items])
-        return [_record(world, item, float(value)) for item, value in zip(items, values, strict=True)]
+        head = opening(world)
+        values = token_logprobs(world, [(head + item.data["tokens"], max(1, len(head))) for item in items])
+        return [_record(world, item, logprobs) for item, logprobs in zip(items, values, strict=True)]
 
     def _passages(self) -> list[tuple[str, str]]:
         """(name, text) of every passage; a passage is one cluster."""
@@ -82,11 +94,11 @@ def _cut(ids: list[int], length: int) -> list[list[int]]:
     return [window for n, window in enumerate(cut) if 2 * len(window) >= length or (n == 0 and len(window) >= SHORTEST)]
 
 
-def _record(world: LM, item: Item, value: float) -> Record:
+def _record(world: LM, item: Item, logprobs: list[float]) -> Record:
     from butfor.lm.tokens import decode
 
-    tokens = item.data["tokens"]
-    scored = decode(world, tokens[1:])  # the first token has nothing before it
-    metrics = {"nats_per_token": value, "nats_per_byte": value * (len(tokens) - 1) / max(1, len(scored.encode()))}
+    tokens, total = item.data["tokens"], -sum(logprobs)
+    scored = decode(world, tokens[len(tokens) - len(logprobs) :])
+    metrics = {"nats_per_token": total / len(logprobs), "nats_per_byte": total / max(1, len(scored.encode()))}
     text = decode(world, tokens)
     return Record(item.id, item.cluster, metrics, {"text": text if len(text) <= 300 else text[:300] + "…"})

@@ -1,8 +1,11 @@
-"""Compare whole sentences by likelihood without paying for what they share.
+"""Compare whole sentences by likelihood, every item under the same condition: nothing stands before them.
 
-Equation  log P(one) - log P(two) = log P(rest of one | start) - log P(rest of two | start), start = their shared start.
-Limits    A start of nothing is scored after the tokenizer's beginning-of-text token. The longer sentence is the less
-          likely one, other things equal: read such a ratio as a difference between arms, or balance the items.
+Equation  log P(one) - log P(two), each of all tokens of a sentence after the beginning of a text.
+Beginning `butfor.lm.tokens.beginning`: the token that the tokenizer itself puts before a text (Llama, Gemma), else the
+          one that stood between documents in training (`<|endoftext|>` of SmolLM2, its chat models included).
+Cost      What two sentences share at their start is computed once (`butfor.lm.forest`).
+Limits    The longer sentence is the less likely one, other things equal: read such a ratio as a difference between
+          arms, or balance the items.
 """
 
 from __future__ import annotations
@@ -13,8 +16,5 @@ from butfor.data.pairs import Pair
 
 
 def question(pair: Pair) -> dict[str, Any]:
-    """The scoring question of a pair: the shared beginning as prompt, the two rests as choices (base first)."""
-    start = pair.shared_prefix.rstrip()
-    if start in (pair.base, pair.counterfactual):  # one text is the other's beginning: keep its last word as its rest
-        start = start[: len(start) - len(start.split()[-1])].rstrip() if start.split() else ""
-    return {"prompt": start, "choices": [pair.base[len(start) :], pair.counterfactual[len(start) :]]}
+    """The scoring question of a pair: both whole sentences, base first."""
+    return {"prompt": "", "choices": [pair.base, pair.counterfactual]}
