@@ -7,7 +7,7 @@ ifneq ($(wildcard ../shared/data),)
 export BUTFOR_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test slow check bench model clean
+.PHONY: demo test slow peer check bench peers model clean
 
 demo: model
 	$(BIN)/butfor run quickstart
@@ -18,15 +18,21 @@ test: model
 slow: model
 	$(BIN)/python -m pytest -m "slow and not gpu and not peer"
 
+peer: model peers
+	$(BIN)/python -m pytest -m peer
+
 check: $(ENV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: model
+bench: model peers
 	$(BIN)/python bench/scoring.py
 	$(BIN)/python bench/training.py
+
+peers: $(ENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,dev,peers]" || echo "the peers cannot be had here: comparing without them"
 
 model: $(ENV)
 	@$(BIN)/butfor fetch smollm2-135m

@@ -58,9 +58,10 @@ def read(
         line = toml.line_of(path, lines)
         return f"{label}:{line} {dotted}" if line else f"{label} {dotted}".strip()
 
+    early: list[Problem] = []
     over = cast(Table, table.pop("preset", {}))
     if not isinstance(over, dict) or not all(isinstance(changes, dict) for changes in over.values()):
-        raise SpecError([Mistake(place(("preset",)), "should hold tables, as [preset.tiny]; choose one with --preset")])
+        early, over = [(("preset",), "should hold tables, as [preset.tiny]; choose one with --preset")], {}
     offered, given = sorted(over), table
     layers: list[tuple[str, Table]] = []
     if preset is not None:
@@ -83,7 +84,7 @@ def read(
     except ValueError as error:
         raise SpecError([Mistake(name, str(error))]) from error
     experiment, problems = _shape(table)
-    problems += _meaning(table)
+    problems += early + _meaning(table)
     if experiment is not None:
         problems += also(experiment)
     mistakes = [Mistake(place(path), problem) for path, problem in dict.fromkeys(problems)]
