@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from butfor.stats import calibrate
-from butfor.stats.calibrate import Cell
+from butfor.stats.cells import Cell
 
 
 @pytest.mark.parametrize("name", list(calibrate.DATA))

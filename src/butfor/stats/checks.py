@@ -9,9 +9,9 @@
 A cut at some n would not do: lognormal data (sigma 2) cover 87 % at n = 64 and 92 % at n = 1000. Nor would skewness
 alone: a sample whose interval misses looks less skewed than its population, so `skewed` sees 1 of 7 false claims on
 lognormal data at n = 64 and none of those at 0.25 %, where Holm's correction lives. It and `long-tail` together see 8
-and 9 of 10, and claims that neither warns of are false no oftener than promised, from n = 32 on (docs/stats.md). The
-price: where the long tail points at the null, most true claims are warned of too (exponential data at n = 64, t = 3: 7
-of 10); where it points away, or there is none, hardly any.
+and 9 of 10, and claims that neither warns of are false no oftener than promised, at 5 % from n = 16 on, at 0.25 % from
+n = 20 on (docs/stats.md). The price: where the long tail points at the null, most true claims are warned of too
+(exponential data at n = 64, t = 3: 7 of 10); where it points away, or there is none, hardly any.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ SKEWED = 0.3  # |skewness| / sqrt(n) beyond which intervals of lognormal data (s
 LONG_TAIL = (
     0.5  # -t skewness / sqrt(n) beyond which a claim lives on the long tail; sigma 1 at n = 64: 8 of 10 false ones
 )
-CLEAR = 1.5  # standard errors, sqrt(6 / n), by which a skewness must differ from 0 to count there
+CLEAR = 1.5  # standard errors, sqrt(6 / n), by which a skewness must differ from 0 to count there,
+CLEAR_FROM = 32  # in samples of this many; fewer hide too much
 SPARSE = 5  # with fewer units that differ from the commonest value, the interval may miss
 FEW_CHANGES = 6  # with fewer, McNemar's exact p stays above 5 % however they fall
 
@@ -65,7 +66,7 @@ def shape_checks(z: Floats, past: float = 0.0, unit: str = "unit") -> list[Check
         )
         return [Check("skewed", False, told)]
     t = past / float(np.sqrt(np.sum(z**2) / (n * (n - 1))))
-    if -t * tilt > LONG_TAIL and abs(tilt) > CLEAR * math.sqrt(6) / n:
+    if -t * tilt > LONG_TAIL and (n < CLEAR_FROM or abs(tilt) > CLEAR * math.sqrt(6) / n):
         told = (
             f"the long tail (skewness {skew:.1f}) points at no difference: p may be far too small; do not let a claim,"
             " or Holm's correction of many, rest on it alone"
