@@ -71,6 +71,17 @@ WRONG: list[tuple[str, str, str]] = [
     ("limit = 8", 'limit = 8\n[[measure]]\nsuite = "bias.professions"', "is measured twice"),
     ("limit = 8", 'limit = 8\n[[measure]]\nsuite = "reason.copa"\ndata = "gone.xml"', "gone.xml"),
     ("limit = 8", "limit = 8\n[[measure]]\nlimit = 3", "measure.1.suite: is required"),
+    ("[[measure]]", "[measure]", "write [[measure]], not [measure]"),
+    ("seeds = [0]", "[[arm]]\nname = '..'", "arm.0.name: '..' does not fit"),
+    ("seeds = [0]", "[[arm]]\nname = 'steps'", "is a folder of the run"),
+    ("seeds = [0]", "[control]\nagainst = 'treatment'", "what the others are compared with"),
+    ("seeds = [0]", "[preset.tiny]\nsedes = [0]", "did you mean 'seeds'"),
+    ("seeds = [0]", "[preset]\ntiny = 3", "should hold tables"),
+    ('model = "debug"', 'model = "debug"\npreset = "tiny"', "choose one with --preset"),
+    ("seeds = [0]", "[train]\nlearning_rate = inf", "train.learning_rate: should be a finite number"),
+    ('method = "swap"', 'method = ":x"', "does not import"),
+    ('method = "swap"', 'method = "butfor.evaluate.weat:WEAT"', "which is no method"),
+    ('"bias.professions"', '"butfor.pretrain.swap:Swap"', "which is no suite"),
 ]
 
 
@@ -90,6 +101,9 @@ def test_a_wrong_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old
     assert result.exit_code == 2, result.output
     assert said in result.stderr
     assert 1 <= len(lines) <= 5, result.stderr
+    assert lines[0].startswith("error: e.toml")
+    told = [line.split(": ", 2)[-1] for line in lines]
+    assert len(set(told)) == len(told), "a mistake was told twice"
     assert "Traceback" not in result.output
     assert not Path("runs").exists()
 
@@ -103,6 +117,11 @@ def test_a_wrong_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old
         (["run", "debug", "--set", "budget"], "--set budget.steps=20"),
         (["run", "debug", "--set", "budget.stepz=2"], "--set budget.stepz: no such key; did you mean 'steps'"),
         (["run", "debug", "--set", "measure.bias.weta.limit=2"], "no entry 'bias'"),
+        (["run", "debug", "--set", "preset=tiny"], "chosen with --preset"),
+        (["run", "debug", "--set", "seeds=[1]\nlevel=0.9"], "should read KEY=VALUE"),
+        (["run", "x" * 5000 + ".toml"], "no such file"),
+        (["init", "gone/x.toml"], "there is no folder gone"),
+        (["fetch", "smollm2-135m", "--from", "gone.whl"], "there is no file gone.whl"),
         (["status", "runs/gone"], "no run folder"),
         (["compare", "a", "b"], "no run folder at a"),
         (["report", "gone"], "gone"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +115,31 @@ def test_everything_listed_can_be_explained() -> None:
         result = call("explain", key)
         assert result.exit_code == 0
         assert len(result.stdout.strip()) > len(key) + 10, key
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("control.against", "arm.against (default 'control')"),
+        ("treatment.mode", "swap.mode: 'add' | 'replace' | 'half'"),
+        ("leace.matrix", "leace.matrix: 'tied'"),
+        ("text.perplexity.limit", "text.perplexity.limit: int"),
+        ("measure.limit", "reason.copa.limit: int"),
+        ("quickstart", 'method = "leace"'),
+        ("glove-50d", "glove-50d: "),
+        ("plugs:Norm", "metric weight [units; lower is better]"),
+    ],
+)
+def test_every_key_that_an_error_names_can_be_explained(key: str, said: str) -> None:
+    assert said in call("explain", key).stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_any_encoding_of_the_output_will_do(run: Path, encoding: str) -> None:
+    command = [sys.executable, "-m", "butfor", "compare", str(run), str(run)]
+    done = subprocess.run(command, check=False, capture_output=True, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert done.returncode == 0, done.stderr
+    assert b"bias.professions" in done.stdout
 
 
 def test_doctor_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
