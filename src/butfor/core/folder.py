@@ -123,9 +123,10 @@ class RunFolder:
                 raise RunBusy(
                     f"{self.path} is being written by process {lock.read().strip() or 'unknown'}; wait for it or end it"
                 )
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+            with disk_errors(self.path):
+                lock.truncate(0)
+                lock.write(str(os.getpid()))
+                lock.flush()
             for stale in self.path.rglob(".*.part"):
                 shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
             with disk_errors(self.path / "journal.jsonl"):
