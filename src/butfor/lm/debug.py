@@ -25,7 +25,9 @@ TEMPLATE = (
 def debug(dtype: torch.dtype, device: torch.device) -> LM:
     """The debug model with its tokenizer."""
     model: Any = _model()
-    return LM("debug", model.to(device=device, dtype=dtype).eval(), _tokenizer())
+    for weight in model.parameters():  # the weights alone, as `from_pretrained` does: rotary frequencies stay float32
+        weight.data = weight.data.to(dtype)
+    return LM("debug", model.to(device=device).eval(), _tokenizer())
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:

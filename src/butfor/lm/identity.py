@@ -1,0 +1,80 @@
+"""What decides a model's outputs beside its weights: its code, its attention, and whatever somebody hung on it.
+
+Code is named, not hashed. Names are enough for a library's own code, whose version the environment pins. They are not
+for hooks, patched forwards and attention functions from elsewhere: two of them may share a name and differ in what they
+compute. `foreign` lists these, so that nobody takes a model that has them for known by its fingerprint alone.
+What `transformers` and `accelerate` put on a model carries out what configuration and placement say; it comes and goes
+with use (capturing hidden states, spreading layers over devices), changes no output, and does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+LIBRARIES = ("transformers.", "accelerate.", "torch.nn.")
+
+
+def structure(model: Module) -> list[str]:
+    """One line a module (path, class, its forward), then one for each attention in use, then what is foreign."""
+    lines = [f"{path} {name(type(part))} {name(type(part).forward)}" for path, part in model.named_modules()]
+    lines += [f"attention {kind} {functions}" for kind, functions in sorted(_attention(model).items())]
+    return lines + foreign(model)
+
+
+def foreign(model: Module) -> list[str]:
+    """Hooks, patched forwards and attention functions that no library put there: where each is, and its name."""
+    from torch.nn.modules import module as every
+
+    found = [f"hook on every module: {name(hook)}" for hook in _hooks(every, "_global_forward")]
+    for path, part in model.named_modules():
+        found += [f"hook on {path}: {name(hook)}" for hook in _hooks(part, "_forward")]
+        patch = _patch(part)
+        if patch is not None:
+            found.append(f"forward of {path}: {name(patch)}")
+    for kind, functions in _attention(model).items():
+        found += [f"attention {kind}: {function}" for function in functions if not function.startswith(LIBRARIES)]
+    return found
+
+
+def name(code: Any) -> str:
+    """Module and qualified name of a function, class or callable object."""
+    while isinstance(code, partial):
+        code = code.func
+    made = code if hasattr(code, "__qualname__") else type(code)
+    module = str(made.__module__)
+    if module.startswith("transformers_modules."):  # a model's own code: the rest is the folder that it came from
+        module = module.rpartition(".")[2]
+    return f"{module}:{made.__qualname__}"
+
+
+def _hooks(owner: Any, prefix: str) -> Iterator[Any]:
+    for table in (getattr(owner, f"{prefix}_pre_hooks"), getattr(owner, f"{prefix}_hooks")):
+        yield from (hook for hook in table.values() if not name(hook).startswith(LIBRARIES))
+
+
+def _patch(part: Module) -> Callable[..., Any] | None:
+    """The forward that stands in for the one of the module's class, if there is one."""
+    own: Any = vars(part).get("forward")
+    if own is not None and name(own).startswith("accelerate."):
+        own = vars(part).get("_old_forward")  # what accelerate calls
+    kind = type(part)
+    if own is not None and getattr(own, "__func__", None) is not kind.forward:
+        return own
+    packages = {parent.__module__.partition(".")[0] for parent in kind.__mro__}
+    return None if name(kind.forward).partition(":")[0].partition(".")[0] in packages else kind.forward
+
+
+def _attention(model: Module) -> dict[str, list[str]]:
+    """Each attention implementation in use, with the names of its functions (none for a model's own "eager")."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    configs = [getattr(part, "config", None) for part in model.modules()]
+    kinds = {str(getattr(config, "_attn_implementation", None)) for config in configs if config is not None}
+    tables: list[Any] = [ALL_ATTENTION_FUNCTIONS, ALL_MASK_ATTENTION_FUNCTIONS]
+    return {kind: [name(table[kind]) for table in tables if kind in table] for kind in kinds}
