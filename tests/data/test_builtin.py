@@ -6,6 +6,7 @@ import re
 from collections import Counter
 
 from butfor.data import builtin
+from butfor.data.find import watched
 
 
 def words(text: str) -> list[str]:
@@ -86,6 +87,25 @@ def test_plain_texts_are_long_enough_and_apart() -> None:
         {tuple(w[i : i + 8]) for w in map(words, texts) for i in range(len(w) - 7)} for texts in (measured, trained)
     ]
     assert not grams[0] & grams[1]
+
+
+def test_no_passage_is_trained_on_and_measured() -> None:
+    """Compared by their words alone, so that a reworded blank or mark does not hide a repeat."""
+    measured, trained = ({tuple(words(p)) for p in builtin.passages(name)} for name in ("plain_test", "plain_train"))
+    assert not measured & trained
+    sentences = [
+        {tuple(words(part)) for p in builtin.passages(name) for part in re.split(r"[.!?]", p) if len(words(part)) > 3}
+        for name in ("plain_test", "plain_train")
+    ]
+    assert not sentences[0] & sentences[1]
+
+
+def test_own_data_is_seen_by_whoever_watches_every_time() -> None:
+    for _ in range(2):
+        with watched() as files:
+            builtin.passages("plain_test")
+            builtin.professions()
+        assert {file.name for file in files} == {"plain_test.txt", "professions.json"}
 
 
 def test_most_training_passages_have_women_or_men_in_them() -> None:

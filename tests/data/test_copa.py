@@ -40,6 +40,7 @@ def test_rows_are_typed(tmp_path: Path) -> None:
         (HEAD + ITEM.format(id=1) + ITEM.replace('"2">', '"3">') + TAIL, 9, "most-plausible-alternative is '3'"),
         (HEAD + ITEM.format(id=1) + "\n" + ITEM.replace("It was Monday.", " ") + TAIL, 10, "<a1> is missing or empty"),
         (HEAD + ITEM.replace("<p>", "<q>").replace("</p>", "</q>") + TAIL, 4, "<p> is missing"),
+        (HEAD + ITEM.replace("It was Monday.", "The guests ate  them.") + TAIL, 4, "<a1> and <a2> are the same text"),
         (HEAD + ITEM.format(id=1) * 2 + TAIL, 9, "the id '1' stands twice"),
         (HEAD + ITEM.replace("</a1>", "") + TAIL, 8, "not well-formed XML"),
         (HEAD + ITEM.format(id=1), 8, "not well-formed XML"),

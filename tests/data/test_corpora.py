@@ -25,8 +25,11 @@ def test_a_text_file_is_cut_at_blank_lines(tmp_path: Path) -> None:
 
 def test_json_lines_keep_their_other_fields(tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
-    file.write_text('{"text": "one", "label": 1}\n\n{"id": 7, "text": "two"}\n')
-    assert rows(str(file)) == [{"id": "mine/1", "text": "one", "label": 1}, {"id": "7", "text": "two"}]
+    file.write_text('{"text": "one", "label": 1}\n\n{"id": 7, "text": "two", "label": 2, "by": "me"}\n')
+    assert rows(str(file)) == [
+        {"id": "mine/1", "text": "one", "label": 1},
+        {"id": "7", "text": "two", "label": 2, "by": "me"},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +40,14 @@ def test_json_lines_keep_their_other_fields(tmp_path: Path) -> None:
         ("a.jsonl", '"x"\n', 1, 'an object with a "text"'),
         ("a.jsonl", '{"text": "x", "id": "1"}\n{"text": "y", "id": 1}\n', 2, "stands twice"),
         ("a.jsonl", "\n", 1, "no row"),
+        ("a.jsonl", '{"text": "x", "w": 1}\n{"text": "y"}\n', 2, "'w' is a number on line 1, but not on line 2"),
+        ("a.jsonl", '{"text": "x"}\n\n{"text": "y", "w": 2}\n', 3, "'w' is a number on line 3, but not on line 1"),
+        ("a.jsonl", '{"text": "x", "w": 1}\n{"text": "y", "w": "1"}\n', 2, "'w' is a number on line 1, but not on"),
+        ("a.jsonl", '{"text": "x", "w": NaN}\n', 1, "'w' is nan, not a finite number"),
+        ("a.jsonl", '{"text": "x", "w": -1e999}\n', 1, "'w' is -inf, not a finite number"),
+        ("a.jsonl", f'{{"text": "x", "w": {2**70}}}\n', 1, "not a finite number of 64 bits"),
+        ("a.jsonl", f'{{"text": "x", "w": {10**400}}}\n', 1, "not a finite number of 64 bits"),
+        ("a.jsonl", '{"text": "x"}\n{"text": "\\udc00"}\n', 2, "half a character"),
         ("a.txt", "\n \n", 1, "no text"),
     ],
 )
@@ -51,6 +62,16 @@ def test_a_name_nobody_knows_gets_a_suggestion(tmp_path: Path) -> None:
         rows("plan")
     with pytest.raises(MissingData, match="does not exist"):
         rows(tmp_path / "no.txt")
+
+
+def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match=r"is a folder; give the path of a \.txt or \.jsonl file in it"):
+        rows(tmp_path)
+
+
+def test_a_line_separator_inside_a_text_does_not_cut_the_row(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('\ufeff{"text": "one\u2028still one"}\n', encoding="utf-8")
+    assert [row["text"] for row in rows(tmp_path / "a.jsonl")] == ["one\u2028still one"]
 
 
 def test_wikitext2_rows_are_paragraphs(public) -> None:

@@ -44,6 +44,8 @@ def test_rows_are_typed(tmp_path: Path) -> None:
         (HEAD + ROWS + "8,one,two\n", 4, "3 cells, but the header has 8"),
         (HEAD + ROWS.replace("antistereo", "neither"), 3, "stereo_antistereo is 'neither'"),
         (HEAD + ROWS.replace("Boys dislike mud.", " "), 3, "sent_less is empty"),
+        (HEAD + ROWS.replace("Boys dislike", "Girls  dislike"), 3, "sent_more and sent_less are the same sentence"),
+        (HEAD + ROWS.replace(",gender,", ",sex,"), 3, "bias_type is 'sex', not age, .*gender"),
         (HEAD + ROWS.replace("7,", "0,"), 3, "the index '0' stands twice"),
         (HEAD + '0,"never closed,x,stereo,age,[],a,[]\n', 2, "not CSV"),
     ],

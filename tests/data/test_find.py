@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from butfor.core.errors import MalformedData, MissingData
-from butfor.data.find import find, lines
+from butfor.data.find import find, lines, parsed, watched
 
 FILE = "data/rows.txt"
 
@@ -73,3 +73,20 @@ def test_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     file.write_bytes(b"one\ntwo\ncaf\xe9\n")
     with pytest.raises(MalformedData, match=r"line 3: not UTF-8"):
         lines(file)
+
+
+def test_what_is_read_is_seen_by_whoever_watches(tmp_path: Path) -> None:
+    file = put(tmp_path / "x.txt")
+    with watched() as files:
+        lines(file)
+    assert files == {file}
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\uDC00 x", "\\udc00\\ud800", "\\ud83d\\ud83d\\ude00"])
+def test_half_a_character_is_named_with_its_line(text: str) -> None:
+    with pytest.raises(MalformedData, match=r"rows\.json, line 5: half a character"):
+        parsed(Path("rows.json"), f'["fine \\ud83d\\ude00",\n"{text}"]', 4)
+
+
+def test_whole_characters_and_written_backslashes_are_text() -> None:
+    assert parsed(Path("x"), '["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]

@@ -50,6 +50,11 @@ def test_rows_are_typed(tmp_path: Path) -> None:
         ({k: v for k, v in ROW.items() if k != "target"}, "target is missing"),
         ({**ROW, "context": "The baker was round."}, "needs BLANK"),
         ({**ROW, "unrelated": 3}, "unrelated is missing"),
+        ({**ROW, "bias_type": "jobs"}, "bias_type is 'jobs', not gender, profession, race, religion"),
+        ({**ROW, "anti-stereotype": "The  baker was round. "}, "stereotype and anti-stereotype are the same text"),
+        ({**ROW, "unrelated": "The baker was thin."}, "anti-stereotype and unrelated are the same text"),
+        (json.dumps({**ROW, "target": "\ud800"}), r"half a character \(.ud800\)"),
+        ('{"a": ' * 20000, "not JSON|cannot be read"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path: Path, bad: object, reason: str) -> None:

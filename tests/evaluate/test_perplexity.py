@@ -77,6 +77,14 @@ def test_short_passages_count_if_they_are_all_there_is(lm: LM, tmp_path: Path) -
     ]
 
 
+def test_a_text_without_a_window_is_refused_by_its_name(lm: LM, tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("tiny\n\nshort\n")
+    for look in (Perplexity(data=str(file)).ready, lambda: Perplexity(data=str(file)).items(lm)):
+        with pytest.raises(UserError, match=r"no passage of .*mine\.txt has 8 tokens"):
+            look()
+
+
 def test_wikitext_by_article(lm: LM, public) -> None:
     public("wikitext2")
     items = Perplexity(data="wikitext2", limit=50).items(lm)

@@ -9,10 +9,15 @@ import numpy as np
 import pytest
 
 from butfor.core.errors import MalformedData, UserError
+from butfor.core.registry import build
 from butfor.data import builtin
 from butfor.lm import Vectors
 from butfor.lm.load import load
 from butfor.pretrain.concepts import labelled, problem, read, single
+from butfor.pretrain.half_sibling import HalfSibling
+from butfor.pretrain.hard_debias import HardDebias
+from butfor.pretrain.inlp import INLP
+from butfor.pretrain.leace import LEACE
 
 WORDS = ["she", "he", "She", "He", "her", "him", "his", "woman", "man", "girl", "boy", "lion", "runs", "."]
 
@@ -104,11 +109,34 @@ def test_single_tokens_of_a_language_model():
         ("t.jsonl", [{"text": "she", "label": 1}, {"text": "he"}], "line 2: should be"),
         ("t.jsonl", [{"text": 3, "label": 1}], "line 1: text should be a string"),
         ("t.jsonl", [{"text": "she", "label": 1}], "two or more labels"),
+        ("t.jsonl", [{"text": word, "label": word == "she"} for word in WORDS], r"only 1 .* label 'True'"),
+        ("t.jsonl", [{"text": "\ud800", "label": 1}], "line 1: half a character"),
+        ("p.json", [["she", "he"]], "1 of its pairs share no word, and an eraser needs 4"),
+        ("p.json", [["she", word] for word in WORDS[6:]], "1 of its pairs share no word"),
     ],
 )
 def test_malformed_files_name_the_place(name: str, content: object, says: str, tmp_path: Path):
     with pytest.raises(UserError, match=says):
         read(written(tmp_path, name, content))
+
+
+@pytest.mark.parametrize("kind", [LEACE, INLP, HardDebias, HalfSibling])
+def test_a_bad_file_is_refused_when_the_method_is_made(kind: type, tmp_path: Path):
+    bad = tmp_path / "p.json"
+    for content in (b'[["she", "caf\xe9"]]', b'[["she", "he"]]', b'[["she", '):
+        bad.write_bytes(content)
+        made, problems = build(kind, {"concept": str(bad)})
+        assert made is None and "p.json" in problems[0][1]
+
+
+def test_files_from_any_system(tmp_path: Path):
+    pairs = [["she", "he"], ["her", "him"], ["woman", "man"], ["girl", "boy"]]
+    (tmp_path / "p.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(pairs, indent=1).replace("\n", "\r\n").encode())
+    assert len(read(str(tmp_path / "p.json")).pairs) == 4
+    rows = [{"text": f"{n}\u2028{n}", "label": n % 2} for n in range(8)]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "t.jsonl").write_text(text, encoding="utf-8")
+    assert read(str(tmp_path / "t.jsonl")).texts[3] == ("3\u20283", "1")
 
 
 def test_broken_json_names_the_line(tmp_path: Path):
@@ -131,5 +159,6 @@ def test_too_few_words_say_how_many_and_what_to_do(tmp_path: Path):
         labelled(load("debug", device="cpu"), vectors, read("gender"))
     assert 1 <= len(str(caught.value).splitlines()) <= 5
     rows = [{"text": word, "label": int(word == "she")} for word in WORDS[:8]]
+    rows += [{"text": word, "label": 1} for word in ("tapir", "gnu", "emu")]  # words that the world lacks
     with pytest.raises(UserError, match="only 1 usable texts of one label"):
         labelled(world(), vectors, read(written(tmp_path, "t.jsonl", rows)))

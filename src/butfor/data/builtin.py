@@ -11,9 +11,11 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from butfor.data.copa import Copa
+from butfor.data.find import lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,17 @@ class WordTest:
 
 
 def read(name: str) -> str:
-    """The text of one file of the package's own data."""
-    return (files("butfor.data") / "builtin" / name).read_text(encoding="utf-8")
+    """The text of one file of the package's own data; read like any other, so that `watched` sees it."""
+    return "\n".join(lines(Path(str(files("butfor.data") / "builtin" / name))))
+
+
+def _json(name: str) -> Any:
+    return _parsed(read(name))
 
 
 @cache
-def _json(name: str) -> Any:
-    return json.loads(read(name))
+def _parsed(text: str) -> Any:
+    return json.loads(text)
 
 
 def professions() -> list[Profession]:
@@ -93,11 +99,11 @@ def word_tests() -> list[WordTest]:
 
 def cause_effect() -> list[Copa]:
     """Cause-effect questions in the form of COPA, balanced over what is asked and where the answer stands."""
-    rows = [json.loads(line) for line in read("cause_effect.jsonl").splitlines()]
+    rows = [json.loads(line) for line in read("cause_effect.jsonl").split("\n")]
     return [Copa(row["id"], row["asks_for"], row["premise"], tuple(row["choices"]), row["gold"]) for row in rows]
 
 
 def passages(name: str) -> list[str]:
     """The paragraphs of one of our own texts: "plain_test" (to measure on) or "plain_train" (to train on)."""
-    lines = [line for line in read(f"{name}.txt").splitlines() if not line.startswith("#")]
-    return [" ".join(block.split()) for block in "\n".join(lines).split("\n\n") if block.strip()]
+    kept = [line for line in read(f"{name}.txt").split("\n") if not line.startswith("#")]
+    return [" ".join(block.split()) for block in "\n".join(kept).split("\n\n") if block.strip()]

@@ -78,4 +78,6 @@ def _row(file: Path, line: int, element: ElementTree.Element) -> Copa:
     for tag, text in zip(("p", "a1", "a2"), texts, strict=True):
         if not text:
             raise MalformedData(file, line, f"<{tag}> is missing or empty")
+    if texts[1].split() == texts[2].split():
+        raise MalformedData(file, line, "<a1> and <a2> are the same text")
     return Copa(element.get("id", str(line)), asks_for, texts[0], (texts[1], texts[2]), int(gold) - 1)

@@ -3,18 +3,19 @@
 Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
           "wikitext2": the paragraphs of WikiText-2's validation text;
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
+Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from butfor.core.errors import MalformedData, MissingData, UnknownName
 from butfor.data import builtin
-from butfor.data.find import lines
+from butfor.data.find import lines, parsed
 from butfor.data.wikitext2 import wikitext2
 
 Row = dict[str, Any]
@@ -25,6 +26,8 @@ def rows(name: str | Path) -> list[Row]:
     if str(name) in NAMES:
         return NAMES[str(name)]()
     path = Path(name).expanduser()
+    if path.is_dir():
+        raise MissingData(f"the corpus {path} is a folder; give the path of a .txt or .jsonl file in it")
     if path.suffix not in READERS:
         raise UnknownName("corpus", str(name), NAMES, "or the path of a .txt or .jsonl file")
     if not path.is_file():
@@ -56,22 +59,37 @@ def _text(path: Path) -> list[Row]:
 
 def _json_lines(path: Path) -> list[Row]:
     found: dict[str, Row] = {}
+    first: tuple[int, set[str]] | None = None  # a line, and its columns of numbers
     for number, line in enumerate(lines(path), 1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise MalformedData(path, number, f"not JSON ({error.msg})") from error
+        row = parsed(path, line, number)
         if not isinstance(row, dict) or not isinstance(row.get("text"), str) or not row["text"].strip():
             raise MalformedData(path, number, 'a row is an object with a "text" that is not empty')
         name = str(row.get("id", f"{path.stem}/{number}"))
         if name in found:
             raise MalformedData(path, number, f"the id {name!r} stands twice")
         found[name] = {**row, "id": name}
+        numbers = _numbers(path, number, found[name])
+        first = first or (number, numbers)
+        if odd := sorted(numbers ^ first[1]):
+            one, other = (number, first[0]) if odd[0] in numbers else (first[0], number)
+            reason = f"column {odd[0]!r} is a number on line {one}, but not on line {other}"
+            raise MalformedData(path, number, f"{reason}; give it on every row, or on none")
     if not found:
         raise MalformedData(path, 1, "no row in this file")
     return list(found.values())
+
+
+def _numbers(path: Path, line: int, row: Row) -> set[str]:
+    """The columns of a row that hold numbers, as a tensor will."""
+    found: set[str] = set()
+    for name, value in row.items():
+        if isinstance(value, (bool, int, float)):
+            if not (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
+                raise MalformedData(path, line, f"column {name!r} is {value}, not a finite number of 64 bits")
+            found.add(name)
+    return found
 
 
 NAMES: dict[str, Callable[[], list[Row]]] = {"plain": _plain, "wikitext2": _wikitext2}

@@ -12,6 +12,7 @@ import csv
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from butfor.core.errors import MalformedData
 from butfor.data.find import find, lines
@@ -20,6 +21,17 @@ from butfor.data.pairs import Pair
 FILE = "crows_pairs_anonymized.csv"
 COLUMNS = ("", "sent_more", "sent_less", "stereo_antistereo", "bias_type")
 DIRECTIONS = ("stereo", "antistereo")
+BiasType = Literal[
+    "age",
+    "disability",
+    "gender",
+    "nationality",
+    "physical-appearance",
+    "race-color",
+    "religion",
+    "sexual-orientation",
+    "socioeconomic",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +86,8 @@ def _row(file: Path, line: int, header: list[str], cells: list[str]) -> CrowsPai
         raise MalformedData(file, line, f"{empty[0] or 'the index'} is empty")
     if row["stereo_antistereo"] not in DIRECTIONS:
         raise MalformedData(file, line, f"stereo_antistereo is {row['stereo_antistereo']!r}, not stereo or antistereo")
+    if row["bias_type"] not in get_args(BiasType):
+        raise MalformedData(file, line, f"bias_type is {row['bias_type']!r}, not {', '.join(get_args(BiasType))}")
+    if row["sent_more"].split() == row["sent_less"].split():
+        raise MalformedData(file, line, "sent_more and sent_less are the same sentence")
     return CrowsPair(row[""], row["sent_more"], row["sent_less"], row["stereo_antistereo"], row["bias_type"])

@@ -10,15 +10,19 @@ Limits    A path that the user gives is never replaced by another place: where t
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from butfor.core.errors import MalformedData, MissingData
 from butfor.lm.load import cache
 
+HALF = re.compile(r"\\u[dD][89abAB]\w\w(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]\w\w)\\u[dD][c-fC-F]\w\w")
 _watch: ContextVar[set[Path] | None] = ContextVar("files that were read", default=None)
 
 
@@ -94,3 +98,22 @@ def lines(file: Path) -> list[str]:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise MalformedData(file, raw.count(b"\n", 0, error.start) + 1, f"not UTF-8 ({error.reason})") from error
+
+
+def parsed(file: Path, text: str, line: int = 1) -> Any:
+    """What the JSON in `text` says, which begins at `line` of the file; MalformedData where it says nothing."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MalformedData(file, line + error.lineno - 1, f"not JSON ({error.msg})") from error
+    except (ValueError, RecursionError) as error:
+        raise MalformedData(file, line, f"JSON that cannot be read ({error})") from error
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        place = HALF.search(text)
+        line += text.count("\n", 0, place.start()) if place else 0
+        raise MalformedData(
+            file, line, f"half a character ({place[0] if place else error}): write both halves"
+        ) from error
+    return value

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from butfor.core.errors import MalformedData
-from butfor.data.find import find, lines
+from butfor.data.find import find, lines, parsed
 
 FILE = "test.jsonl"
 FIELDS = ("type", "target", "bias_type", "context", "stereotype", "anti-stereotype", "unrelated")
 KINDS = ("intrasentence", "intersentence")
+BiasType = Literal["gender", "profession", "race", "religion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +44,23 @@ def stereoset(path: str | Path | None = None) -> list[StereoRow]:
     file = find("stereoset", FILE, path)
     if file.suffix == ".json":
         return _authors(file)
-    rows = [_row(file, number, line) for number, line in enumerate(lines(file), 1) if line.strip()]
+    rows = [
+        _checked(file, number, str(number), parsed(file, line, number))
+        for number, line in enumerate(lines(file), 1)
+        if line.strip()
+    ]
     if not rows:
         raise MalformedData(file, 1, "no row in this file")
     return rows
 
 
-def _row(file: Path, number: int, line: str) -> StereoRow:
-    try:
-        row: Any = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise MalformedData(file, number, f"not JSON ({error.msg})") from error
-    return _checked(file, number, str(number), row)
-
-
 def _authors(file: Path) -> list[StereoRow]:
     """The rows of dev.json; a bad entry is named by its id, at the line where that stands."""
     text = "\n".join(lines(file))
+    whole = parsed(file, text)
     try:
-        data: Any = json.loads(text)["data"]
+        data: Any = whole["data"]
         entries = [(kind, entry, str(entry["id"])) for kind in KINDS for entry in data[kind]]
-    except json.JSONDecodeError as error:
-        raise MalformedData(file, error.lineno, f"not JSON ({error.msg})") from error
     except (KeyError, TypeError) as error:
         raise MalformedData(file, 1, f"not StereoSet's dev.json: no {error} where it belongs") from error
     rows: list[StereoRow] = []
@@ -85,6 +82,11 @@ def _checked(file: Path, number: int, name: str, row: Any) -> StereoRow:
             raise MalformedData(file, number, f"{key} is missing or empty")
     if row["type"] not in KINDS:
         raise MalformedData(file, number, f"type is {row['type']!r}, not {' or '.join(KINDS)}")
+    if row["bias_type"].strip() not in get_args(BiasType):
+        raise MalformedData(file, number, f"bias_type is {row['bias_type']!r}, not {', '.join(get_args(BiasType))}")
+    for one, two in combinations(FIELDS[4:], 2):
+        if row[one].split() == row[two].split():
+            raise MalformedData(file, number, f"{one} and {two} are the same text")
     if row["type"] == "intrasentence" and "BLANK" not in row["context"]:
         raise MalformedData(file, number, "the context of an intrasentence row needs BLANK")
     texts = [row[key].strip() for key in FIELDS[1:]]

@@ -11,27 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.core.errors import MissingData
-from butfor.data.crows_pairs import CrowsPair, crows_pairs
+from butfor.data.crows_pairs import BiasType, CrowsPair, crows_pairs
 from butfor.evaluate.sentences import question
 from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.lm import LM
-
-BiasType = Literal[
-    "age",
-    "disability",
-    "gender",
-    "nationality",
-    "physical-appearance",
-    "race-color",
-    "religion",
-    "sexual-orientation",
-    "socioeconomic",
-]
 
 
 @final

@@ -49,8 +49,9 @@ class Perplexity:
     length: Annotated[int, Field(ge=8, le=4096)] = 128
 
     def ready(self) -> None:
-        """The text is here."""
-        self._passages()
+        """The text is here, and some passage of it is long enough."""
+        if all(len(text.encode()) < SHORTEST for _, text in self._passages()):  # a token is a byte at least
+            raise UserError(self._too_short())
 
     def items(self, world: LM) -> list[Item]:
         """The windows of every passage, as token ids."""
@@ -61,7 +62,9 @@ class Perplexity:
         for (name, _), ids in zip(passages, encode(world, [text for _, text in passages]), strict=True):
             cut = _cut(ids, self.length)
             items += [Item(f"{name}/{n}", name, {"tokens": window}) for n, window in enumerate(cut, 1)]
-        longest = max((len(item.data["tokens"]) for item in items), default=0)
+        if not items:
+            raise UserError(self._too_short())
+        longest = max(len(item.data["tokens"]) for item in items)
         room = longest if world.context is None else world.context - len(opening(world))
         if longest > room:
             raise UserError(
@@ -78,6 +81,9 @@ class Perplexity:
         head = opening(world)
         values = token_logprobs(world, [(head + item.data["tokens"], max(1, len(head))) for item in items])
         return [_record(world, item, logprobs) for item, logprobs in zip(items, values, strict=True)]
+
+    def _too_short(self) -> str:
+        return f"text.perplexity: no passage of {self.data} has {SHORTEST} tokens; separate passages by blank lines"
 
     def _passages(self) -> list[tuple[str, str]]:
         """(name, text) of every passage; a passage is one cluster."""

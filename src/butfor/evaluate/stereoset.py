@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from butfor.core.errors import MissingData
-from butfor.data.stereoset import StereoRow, stereoset
+from butfor.data.stereoset import BiasType, StereoRow, stereoset
 from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class StereoSet:
     )
     chunk: ClassVar[int] = 64
 
-    bias_type: Literal["gender", "profession", "race", "religion"] | None = None
+    bias_type: BiasType | None = None
     kind: Literal["intrasentence", "intersentence"] | None = None
     data: str | None = None
     limit: Limit = None

@@ -3,6 +3,7 @@
 Concept   "gender"      our own (female, male) pairs, `butfor.data.builtin`
           PATH.json     [["she", "he"], …]: pairs of words that differ in the concept and in nothing else
           PATH.jsonl    {"text": …, "label": …} a line: any number of classes; a text is the mean of its rows
+Files     are read and checked when a method is made, so that a bad one is refused before any model is loaded.
 Words     A word counts where it is one token of the model, written alone or after a space, in lower, title or upper
           case; the forms of a pair, and pairs that share a word, are one group that never straddles a split. Words in
           several pieces are left out: the mean of their pieces is not a vector the model ever reads.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ import numpy as np
 
 from butfor.core.errors import MalformedData, UserError
 from butfor.data import builtin
-from butfor.data.find import lines
+from butfor.data.find import lines, parsed
 from butfor.lm.world import LM, Vectors, World
 
 if TYPE_CHECKING:
@@ -93,10 +95,7 @@ def read(concept: str) -> Concept:
 
 
 def _pairs(path: Path) -> Concept:
-    try:
-        rows = json.loads("\n".join(lines(path)))
-    except json.JSONDecodeError as error:
-        raise MalformedData(path, error.lineno, f"not JSON: {error.msg}") from error
+    rows = parsed(path, "\n".join(lines(path)))
     if not isinstance(rows, list) or not rows:
         raise UserError(f'{path}: should be a list of pairs of words: [["she", "he"], …]')
     sides: dict[str, int] = {}
@@ -106,7 +105,10 @@ def _pairs(path: Path) -> Concept:
         for side, word in enumerate(row):
             if sides.setdefault(word, side) != side:
                 raise UserError(f"{path}: pair {number}: {word!r} stands first in one pair and second in another")
-    return Concept(path.stem, tuple((a, b) for a, b in rows), words=frozenset(sides))
+    pairs = tuple((a, b) for a, b in rows)
+    if (apart := len(set(_groups(pairs)))) < LEAST:
+        raise UserError(f"{path}: {apart} of its pairs share no word, and an eraser needs {LEAST}: add pairs")
+    return Concept(path.stem, pairs, words=frozenset(sides))
 
 
 def _texts(path: Path) -> Concept:
@@ -114,16 +116,22 @@ def _texts(path: Path) -> Concept:
     for number, line in enumerate(lines(path), 1):
         if not line.strip():
             continue
+        row = parsed(path, line, number)
         try:
-            row: Any = json.loads(line)
             text, label = row["text"], row["label"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except (KeyError, TypeError) as error:
             raise MalformedData(path, number, 'should be {"text": …, "label": …}') from error
         if not isinstance(text, str) or not isinstance(label, str | int):
             raise MalformedData(path, number, "text should be a string, label a string or a whole number")
         rows.append((text, str(label)))
-    if len({label for _, label in rows}) < 2:
+    counts = Counter(label for _, label in rows)
+    if len(counts) < 2:
         raise UserError(f"{path}: a concept needs texts with two or more labels")
+    label, fewest = counts.most_common()[-1]
+    if fewest < LEAST:
+        raise UserError(
+            f"{path}: only {fewest} of its texts have the label {label!r}; an eraser needs {LEAST}: add rows"
+        )
     words = frozenset(text.strip() for text, _ in rows if WORD.fullmatch(text.strip()))
     return Concept(path.stem, texts=tuple(rows), words=words)
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from butfor.core.errors import UserError
 from butfor.lm.world import LM, Vectors, World
-from butfor.pretrain.concepts import Concept, Labelled, labelled, problem, read, single
+from butfor.pretrain.concepts import Concept, Labelled, labelled, read, single
 from butfor.pretrain.probe import Reading, held_out
 
 if TYPE_CHECKING:
@@ -112,10 +112,11 @@ Fit = Callable[[Labelled, Vocabulary, np.random.Generator], Eraser]
 
 
 def checked(concept: str) -> None:
-    """Refuse a concept that cannot be read, when a method is made."""
-    wrong = problem(concept)
-    if wrong:
-        raise ValueError(wrong)
+    """Refuse a concept that cannot be read, when a method is made: before any model is loaded."""
+    try:
+        read(concept)
+    except UserError as error:
+        raise ValueError(str(error)) from error
 
 
 def erase(
