@@ -61,3 +61,15 @@ class Norm:
                 Record(item.id, item.cluster, {"weight": value, "positive": float(value > 1)}, {"text": "t"})
             )
         return records
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute(Method):
+    """Silence a block's MLP by a hook: the weights stay as they are."""
+
+    layer: int = 0
+
+    def model(self, world: Any, rng: np.random.Generator) -> Any:
+        world.model.model.layers[self.layer].mlp.register_forward_hook(lambda *args: args[2] * 0)
+        return world

@@ -421,3 +421,31 @@ def test_what_is_reused_is_still_timed_with_every_seed(tmp_path: Path) -> None:
     assert {(event["arm"], event["seed"]) for event in steps} == {
         (a, s) for a in ("control", "treatment") for s in range(3)
     }
+
+
+def test_an_arm_that_hangs_code_on_the_model_gets_scores_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hooks do not show in the weights; two arms must still never share a score, also after a break."""
+    table = {
+        "seeds": [0],
+        "treatment": {"method": "plugs:Mute"},
+        "arm": [{"name": "other", "method": "plugs:Mute", "layer": 1}],
+        "measure": [{"suite": "bias.professions", "metric": "size", "primary": True, "limit": 40}],
+    }
+    whole = run_table(tmp_path / "whole", **table)
+    first, second = (e["estimate"] for e in whole.effects if e["metric"] == "size")
+    assert first != 0 != second != first
+    measure = cell.Cell._measure
+
+    def dying(self: cell.Cell, *args: Any, **kwargs: Any) -> Any:
+        if self.name == "treatment":
+            raise KeyboardInterrupt
+        return measure(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cell.Cell, "_measure", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run_table(tmp_path / "torn", **table)
+    again = run_table(tmp_path / "torn", **table)
+    assert (again.path / "effects.json").read_bytes() == (whole.path / "effects.json").read_bytes()

@@ -119,7 +119,7 @@ class Cell:
             "key": key,
             "start": compared["start"],
             "final": final,
-            "opaque": key if getattr(world, "hooked", False) else "",
+            "opaque": key if world.hooked else "",
             "compared": compared,
             "touched": sorted(hooks),
             "costs": costs,
@@ -174,7 +174,7 @@ class Cell:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
         if final == start:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
-        if self.experiment.keep == "records" or getattr(world, "hooked", False):
+        if self.experiment.keep == "records" or world.hooked:
             return {"model": "", "saved": False}
         from butfor.lm.save import save
 
