@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from butfor.core.errors import UserError
-from butfor.lm import LM
+from butfor.lm import LM, Vectors
 from butfor.lm.load import load, models
 from butfor.pretrain.embeddings import Vocabulary, tables_of, untie
 from butfor.pretrain.half_sibling import HalfSibling
@@ -189,9 +189,9 @@ def real(name: str, **settings: Any) -> Any:
 
 def test_smollm2_loses_gender_on_held_out_words():
     lm = real("smollm2-135m", device="cpu", dtype="bfloat16")
-    LEACE().model(lm, rng())
-    note = lm.notes[0]
-    assert "(49152 × 576, bfloat16)" in note and "30 of 44 pairs" in note and "rank 1 of 576" in note
+    LEACE().check(LEACE().model(lm, rng()), rng())
+    edit, note = lm.notes
+    assert "(49152 × 576, bfloat16)" in edit and "30 of 44 pairs" in edit and "rank 1 of 576" in edit
     before, after = (float(note.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 0.9 and after < before - 0.1
 
@@ -200,9 +200,9 @@ def test_glove_loses_gender_on_held_out_words():
     vectors = real("glove-50d")
     with pytest.raises(UserError, match="have no output head"):
         LEACE(matrix="head").model(vectors, rng())
-    HardDebias().model(vectors, rng())
-    note = vectors.notes[0]
-    assert "(400000 × 50, float32)" in note and "44 of 44 pairs" in note
+    HardDebias().check(HardDebias().model(vectors, rng()), rng())
+    edit, note = vectors.notes
+    assert "(400000 × 50, float32)" in edit and "44 of 44 pairs" in edit
     before, after = (float(note.split(word)[0].split()[-1]) for word in (" before", " after"))
     assert before > 0.85 and after < before - 0.15
     pair = vectors.matrix[[vectors.index("she"), vectors.index("he")]].astype(np.float64)
@@ -217,3 +217,53 @@ def test_an_encoder_has_no_head():
         HardDebias(matrix="head").model(lm, rng())
     HardDebias().model(lm, rng())
     assert "the input embedding matrix" in lm.notes[0]
+
+
+@pytest.mark.parametrize("kind", ERASERS)
+def test_the_probe_runs_after_the_edit_and_reads_what_was_before_it(
+    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from butfor.pretrain import embeddings
+
+    calls: list[int] = []
+    real_probe = embeddings.held_out
+    monkeypatch.setattr(
+        embeddings, "held_out", lambda data, *rest: calls.append(len(data.x)) or real_probe(data, *rest)
+    )
+    words = [f"{side}{n}" for n in range(40) for side in "fm"]
+    matrix = rng().normal(size=(80, 16)).astype(np.float32)
+    matrix[::2, 0], matrix[1::2, 0] = 3, -3
+    vectors = Vectors("planted", words, matrix)
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps([[f"f{n}", f"m{n}"] for n in range(40)]))
+    method = kind(concept=str(path), keep="none")  # the concept's own words lose it
+    method.model(vectors, rng())
+    assert not calls and len(vectors.notes) == 1 and "accuracy" not in vectors.notes[0]
+    edited = vectors.matrix.copy()
+    method.check(vectors, rng())
+    assert calls == [80] and np.array_equal(vectors.matrix, edited)
+    before, after = (float(vectors.notes[1].split(word)[0].split()[-1]) for word in (" before", " after"))
+    assert before > 0.95 and after < before
+    method.check(vectors, rng())
+    assert len(vectors.notes) == 2  # said once
+
+
+def test_both_matrices_of_an_untied_model_are_probed(letters: str):
+    lm = debug()
+    untie(lm)
+    method = LEACE(concept=letters)
+    method.check(method.model(lm, rng()), rng())
+    assert [note.partition(":")[0] for note in lm.notes] == ["leace"] * 4
+    assert "input embedding" in lm.notes[2] and "output matrix" in lm.notes[3]
+
+
+def test_what_waits_for_a_probe_goes_with_its_world(letters: str):
+    import gc
+    import weakref
+
+    lm = debug()
+    LEACE(concept=letters).model(lm, rng())
+    gone = weakref.ref(lm.model.get_input_embeddings().weight)
+    del lm
+    gc.collect()
+    assert gone() is None

@@ -34,6 +34,7 @@ def test_standard_is_the_identity() -> None:
     assert method.data(rows, rng) is rows
     assert method.model(world, rng) is world  # type: ignore[arg-type]
     assert method.loss(None, {}, outputs) is outputs.loss  # type: ignore[arg-type]
+    assert method.check(world, rng) is None  # type: ignore[arg-type]
     assert rng.bit_generator.state == before
     assert touched(method) == frozenset()
     assert fields(method) == ()
@@ -42,6 +43,15 @@ def test_standard_is_the_identity() -> None:
 
 def test_touched_names_the_hooks_that_differ() -> None:
     assert touched(Upper()) == {"data", "loss"}
+
+
+def test_a_diagnosis_touches_nothing() -> None:
+    @dataclass(frozen=True, slots=True, kw_only=True)
+    class Curious(Method):
+        def check(self, world, rng) -> None:
+            world.notes.append("looked")
+
+    assert touched(Curious()) == frozenset()
 
 
 def test_methods_are_values() -> None:

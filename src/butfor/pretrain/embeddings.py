@@ -14,6 +14,7 @@ Rows      By default words that carry the concept by definition (she, he, mother
 Origin    Static vectors are compared by angles at zero, so there o = 0, as published. In a language model rows share
           a large common vector (two thirds of the median length in SmolLM2) that is part of every input and tells no
           word from another; there o = the mean row: erasing takes away differences and moves no mean.
+Probe     `check`, after the edit and outside its cost: can the concept still be read from words that no eraser saw?
 Numbers   float64 in blocks of rows, rounded once to the type of the matrix; a d × d covariance at most.
 Limits    The output bias of a head, where there is one, is left alone. With "head" and she and he kept, the log-odds of
           she over he cannot change (hard debiasing's equalised pairs apart): that edit is about all other words.
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -111,6 +113,19 @@ class Vocabulary:
 Fit = Callable[[Labelled, Vocabulary, np.random.Generator], Eraser]
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a probe needs of an edit: vectors of the concept, and moments, as they were before it (both are read)."""
+
+    table: Table
+    data: Labelled
+    vocabulary: Vocabulary  # the moments that the fit used are cached; the table itself has changed since
+    note: str
+
+
+_EDITS: WeakKeyDictionary[World, list[tuple[str, Fit, Edit]]] = WeakKeyDictionary()
+
+
 def checked(concept: str) -> None:
     """Refuse a concept that cannot be read, when a method is made: before any model is loaded."""
     try:
@@ -122,21 +137,31 @@ def checked(concept: str) -> None:
 def erase(
     world: World, rng: np.random.Generator, *, name: str, fit: Fit, concept: str, matrix: Matrix, keep: Keep
 ) -> World:
-    """Fit an eraser to every matrix that `matrix` means, rewrite its rows in place, and note what changed."""
+    """Fit an eraser to every matrix that `matrix` means, rewrite its rows in place, and note what changed.
+
+    What `probe` needs of the time before the edit is kept until it has run, or the world is gone.
+    """
     known = read(concept)
     labelled(world, lambda rows: np.zeros((len(rows), 1)), known)  # too few words are refused before anything changes
     tables, preface = tables_of(world, matrix)
     kept = np.array(sorted(set(single(world, known.words).values())) if keep == "definitional" else [], dtype=np.int64)
-    for table in tables:
-        world.notes.append(f"{name}: {preface}{_edit(world, table, fit, known, kept, rng)}")
+    edits = [_edit(world, table, fit, known, kept, rng) for table in tables]
+    world.notes.extend(f"{name}: {preface}{edit.note}" for edit in edits)
+    _EDITS[world] = [(name, fit, edit) for edit in edits]
     return world
 
 
-def _edit(world: World, table: Table, fit: Fit, concept: Concept, kept: Ints, rng: np.random.Generator) -> str:
-    """Rewrite one matrix; returns the note."""
+def probe(world: World, rng: np.random.Generator) -> None:
+    """Note how well the concept is read from held-out words, before and after each edit that `erase` made."""
+    for name, fit, edit in _EDITS.pop(world, []):
+        reading = held_out(edit.data, lambda part, fit=fit, edit=edit: fit(part, edit.vocabulary, rng), rng)
+        world.notes.append(f"{name}: {edit.table.title}: {_heard(reading)}.")
+
+
+def _edit(world: World, table: Table, fit: Fit, concept: Concept, kept: Ints, rng: np.random.Generator) -> Edit:
+    """Rewrite one matrix."""
     data = labelled(world, table.read, concept)
     vocabulary = Vocabulary(table, centred=isinstance(world, LM))
-    reading = held_out(data, lambda part: fit(part, vocabulary, rng), rng)
     eraser = fit(data, vocabulary, rng)
     rows = np.setdiff1d(table.text, kept)
     change = length = 0.0
@@ -152,9 +177,8 @@ def _edit(world: World, table: Table, fit: Fit, concept: Concept, kept: Ints, rn
         table.write(eraser.moved[0][at], eraser.moved[1][at])
         moved = int(at.sum())
     share = np.sqrt(change / length) if length else 0.0
-    return _note(table, eraser, len(rows), share, len(kept) - moved, moved) + (
-        f" Concept {concept.name!r}: {data.found}; {_heard(reading)}."
-    )
+    note = _note(table, eraser, len(rows), share, len(kept) - moved, moved)
+    return Edit(table, data, vocabulary, f"{note} Concept {concept.name!r}: {data.found}.")
 
 
 def _note(table: Table, eraser: Eraser, rows: int, share: float, kept: int, moved: int) -> str:
@@ -172,9 +196,9 @@ def _note(table: Table, eraser: Eraser, rows: int, share: float, kept: int, move
 
 def _heard(reading: Reading | None) -> str:
     if reading is None:
-        return "too few to hold any out, so no probe"
+        return "too few words of the concept to hold any out, so no probe"
     return (
-        "on held-out ones (eraser refitted on one half, fresh linear probe cross-validated on the other) the concept "
+        "on held-out words (eraser refitted on one half, fresh linear probe cross-validated on the other) the concept "
         f"was read with accuracy {reading.before:.3f} before and {reading.after:.3f} after "
         f"(always the majority: {reading.chance:.3f}, n = {reading.n})"
     )

@@ -25,7 +25,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.pretrain.concepts import LEAST, Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase
+from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, probe
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ class HalfSibling(Method):
         return erase(
             world, rng, name="half_sibling", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep
         )
+
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        probe(world, rng)
 
     def fit(self, data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:
         """The shrinkage off the vectors of the concept's words."""

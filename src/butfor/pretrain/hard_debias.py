@@ -25,7 +25,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal
+from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal, probe
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ class HardDebias(Method):
         return erase(
             world, rng, name="hard_debias", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep
         )
+
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        probe(world, rng)
 
     def fit(self, data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:
         """The projection off the concept's subspace, and the equalised pairs."""

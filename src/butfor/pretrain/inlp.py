@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import Field
 
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal
+from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal, probe
 from butfor.pretrain.probe import FOLDS, folds, softmax_fit
 from butfor.train.method import Method
 
@@ -49,6 +49,9 @@ class INLP(Method):
 
     def model(self, world: World, rng: np.random.Generator) -> World:
         return erase(world, rng, name="inlp", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep)
+
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        probe(world, rng)
 
     def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:
         """The projection off all directions that a classifier could use."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase
+from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, probe
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class LEACE(Method):
 
     def model(self, world: World, rng: np.random.Generator) -> World:
         return erase(world, rng, name="leace", fit=fit, concept=self.concept, matrix=self.matrix, keep=self.keep)
+
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        probe(world, rng)
 
 
 def fit(data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:

@@ -44,6 +44,12 @@ class Method(Protocol):
         """The world to start from; may edit it in place, and appends to `world.notes` what it changed."""
         return world
 
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        """Look at what `model` made of this very world, and say it in `world.notes`; changes nothing else.
+
+        A diagnosis is no part of what a method costs: it is called after `model`, when the clock has stopped.
+        """
+
     def loss(self, model: PreTrainedModel, batch: Mapping[str, Any], outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss of one batch, a scalar; `outputs.loss` is the plain one."""
         return outputs.loss
