@@ -220,9 +220,7 @@ def test_an_encoder_has_no_head():
 
 
 @pytest.mark.parametrize("kind", ERASERS)
-def test_the_probe_runs_after_the_edit_and_reads_what_was_before_it(
-    kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_probe_reads_what_was_before_the_edit(kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from butfor.pretrain import embeddings
 
     calls: list[int] = []
