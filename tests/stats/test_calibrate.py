@@ -39,7 +39,7 @@ def test_every_study_runs_small_and_gives_the_same_figures_again(monkeypatch: py
     few["many"] = (calibrate.many, 10, (16,))
     monkeypatch.setattr(calibrate, "STUDIES", few)
     cells = calibrate.run(quick=True)
-    assert {cell.study for cell in cells} and all(0 <= cell.rate <= 1 for cell in cells)
+    assert {cell.study for cell in cells} and all(0 <= cell.rate <= 1 or cell.promise is None for cell in cells)
     assert calibrate.markdown(cells) == calibrate.markdown(calibrate.run(quick=True))
 
 

@@ -53,17 +53,40 @@ def test_where_the_default_falls_short_it_warns() -> None:
         assert table[study, data, "share with a warning", n][0] > 0.5, (data, n)
 
 
-@pytest.mark.parametrize("name", ["means", "binary", "seeds", "families", "ratios", "clustered", "tests"])
+def test_where_clusters_fall_short_most_samples_carry_a_warning() -> None:
+    table = documented()
+    study = "Items in clusters (n = clusters): coverage of 95 % intervals"
+    short = [key for key, (_, bold) in table.items() if key[0] == study and key[2].startswith("default") and bold]
+    assert all(table[study, data, "share with a warning", n][0] > 0.5 for _, data, _, n in short), short
+
+
+def test_false_claims_without_a_warning_are_no_oftener_than_promised() -> None:
+    table = documented()
+    quiet = {key: figure for key, figure in table.items() if "without a warning" in key[2] and "coverage" not in key[2]}
+    assert len({key[0] for key in quiet}) == 2
+    bold = {key[1:] for key, (_, bold) in quiet.items() if bold and key[3] != "16"}  # the page names those at n = 16
+    assert not bold
+    assert sum(bold for key, (_, bold) in table.items() if key[2].startswith("default, p <")) > 10
+
+
+def test_seeds_hold_every_level_in_the_table() -> None:
+    wrong = [key for key, (_, bold) in documented().items() if key[0].startswith("Seeds × items") and bold]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", ["means", "binary", "seeds", "tails", "families", "ratios", "clustered", "tests"])
 def test_a_smaller_simulation_stays_within_binomial_bounds_of_the_table(name: str) -> None:
     table = documented()
     study, reps, _ = calibrate.STUDIES[name]
-    fewer = {"clustered": 150, "ratios": 300, "families": 120, "seeds": 500, "means": 800}.get(name, 1600)
+    fewer = {"clustered": 150, "ratios": 300, "families": 120, "seeds": 500, "tails": 4000, "means": 800}.get(
+        name, 1600
+    )
     checked = 0
     for cell in study(np.random.default_rng(99), fewer, (16, 64)):
-        if "bootstrap" in cell.method or cell.method in ("sign flips", "share with a warning"):
+        if "bootstrap" in cell.method or cell.method.startswith(("sign flips", "share with", "coverage without")):
             continue
         rate, _ = table[cell.study, cell.data, cell.method, cell.n]
-        spread = np.sqrt(max(rate * (1 - rate), 0.004) * (1 / fewer + 1 / reps))
+        spread = np.sqrt(max(rate * (1 - rate), 0.004) * (1 / cell.reps) * (1 + fewer / reps))
         assert abs(cell.rate - rate) < 4.5 * spread + 0.001, cell
         checked += 1
     assert checked >= 6

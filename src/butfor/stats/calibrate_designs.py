@@ -42,17 +42,25 @@ def clustered(rng: Generator, reps: int, sizes: Iterable[int] = SIZES) -> list[C
     study, cells = "Items in clusters (n = clusters): coverage of 95 % intervals", list[Cell]()
     for (shape, draw), name in product(CLUSTERS.items(), ("normal", "exponential")):
         for n in sizes:
-            given, naive, warned = 0, 0, 0
+            given, naive, quiet, right = 0, 0, 0, 0
             for _ in range(reps):
                 label = np.repeat(np.arange(n), draw(rng, n))
                 x = DATA[name](rng, (n,))[label] + rng.normal(size=len(label))
                 effect = mean(x, clusters=label)
-                given, warned = given + (not effect.excludes(0)), warned + (not effect.ok)
+                given += not effect.excludes(0)
+                quiet, right = quiet + effect.ok, right + (effect.ok and not effect.excludes(0))
                 if shape == "1 to 9 items":
                     naive += not mean(x).excludes(0)
-            rows = [("default, clusters given", given, 0.95), ("share with a warning", warned, None)]
-            rows += [("clusters not given", naive, None)] if shape == "1 to 9 items" else []
-            cells += [Cell(study, f"{name}, {shape}", row, str(n), k / reps, reps, promise) for row, k, promise in rows]
+            data, warned = f"{name}, {shape}", 1 - quiet / reps
+            cells += [
+                Cell(study, data, "default, clusters given", str(n), given / reps, reps, 0.95),
+                Cell(study, data, "share with a warning", str(n), warned, reps, None),
+                Cell(study, data, "coverage without a warning", str(n), right / quiet, quiet, 0.95)
+                if quiet
+                else Cell(study, data, "coverage without a warning", str(n), math.nan, 1, None),
+            ]
+            if shape == "1 to 9 items":
+                cells.append(Cell(study, data, "clusters not given", str(n), naive / reps, reps, None))
     return cells
 
 

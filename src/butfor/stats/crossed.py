@@ -16,8 +16,8 @@ as safe, and 3 % (two seeds) to 27 % (eight) wider where seeds differ by chance 
 
 Clusters are summed first: a cluster is one unit that weighs as much as its items do.
 
-Limits  Where seeds do not differ, few of them cannot show it, and the interval is wide: it rejects a true null in 0.7 %
-        (two seeds) to 3 % (eight) of A/A runs at 5 %. Seeds' own differences are taken for normal.
+Limits  Where seeds do not differ, few of them cannot show it, and the interval is wide: at 5 % it rejects a
+        true null in less than 1 % (two seeds) to 3 % (eight) of A/A runs. Seeds' own differences are taken for normal.
         Identical seeds give exactly the items' interval: repeating a deterministic run proves nothing more.
         Identical items give exactly the seeds' t interval.
 """
