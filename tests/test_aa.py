@@ -37,7 +37,7 @@ class World:
 
 
 NOMINAL = [World(1, 120, 30, 0), World(2, 24, 24, 60), World(3, 24, 24, 30), World(3, 40, 20, 60), World(5, 20, 20, 10)]
-CONSERVATIVE = [World(2, 24, 24, 1), World(3, 24, 24, 0), World(3, 24, 24, 1)]
+CONSERVATIVE = [World(2, 24, 24, 1), World(3, 24, 24, 0)]
 
 
 def experiment(seeds: int, /, **changes: Any) -> Experiment:
