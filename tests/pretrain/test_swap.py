@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from butfor.core.registry import build, resolve
-from butfor.data.builtin import gender_swaps
+from butfor.data.builtin import gender_swaps, passages
+from butfor.pretrain.pronouns import next_word, possessive
 from butfor.pretrain.swap import Swap, pair, partners, swap
 from butfor.train.batches import batches, numbered
 from butfor.train.method import touched
@@ -43,6 +47,37 @@ from butfor.train.method import touched
         ("Women vote. The king of the sea.", "Men vote. The queen of the sea."),
         ('He said: "Mother is here."', 'She said: "Father is here."'),
         ("It rained.", "It rained."),
+        ("Each took his or her book.", "Each took her or his book."),
+        ("Each took his/her book to him or her.", "Each took her/his book to her or him."),
+        ("It is his or hers.", "It is hers or his."),
+        ("HIS AND HER TOWELS", "HER AND HIS TOWELS"),
+        ("she/her/hers", "he/him/his"),
+        ("Miss Smith met Mr. Smith.", "Mr Smith met Mrs. Smith."),
+        ("I miss her. Miss a turn.", "I miss him. Miss a turn."),
+        ("Yes, my Lord; no, my lady.", "Yes, my Lady; no, my lord."),
+        ("The ladies and lords saw a lady.", "The lords and ladies saw a gentleman."),
+        ("The lord of the manor", "The lady of the manor"),
+        ("Ladies and gentlemen! Lady, sit.", "Gentlemen and ladies! Gentleman, sit."),
+        ("I saw her\nDogs bark.", "I saw him\nDogs bark."),
+        ("I saw her\n\ndogs bark.", "I saw him\n\ndogs bark."),
+        ("I saw her\nold dog bark.", "I saw his\nold dog bark."),
+        ("They gave her flowers.", "They gave him flowers."),
+        ("They gave her flowers to him.", "They gave his flowers to her."),
+        ("She told her stories until noon.", "He told him stories until noon."),
+        ("It took her nine floors.", "It took him nine floors."),
+        ("I met her husband.", "I met his wife."),
+        ("It made her happy.", "It made him happy."),
+        ("It left her exhausted and famous.", "It left him exhausted and famous."),
+        ("It made her happy dog bark.", "It made his happy dog bark."),
+        ("They let her walk. We helped her write it.", "They let him walk. We helped him write it."),
+        ("I saw her crossing the road.", "I saw him crossing the road."),
+        ("I found her missing dog.", "I found his missing dog."),
+        ("The man beside her gave it up.", "The woman beside him gave it up."),
+        ("I asked her once which it was.", "I asked him once which it was."),
+        ("I saw her once great city.", "I saw his once great city."),
+        ("I took her along to the forge.", "I took him along to the forge."),
+        ("I met her in-laws.", "I met his in-laws."),
+        ("They called her “brave” again.", "They called him “brave” again."),
         ("", ""),
     ],
 )
@@ -62,6 +97,8 @@ def test_known_swaps(text, swapped):
         "a man-made lake, a he-goat",
         "There was history there, then.",
         "A manager and a heroic shepherd",
+        "If s/he or (s)he calls, a (wo)man or S/HE answers.",
+        "The Lord is near. Lord Nelson met Lady Anne.",
     ],
 )
 def test_left_as_they_are(text):
@@ -80,6 +117,7 @@ def test_names_swap_in_pairs():
     assert swap("Mary left.") == "Mary left."
 
 
+CHAIN = re.compile(r"\b(his|her|him|hers)( and (his|her|him|hers)\b){2}")  # which two are the unit?
 BOTH_WAYS = sorted(word for word, other in partners().items() if partners()[other] == word)
 PLAIN = ["the", "nurse", "saw", "a", "tree", "quickly", "and", "of", "old", "house", "7", "their", "family", "is", "to"]
 PRONOUNS = ["her", "his", "she", "he", "himself", "him and", "hers is"]  # him and hers where no noun phrase can follow
@@ -96,6 +134,7 @@ PRONOUNS = ["her", "his", "she", "he", "himself", "him and", "hers is"]  # him a
     gaps=st.lists(st.sampled_from([" ", " ", " ", ", ", ". ", "\n", " - ", "! "]), min_size=14, max_size=14),
 )
 def test_twice_is_nothing(words, gaps):
+    assume(not CHAIN.search(" ".join(word for word, _ in words)))
     text = "".join(style(word) + gap for (word, style), gap in zip(words, gaps, strict=False))
     made = pair(text)
     assert made.base == text
@@ -171,15 +210,49 @@ def test_knobs_are_read_from_an_experiment():
     assert "one pair only" in build(Swap, {"names": [["Mary", "John"], ["Anna", "John"]]})[1][0][1]
 
 
-def test_her_is_told_apart_in_real_text():
-    """him and his, both turned into her, come back: no labels needed."""
+WIKITEXT = {("his", "his"): 691, ("his", "him"): 4, ("him", "him"): 168, ("him", "his"): 12}
+STORIES = {("his", "his"): 965, ("his", "him"): 5, ("him", "him"): 327, ("him", "his"): 42}
+OWNED = """
+    coat hands drawer nephews sister husband sons voice ear manager bag knee running name head car
+    reports daughter second shoes mother aunts little chalk pickles line husband train kitchen first
+    father fingers depot line silence own sons father arm bag own husband father mask
+"""
+
+
+def told_apart(text: str) -> Counter[tuple[str, str]]:
+    """(truth, answer) for every him and his, each written as her where it stands: no labels needed."""
+    found: Counter[tuple[str, str]] = Counter()
+    for hit in re.finditer(r"\b(him|his)\b", text):
+        written = text[: hit.start()] + "her" + text[hit.end() :]
+        answer = "his" if possessive("her", written, hit.start(), hit.start() + 3) else "him"
+        found[hit[1], answer] += 1
+    return found
+
+
+def test_her_is_told_apart_in_encyclopaedic_text():
     path = Path(os.environ.get("BUTFOR_DATA", "nowhere")) / "wikitext2" / "valid.txt"
     if not path.exists():
         pytest.skip("wikitext2 is not here; set BUTFOR_DATA")
-    text = path.read_text(encoding="utf-8")
-    found = list(re.finditer(r"\b(him|his)\b(?=([^\n]{0,60}))", text))
-    back = [swap("saw her" + hit[2].partition(".")[0] + ".").split()[1] for hit in found]
-    right = [re.match(r"\w+", got)[0] == hit[1] for got, hit in zip(back, found, strict=True)]
-    for word, least in (("his", 0.97), ("him", 0.85)):
-        share = np.mean([ok for ok, hit in zip(right, found, strict=True) if hit[1] == word])
-        assert share > least, (word, share)
+    assert told_apart(path.read_text(encoding="utf-8")) == WIKITEXT
+    for count in WIKITEXT.values():
+        assert f"{count}" in (sys.modules[Swap.__module__].__doc__ or "")
+
+
+def test_her_is_told_apart_in_stories():
+    path = Path(os.environ.get("BUTFOR_DATA", "nowhere")) / "timetravel" / "dev_data.json"
+    if not path.exists():
+        pytest.skip("timetravel is not here; set BUTFOR_DATA")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    texts = sorted({" ".join(row[key] for key in ("premise", "initial", "original_ending")) for row in rows})
+    assert told_apart("\n".join(texts)) == STORIES
+
+
+def test_every_her_of_the_training_text_is_read_rightly():
+    """Checked by eye, each one: which words follow a her that becomes his, and no other becomes his."""
+    text = "\n".join(passages("plain_train"))
+    after = Counter(
+        next_word(text, hit.end())
+        for hit in re.finditer(r"\bher\b", text, re.IGNORECASE)
+        if possessive("her", text, hit.start(), hit.end())
+    )
+    assert after == Counter(OWNED.split())

@@ -85,6 +85,12 @@ def gender_swaps() -> list[tuple[str, str]]:
     return [(female, male) for female, male in [*data["pairs"], *data["swaps"]] if female != "hers"]
 
 
+def gender_titles() -> dict[str, str]:
+    """Forms of address with a partner of their own where they stand before a name or after "my": {"miss": "mr", …}."""
+    pairs: list[tuple[str, str]] = _json("gender.json")["titles"]
+    return dict(pairs) | {male: female for female, male in pairs if male != "mr"}
+
+
 def gender_ambiguous() -> dict[str, dict[str, str]]:
     """Pronouns whose partner depends on their role: {"her": {"possessive": "his", "object": "him"}, ...}."""
     return dict(_json("gender.json")["ambiguous"])
