@@ -110,7 +110,7 @@ class Cell:
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
         costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
-        getattr(method, "check", lambda *_: None)(world, generator(self.root, "method", "check"))
+        method.check(world, generator(self.root, "method", "check"))
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs

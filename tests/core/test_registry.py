@@ -17,7 +17,7 @@ class Plug:
     extra: list[int] = field(default_factory=list)
     must: int
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
-    data = model = loss = None
+    data = model = check = loss = None
 
     def __post_init__(self) -> None:
         if self.strength < 0:
