@@ -9,10 +9,10 @@ import pytest
 
 from butfor.core.errors import UnknownSite, UserError
 from butfor.lm import LM, Site, do, read, score, sites
-from lm.conftest import FAMILIES
+from lm.conftest import FAMILIES, ODD
 
 NO_MODULE = {"opt": {"mlp"}}  # its layers call two bare projections
-ATTENTIVE = [kind for kind in FAMILIES if kind != "mamba"]
+ATTENTIVE = [kind for kind in FAMILIES if kind not in ("mamba", *ODD)]
 
 
 def logits(lm: LM, text: str) -> Any:
@@ -101,6 +101,31 @@ def test_scores_under_an_intervention(lm: LM) -> None:
         lm.model.model.layers[0].self_attn.o_proj.weight.zero_()
     for one, other in zip(found, score(lm, items), strict=True):
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
+
+
+@pytest.mark.parametrize("positions", [(-1,), (0,), (2, -2)])
+def test_an_intervention_counts_positions_in_each_text_alone(lm: LM, positions: tuple[int, ...]) -> None:
+    """Prompts of several lengths, one the beginning of another, choices of several lengths: as each alone."""
+    site = Site(1, "resid", positions=positions)
+    value = read(lm, "The engineer said that", [site])
+    items = [
+        {"prompt": "The nurse said that", "choices": ["s", "h"]},
+        {"prompt": "The nurse said that he and she", "choices": ["s", "he"]},
+        {"prompt": "The old schoolteacher from the village said that", "choices": ["s", "h"]},
+    ]
+    with do(lm, value):
+        together = score(lm, items)
+        alone = [score(lm, [{**item, "choices": [choice]}])[0] for item in items for choice in item["choices"]]
+    assert [one for found in together for one in found.logprobs] == pytest.approx(
+        [found.logprobs[0] for found in alone], abs=1e-4
+    )
+
+
+def test_the_first_score_may_be_under_an_intervention(lm: LM) -> None:
+    items = [{"prompt": "The nurse said that", "choices": ["s", "h"]}]
+    with do(lm, {Site(1, "resid", positions=(12,)): 0.0}):
+        score(lm, items)
+    assert hooks(lm) == 0
 
 
 def test_gradients_flow_through_a_value(lm: LM) -> None:

@@ -43,3 +43,16 @@ def test_rows_hold_every_text_as_a_prefix(texts: list[list[int]], budget: int) -
             assert all(texts[row[0]][: len(texts[number])] == texts[number] for number in row)
             held += row
     assert sorted(held) == list(range(len(texts)))
+
+
+@given(TEXTS, st.integers(1, 30))
+def test_even_rows_are_whole_and_of_one_length(texts: list[list[int]], budget: int) -> None:
+    held: list[int] = []
+    for batch in rows(texts, budget, even=True):
+        width = len(texts[batch[0][0]])
+        assert len(batch) == 1 or len(batch) * width <= budget
+        for row in batch:
+            assert len(texts[row[0]]) == width
+            assert all(texts[row[0]] == texts[number] for number in row)
+            held += row
+    assert sorted(held) == list(range(len(texts)))

@@ -10,9 +10,10 @@ import pytest
 from butfor.core.errors import UserError
 from butfor.lm import LM, score
 from butfor.lm.forest import needed
-from butfor.lm.logprobs import Work, can_pack
+from butfor.lm.logprobs import Work
+from butfor.lm.probes import can_pack, longest_row, require_causal
 from butfor.lm.tokens import tokenized
-from lm.conftest import FAMILIES, own_logprob
+from lm.conftest import FAMILIES, ODD, own_logprob
 
 ITEMS: list[dict[str, Any]] = [
     {"prompt": "The nurse said that", "choices": [" she", " he"]},
@@ -36,7 +37,7 @@ def test_exact_against_the_models_own_loss(lm: LM) -> None:
     assert_exact(lm, ITEMS)
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind not in ODD])
 def test_exact_on_every_architecture(kind: str, family: Callable[..., LM]) -> None:
     assert_exact(family(kind), ITEMS, 2e-5)
 
@@ -50,6 +51,110 @@ def test_the_layout_is_measured_not_assumed(family: Callable[..., LM]) -> None:
 
 def test_sliding_window_is_kept(family: Callable[..., LM]) -> None:
     assert_exact(family("mistral", sliding_window=4), ITEMS, 2e-5)
+
+
+MANY = [{"prompt": f"{n} nurses said to the {n * 7} engineers that", "choices": [" she was", " he"]} for n in range(60)]
+
+
+def assert_alone(lm: LM, items: list[dict[str, Any]], **options: Any) -> None:
+    """Each item's scores are the ones it has alone, one row at a time."""
+    for item, found in zip(items, score(lm, items, **options), strict=True):
+        alone = [score(lm, [{**item, "choices": [choice]}], batch_tokens=1)[0] for choice in item["choices"]]
+        assert found.logprobs == pytest.approx([one.logprobs[0] for one in alone], abs=1e-4)
+
+
+@pytest.mark.parametrize("batch_tokens", [512, 4096])
+def test_a_row_is_no_longer_than_a_window_that_counts_in_the_row(family: Callable[..., LM], batch_tokens: int) -> None:
+    """GPT-Neo's local layers look at the last 256 places of a row, and no row may be longer than its context."""
+    world = family("gpt_neo")
+    assert can_pack(world, 64, 4096)
+    assert longest_row(world) == 256
+    for choices, found in zip(tokenized(world, MANY), score(world, MANY, batch_tokens=batch_tokens), strict=True):
+        for ids, value in zip(choices.ids, found.logprobs, strict=True):
+            assert value == pytest.approx(own_logprob(world, ids, choices.start), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "row"),
+    [
+        ({"sliding_window": 99, "index_topk": 50, "vision": {"window_size": 70}}, 50),
+        ({"max_window_layers": 2, "sliding_window_pattern": 6, "use_sliding_window": True, "topk_group": 4}, 256),
+        ({"sliding_window": None, "attention_chunk_size": 128, "norm_topk_prob": True}, 128),
+    ],
+)
+def test_settings_that_limit_a_row(family: Callable[..., LM], settings: dict[str, Any], row: int) -> None:
+    world = family("llama")
+    for key, value in settings.items():
+        setattr(world.model.config, key, value)
+    assert longest_row(world) == row
+
+
+def test_packing_is_tried_at_the_length_that_comes(family: Callable[..., LM]) -> None:
+    """A limit by place in the row that no setting names is found by trying rows as long as the real ones."""
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    world = family("llama")
+    sdpa = ALL_ATTENTION_FUNCTIONS["sdpa"]
+
+    def near(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> Any:
+        import torch
+
+        places = torch.arange(key.shape[2])
+        if mask is not None:
+            mask = mask.masked_fill(
+                places[None, :] < places[-query.shape[2] :, None] - 100, torch.finfo(mask.dtype).min
+            )
+        return sdpa(module, query, key, value, mask, **options)
+
+    near.__module__ = "transformers.of_its_own"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(type(ALL_ATTENTION_FUNCTIONS)._global_mapping, "sdpa", near)
+        assert can_pack(world, 20, 60)
+        assert not can_pack(world, 20, 250)
+
+
+def test_the_best_few_keys_are_a_rows_own(family: Callable[..., LM]) -> None:
+    assert_alone(family("doge"), MANY[:12])
+
+
+LONGROPE: dict[str, Any] = {
+    "rope_type": "longrope",
+    "short_factor": [1.0] * 4,
+    "long_factor": [8.0] * 4,
+    "rope_theta": 10000.0,
+    "original_max_position_embeddings": 48,
+}
+
+
+def test_frequencies_that_switch_with_the_length_are_a_texts_own(family: Callable[..., LM]) -> None:
+    world = family("phi3", original_max_position_embeddings=48, rope_parameters=LONGROPE)
+    items = [*MANY[:3], {"prompt": "word " * 16, "choices": [" she", " he was", " he was late"]}]
+    assert_alone(world, items)
+
+
+def test_frequencies_of_the_last_text_are_forgotten(family: Callable[..., LM]) -> None:
+    import torch
+
+    world = family("llama", max_position_embeddings=24, rope_parameters={"rope_type": "dynamic", "factor": 8.0})
+    items = [{"prompt": "x" * 20, "choices": ["yyyy"]}]
+    before = score(world, items)
+    world.model(torch.arange(5, 65)[None])
+    assert score(world, items) == before
+
+
+def test_a_model_that_looks_ahead_is_refused(family: Callable[..., LM]) -> None:
+    world = family("xlnet")
+    assert not world.is_encoder
+    with pytest.raises(UserError, match="looks ahead"):
+        score(world, ITEMS)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_looking_ahead_is_tried_once_and_finds_no_decoder(kind: str, family: Callable[..., LM]) -> None:
+    world = family(kind)
+    require_causal(world)
+    world.model.forward = None  # type: ignore[method-assign]
+    require_causal(world)
 
 
 def test_eager_attention_is_packed_too(family: Callable[..., LM]) -> None:
@@ -188,7 +293,7 @@ def test_an_encoder_has_no_scores(family: Callable[..., LM]) -> None:
         score(family("bert"), ITEMS)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind not in ("bloom", "mamba")])
+@pytest.mark.parametrize("kind", [kind for kind in FAMILIES if kind not in ("bloom", "mamba", *ODD)])
 def test_a_long_common_beginning_is_computed_once(kind: str, family: Callable[..., LM]) -> None:
     world = family(kind)
     start = "Some examples stand before each question. "

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from butfor.core.errors import UnknownSite, UserError
-from butfor.lm.logprobs import scoring_mode
+from butfor.lm.forward import scoring_mode
 from butfor.lm.site import Site, head_count, module
 from butfor.lm.tokens import encode, opening
 from butfor.lm.world import LM

@@ -66,21 +66,24 @@ def forests(sequences: Sequence[list[int]], budget: int) -> Iterator[Forest]:
         yield forest
 
 
-def rows(sequences: Sequence[list[int]], budget: int) -> Iterator[list[list[int]]]:
+def rows(sequences: Sequence[list[int]], budget: int, even: bool = False) -> Iterator[list[list[int]]]:
     """The plain layout: batches of at most `budget` padded tokens, longest first; each row is a list of the numbers of
-    the sequences that it holds, the first of which is the row itself and the others prefixes of it."""
+    the sequences that it holds, the first of which is the row itself and the others prefixes of it. `even` asks for
+    rows of one length in a batch, each holding one sequence (and those equal to it)."""
     order = sorted(range(len(sequences)), key=lambda number: sequences[number], reverse=True)
     held: list[list[int]] = []
     for number in order:
         tokens = sequences[number]
-        if held and common(sequences[held[-1][0]], tokens) == len(tokens):
+        row = sequences[held[-1][0]] if held else []
+        if held and (row == tokens if even else common(row, tokens) == len(tokens)):
             held[-1].append(number)
         else:
             held.append([number])
     held.sort(key=lambda row: -len(sequences[row[0]]))
     batch: list[list[int]] = []
     for row in held:
-        if batch and (len(batch) + 1) * len(sequences[batch[0][0]]) > budget:
+        width = len(sequences[batch[0][0]]) if batch else 0
+        if batch and ((len(batch) + 1) * width > budget or (even and len(sequences[row[0]]) < width)):
             yield batch
             batch = []
         batch.append(row)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive
-from butfor.lm.logprobs import scoring_mode
+from butfor.lm.forward import scoring_mode
 from butfor.lm.tokens import decode, encode, opening
 from butfor.lm.world import LM
 

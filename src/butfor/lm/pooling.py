@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from butfor.core.errors import UserError
-from butfor.lm.logprobs import scoring_mode
+from butfor.lm.forward import scoring_mode
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:

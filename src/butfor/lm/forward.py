@@ -1,0 +1,80 @@
+"""One forward pass of a model, in the two layouts that scoring knows.
+
+Plain: one padded row a text. Packed: a forest (see `forest`) in one row, each token with its own depth as position and
+a mask that shows it its ancestors alone; a long beginning that all texts share may go first, its keys and values kept.
+Logits are made at the asked positions alone, [K, V] and never [B, T, V].
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from butfor.lm.forest import Forest
+from butfor.lm.rope import settle
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from butfor.lm.world import LM
+
+
+@contextmanager
+def scoring_mode(model: Any) -> Iterator[None]:
+    """No dropout and no gradients inside the block; the model's own mode comes back."""
+    import torch
+
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():  # not inference_mode: what is read or cached here may meet a gradient later
+            yield
+    finally:
+        model.train(training)
+
+
+def logits_at(lm: LM, keep: Tensor, **inputs: Any) -> Tensor:
+    """The model's own logits [B, K, V] at the positions `keep`."""
+    settle(lm.model)
+    accepted = inspect.signature(lm.model.forward).parameters
+    if inputs.get("past_key_values") is None:
+        inputs.pop("past_key_values", None)
+        inputs.update({"use_cache": False} if "use_cache" in accepted else {})
+    if "logits_to_keep" in accepted:
+        return lm.model(**inputs, logits_to_keep=keep).logits
+    return lm.model(**inputs).logits[:, keep]
+
+
+def remembered(lm: LM, header: list[int]) -> Any:
+    """The keys and values [1, heads, H, d] of every layer for the header, computed once."""
+    import torch
+    from transformers import DynamicCache
+
+    settle(lm.model)
+    past = DynamicCache()
+    ids = torch.tensor([header], device=lm.device)
+    lm.model(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
+    return past
+
+
+def forest_logits(lm: LM, forest: Forest, keep: list[int], past: Any = None, before: int = 0) -> Tensor:
+    """Logits [K, V] at the nodes `keep`. With `past`, every root stands after a header of `before` tokens."""
+    import torch
+
+    device, dtype = lm.device, lm.embedding.dtype
+    sees = torch.from_numpy(forest.mask()).to(device)
+    mask = torch.zeros(sees.shape, dtype=dtype, device=device).masked_fill_(~sees, torch.finfo(dtype).min)
+    mask = torch.cat([mask.new_zeros(len(forest), before), mask], 1)[None, None]  # [1, 1, T, H + T]
+    logits = logits_at(
+        lm,
+        torch.tensor(keep, device=device),
+        input_ids=torch.tensor([forest.tokens], device=device),
+        attention_mask=mask,
+        position_ids=torch.tensor([forest.depths], device=device) + before,
+        past_key_values=past,
+    )[0]
+    if past is not None:
+        past.crop(-len(forest))  # forget this forest, keep the header
+    return logits
