@@ -94,6 +94,7 @@ def test_one_unit_has_an_infinite_interval() -> None:
     effect = paired([1.0], [0.5])
     assert (effect.low, effect.high, effect.p) == (-np.inf, np.inf, 1.0)
     assert "single-unit" in codes(effect, ok=False)
+    assert "single-unit" in codes(paired([2.0], [2.0]), ok=False), "equal arms on one unit prove nothing either"
     assert (overhead([2.0], [1.0]).low, overhead([2.0], [1.0]).high) == (0.0, np.inf)
     assert paired([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], clusters=[7, 7, 7]).high == np.inf
 

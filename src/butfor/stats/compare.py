@@ -191,11 +191,11 @@ class Sample:
             checks.append(
                 Check("two-seeds", True, "two seeds: the interval is wide where they differ; three help a lot")
             )
-        if self.scale != "level" and self._identical():
-            checks.append(Check("identical", True, "both arms are identical on every unit"))
-        elif n < 2:
+        if n < 2:
             told = f"n = 1: one {self._unit} carries no uncertainty; measure two or more"
             checks.append(Check("single-unit", False, told))
+        elif self.scale != "level" and self._identical():
+            checks.append(Check("identical", True, "both arms are identical on every unit"))
         elif self._counts:
             if self.scale == "difference":
                 checks.extend(change_checks(int(np.sum(self.a[0] > 0)), int(np.sum(self.a[0] < 0)), self.items))
