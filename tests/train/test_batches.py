@@ -96,6 +96,16 @@ def test_long_rows_are_cut_and_counted(tokenizer):
     assert {size for batch in made.plan for _, size in batch} == {10, 5}
 
 
+def test_rows_are_cut_at_the_end_whatever_the_tokenizer_would_do():
+    tokenizer = load("debug").tokenizer
+    rows = [{"text": "".join(chr(97 + n % 26) for n in range(50))}]
+    plain = plan(tokenizer, rows, length=10)
+    tokenizer.truncation_side = "left"
+    made = plan(tokenizer, rows, length=10)
+    assert made.content == plain.content and made.cut == 1
+    assert tokenizer.decode(made[0]["input_ids"][0]) == "abcdefghij"
+
+
 def test_numeric_columns_ride_along(tokenizer):
     rows = [{**row, "bin": n % 3, "weight": n / 2, "from": "me"} for n, row in enumerate(ROWS)]
     batch = plan(tokenizer, rows)[0]
@@ -130,6 +140,8 @@ def test_empty_rows_are_passed_over(tokenizer):
         ([{"text": "a"}, {"text": ""}], "two tokens"),
         ([{"text": "abc", "labels": 1}], "'labels'"),
         ([{"text": "abc", "bin": 1}, {"text": "abc"}], "'bin' is a number on 1 of 2"),
+        ([{"text": "abc", "w": float("nan")}], "'w' is nan on row 0"),
+        ([{"text": "abc", "w": 2**70}], "'w' is 1180591620717411303424 on row 0"),
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tokenizer, rows, words):

@@ -222,6 +222,47 @@ def test_a_gradient_that_is_no_number_says_what_to_try(tmp_path):
         go(tmp_path, lm=lm)
 
 
+@pytest.mark.parametrize(("rate", "steps"), [(1e20, 1), (3.0, 8)])
+def test_weights_that_blew_up_are_refused(tmp_path, rate, steps):
+    with pytest.raises(RunError, match=r"training diverged: the weights grew .*-fold") as caught:
+        go(tmp_path, settings=replace(SETTINGS, learning_rate=rate, steps=steps, warmup=0, weight_decay=0.0))
+    assert "train.learning_rate" in str(caught.value) and len(str(caught.value).splitlines()) <= 5
+
+
+def test_weights_that_are_no_numbers_after_the_last_step_are_refused(tmp_path):
+    lm = load("debug")
+
+    def poison(now: int, total: int, loss: float) -> None:
+        if now == total:
+            with torch.no_grad():
+                lm.model.model.norm.weight[0] = float("nan")
+
+    with pytest.raises(RunError, match="the weights are not finite any more"):
+        go(tmp_path, lm=lm, progress=poison)
+
+
+def test_a_loss_that_rose_is_noted_and_one_that_fell_is_not(tmp_path):
+    assert go(tmp_path / "a")[0].notes == []
+    worse = replace(SETTINGS, learning_rate=1.0, warmup=0)
+    (note,) = go(tmp_path / "b", settings=worse)[0].notes
+    assert "training: the loss rose by" in note and "train.learning_rate" in note
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"batch_size": 10**9}, "train.batch_size"),
+        ({"batch_size": 2**21}, "train.batch_size"),
+        ({"steps": 10**12}, "budget"),
+        ({"steps": None, "tokens": 10**15}, "budget"),
+    ],
+)
+def test_work_that_no_memory_holds_is_refused_at_once(change, where):
+    with pytest.raises(SpecError) as caught:
+        replace(SETTINGS, **change)
+    assert [mistake.where for mistake in caught.value.mistakes] == [where]
+
+
 def test_an_encoder_is_refused(tmp_path):
     lm = load("debug")
     lm.model.can_generate = lambda: False

@@ -14,6 +14,7 @@ Limits    Rows of fewer than two tokens predict nothing and are passed over; `cu
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -158,11 +159,14 @@ def _complete(rows: Rows) -> Rows:
 
 
 def _numeric(rows: Rows) -> tuple[str, ...]:
-    """Columns that hold a number on every row; refuses one that does on some rows only."""
+    """Columns that hold a number on every row; refuses one that does on some rows only, and what no tensor holds."""
     held: dict[str, int] = defaultdict(int)
     for row in rows:
         for name, value in row.items():
-            held[name] += isinstance(value, (bool, int, float))
+            if isinstance(value, (bool, int, float)):
+                held[name] += 1
+                if not (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
+                    raise UserError(f"column {name!r} is {value} on row {row[ROW]}, not a finite number of 64 bits")
     for name, number in held.items():
         if 0 < number < len(rows):
             raise UserError(f"column {name!r} is a number on {number} of {len(rows)} rows; give it on all, or on none")
@@ -170,9 +174,11 @@ def _numeric(rows: Rows) -> tuple[str, ...]:
 
 
 def _encode(places: list[int], rows: Rows, tokenizer: Any, length: int, encoded: dict[int, list[int]]) -> None:
-    """Tokenise these rows into `encoded`, one token past `length`, so that it shows which rows are cut."""
+    """Tokenise these rows into `encoded`, one token past `length`, so that it shows which rows are cut.
+
+    Cut here and not by the tokenizer, which may be set to keep the end of a text (`truncation_side`).
+    """
     places = list(dict.fromkeys(places))
     if places:
-        texts = [rows[place]["text"] for place in places]
-        found = tokenizer(texts, truncation=True, max_length=length + 1)["input_ids"]
-        encoded.update(zip(places, found, strict=True))
+        found = tokenizer([rows[place]["text"] for place in places], verbose=False)["input_ids"]
+        encoded.update((place, ids[: length + 1]) for place, ids in zip(places, found, strict=True))

@@ -4,6 +4,9 @@ Training  AdamW, linear warm-up then linear decay to zero, gradients clipped at 
           theta <- AdamW(theta, clip(grad method.loss(model, batch, model(**batch))))
 Method    `train` calls the method's `data` hook on the numbered rows and its `loss` hook on every batch. The `model`
           hook is the caller's: it edits the model before there is any training, and where there is none.
+Diverged  A training that left the weights without finite values, or more than BLOWN times as long as they were, is
+          refused: what it made measures like any other model. A last loss more than RISEN above the first is noted in
+          `lm.notes` (a method's own loss may rise for good reasons).
 Resume    The same call on the same folder goes on from the last checkpoint. Final weights and `train.jsonl` are those
           of an uninterrupted training, bit for bit: nothing in that file depends on the clock.
 """
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 
     from butfor.lm import LM
 
+BLOWN = 10.0  # times the length of all weights; training from a random start stays well below
+RISEN = 1.0  # nats, mean of the last tenth of the steps over the first step
+MOST_TOKENS, MOST_ROWS = 2**22, 2**26  # in one batch, and in the plan of all batches, which stand in memory
+
 Progress = Callable[[int, int, float], None]  # step, total, loss
 
 
@@ -64,6 +71,16 @@ class TrainSettings:
             wrong.append(Mistake("budget", "give steps or tokens, one of the two"))
         elif (self.steps is not None and self.steps < 1) or (self.tokens is not None and self.tokens < 2):
             wrong.append(Mistake("budget", "should be at least 1 step or 2 tokens"))
+        if self.batch_size * self.length > MOST_TOKENS:
+            wrong.append(
+                Mistake(
+                    "train.batch_size",
+                    f"{self.batch_size} rows of {self.length} tokens do not fit into memory at once; "
+                    f"batch_size x length should be {MOST_TOKENS} or less",
+                )
+            )
+        elif max((self.steps or 0) * self.batch_size, (self.tokens or 0) // max(1, self.length)) > MOST_ROWS:
+            wrong.append(Mistake("budget", f"is planned ahead, and comes to more than {MOST_ROWS} rows; give less"))
         if wrong:
             raise SpecError(wrong)
 
@@ -117,8 +134,10 @@ def train(
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
     run = Run(planned, method, settings, folder, key, Meter(lm.device), progress)
+    size = weight_norm(lm.model)
     with borrowed(lm.model), disk_errors(folder):
         run.train(lm.model, seed)
+    lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
     seconds, peak = run.meter.read()
     tokens = sum(planned.tokens)
     return TrainFacts(
@@ -140,6 +159,14 @@ def _key(lm: LM, method: Method, planned: Batches, settings: TrainSettings, seed
     """Names everything that decides the result: a checkpoint of anything else is not resumed."""
     code = code_version(), source_version(type(method)), environment()
     return digest(lm.fingerprint(), repr(method), asdict(settings), seed, planned.content, code, str(lm.device))
+
+
+def weight_norm(model: PreTrainedModel) -> float:
+    """The length of all weights together."""
+    import torch
+
+    norms = [torch.linalg.vector_norm(weight.detach(), dtype=torch.float64) for weight in model.parameters()]
+    return float(torch.linalg.vector_norm(torch.stack([norm.cpu() for norm in norms])))
 
 
 @dataclass(slots=True)
@@ -209,6 +236,22 @@ class Run:
         """The method's loss of one batch; the model gets the tokens, the method all columns."""
         outputs = model(**{name: batch[name] for name in TAKEN})
         return self.method.loss(model, batch, outputs)
+
+    def diverged(self, growth: float) -> list[str]:
+        """Refuse weights that are no model any more; say so where the loss has risen."""
+        if not growth <= BLOWN:
+            what = f"grew {growth:.3g}-fold" if math.isfinite(growth) else "are not finite any more"
+            raise RunError(
+                f"training diverged: the weights {what} (learning rate {self.settings.learning_rate:g}, "
+                f"{self.method!r}).\nTry a lower train.learning_rate or a longer train.warmup."
+            )
+        lines = (self.folder / "train.jsonl").read_text(encoding="utf-8").splitlines()
+        losses = [float(json.loads(line)["loss"]) for line in lines]
+        last = losses[-max(1, len(losses) // 10) :]
+        rise = sum(last) / len(last) - losses[0]
+        if rise <= RISEN:
+            return []
+        return [f"training: the loss rose by {rise:.2f}, from {losses[0]:.2f}; train.learning_rate may be too high"]
 
     def check(self, step: int, name: str, value: float) -> float:
         """The value, if training can go on with it."""
