@@ -1,8 +1,9 @@
 """Compare whole sentences by likelihood, every item under the same condition: nothing stands before them.
 
 Equation  log P(one) - log P(two), each of all tokens of a sentence after the beginning of a text.
-Beginning `butfor.lm.tokens.beginning`: the token that the tokenizer itself puts before a text (Llama, Gemma), else the
-          one that stood between documents in training (`<|endoftext|>` of SmolLM2, its chat models included).
+Beginning `butfor.lm.tokens.beginning`: the token that the tokenizer itself puts before a text (Llama, Gemma), else its
+          beginning-of-text token or the one between documents (`<|endoftext|>` of SmolLM2 and its chat models), never
+          a marker of a chat turn.
 Cost      What two sentences share at their start is computed once (`butfor.lm.forest`).
 Limits    The longer sentence is the less likely one, other things equal: read such a ratio as a difference between
           arms, or balance the items.
