@@ -165,8 +165,8 @@ def weight_norm(model: PreTrainedModel) -> float:
     """The length of all weights together."""
     import torch
 
-    norms = [torch.linalg.vector_norm(weight.detach(), dtype=torch.float64) for weight in model.parameters()]
-    return float(torch.linalg.vector_norm(torch.stack([norm.cpu() for norm in norms])))
+    norms = [torch.linalg.vector_norm(weight.detach(), dtype=torch.float32) for weight in model.parameters()]
+    return float(torch.linalg.vector_norm(torch.stack([norm.double().cpu() for norm in norms])))
 
 
 @dataclass(slots=True)
@@ -240,7 +240,7 @@ class Run:
     def diverged(self, growth: float) -> list[str]:
         """Refuse weights that are no model any more; say so where the loss has risen."""
         if not growth <= BLOWN:
-            what = f"grew {growth:.3g}-fold" if math.isfinite(growth) else "are not finite any more"
+            what = f"grew {growth:.3g}-fold" if math.isfinite(growth) else "have no finite length any more"
             raise RunError(
                 f"training diverged: the weights {what} (learning rate {self.settings.learning_rate:g}, "
                 f"{self.method!r}).\nTry a lower train.learning_rate or a longer train.warmup."
