@@ -171,6 +171,47 @@ def test_a_value_of_the_wrong_shape(lm: LM) -> None:
         logits(lm, "hello")
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [Site(0, "mlp")],
+        {"mlp": 0},
+        {Site(0, "mlp"): None},
+        {Site(0, "mlp"): "abc"},
+        {Site(0, "mlp"): lambda _: None},
+    ],
+)
+def test_a_wrong_value_names_the_right_one(lm: LM, values: Any) -> None:
+    with pytest.raises(UserError, match=r"Site\(0, 'mlp'\)|mlp\[0\]: a value is") as caught, do(lm, values):
+        logits(lm, "hello")
+    assert len(str(caught.value).splitlines()) == 1
+    assert hooks(lm) == 0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"layer": "0"},
+        {"layer": 1.0},
+        {"kind": 3},
+        {"head": "1"},
+        {"positions": ()},
+        {"positions": (1.5,)},
+        {"positions": 3},
+        {"positions": [1]},
+    ],
+)
+def test_a_site_that_is_none_is_refused_when_written(written: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="written") as caught:
+        Site(**{"layer": 0, "kind": "mlp", **written})
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_sites_to_read_are_a_list(lm: LM) -> None:
+    with pytest.raises(UserError, match="sites: give a list"):
+        read(lm, "hello", Site(0, "mlp"))  # type: ignore[arg-type]
+
+
 def test_an_encoder_has_sites_too(family: Callable[..., LM]) -> None:
     lm = family("bert")
     found = read(lm, "hello", [Site(1, "resid"), Site(1, "attn"), Site(1, "head", 2)])

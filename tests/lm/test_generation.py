@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from butfor.core.errors import UserError
-from butfor.lm import LM, generate
+from butfor.lm import LM, Site, do, generate
 
 PROMPTS = ["a", "The nurse said that", "", "It was a bright cold day in the harbour", "a"]
 
@@ -70,6 +71,38 @@ def test_it_stops_at_the_end_of_text(lm: LM) -> None:
     lm.model.generation_config.eos_token_id = lm.tokenizer(mark)["input_ids"][0]
     stopped = generate(lm, ["a", "a longer prompt"], max_new_tokens=12)[0]
     assert stopped == full[: full.index(mark)]
+
+
+@pytest.mark.parametrize(
+    "setting", [{"repetition_penalty": 5.0}, {"num_beams": 3}, {"min_new_tokens": 12}, {"no_repeat_ngram_size": 1}]
+)
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_models_generation_settings_do_not_count(lm: LM, setting: dict[str, float], temperature: float) -> None:
+    lm.model.generation_config.eos_token_id = lm.tokenizer("e")["input_ids"][0]
+    plain = generate(lm, PROMPTS, max_new_tokens=12, temperature=temperature)
+    lm.model.generation_config.update(**setting)
+    kept = lm.model.generation_config
+    assert generate(lm, PROMPTS, max_new_tokens=12, temperature=temperature) == plain
+    assert lm.model.generation_config is kept
+
+
+def test_an_intervention_does_not_depend_on_a_prompts_neighbours(lm: LM) -> None:
+    with do(lm, {Site(0, "resid", positions=(0,)): 0.0}):
+        together = generate(lm, PROMPTS, max_new_tokens=8)
+        assert together == [generate(lm, [prompt], max_new_tokens=8)[0] for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words"),
+    [
+        ("abc", r"prompts: give a list, as in \['a text'\], not 'abc'"),
+        ([3], "number 0 must be a text"),
+        (None, "a list"),
+    ],
+)
+def test_prompts_are_a_list_of_texts(lm: LM, prompts: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        generate(lm, prompts, max_new_tokens=2)
 
 
 def test_what_cannot_be_generated(lm: LM) -> None:

@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.lm import LM
-from butfor.lm.load import check, load
+from butfor.lm.load import check, load, stamp
+from butfor.lm.save import save
 from lm.conftest import family_model, loaded
 
 
@@ -106,6 +108,39 @@ def test_an_id_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingData, match="neither in the Hugging Face cache nor reachable") as caught:
         load("owner/model")
     assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_a_cached_model_loads_without_a_look_at_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants as constants
+
+    def asked() -> bool:
+        raise AssertionError("it asked for the network")
+
+    base = tmp_path / "hub" / "models--owner--tiny"
+    save(loaded("debug"), base / "snapshots" / "abc")
+    (base / "refs").mkdir()
+    (base / "refs" / "main").write_text("abc")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("butfor.lm.load._reachable", asked)
+    assert loaded("owner/tiny").fingerprint() == loaded("debug").fingerprint()
+    assert stamp("owner/tiny") == "abc"
+
+
+@pytest.mark.parametrize("name", [None, "", 3, Path("there")])
+def test_a_name_is_a_text(name: Any) -> None:
+    with pytest.raises(UserError, match="a model is named by a text") as caught:
+        load(name)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("device", ["mps", "cuda", "cuda:99", "xpu", "meta"])
+def test_a_device_that_is_not_here(device: str) -> None:
+    import torch
+
+    if device in ("cuda", "xpu", "mps") and torch.accelerator.is_available():
+        pytest.skip("it may be here")
+    with pytest.raises(UserError, match=f"device '{device}' was asked for"):
+        load("debug", device=device)
 
 
 def test_folders_that_are_no_model(tmp_path: Path) -> None:

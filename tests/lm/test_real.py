@@ -9,7 +9,7 @@ import pytest
 
 from butfor.lm import LM, Site, do, generate, nll, read, score
 from butfor.lm.load import models
-from butfor.lm.tokens import tokenized
+from butfor.lm.tokens import beginning, tokenized
 from lm.conftest import loaded, own_logprob
 
 pytestmark = pytest.mark.skipif(
@@ -39,6 +39,28 @@ def test_scores_are_exact(small: LM) -> None:
     for choices, found in zip(tokenized(small, ITEMS), score(small, ITEMS), strict=True):
         for ids, value, count in zip(choices.ids, found.logprobs, found.counts, strict=True):
             assert value / count == pytest.approx(own_logprob(small, ids, choices.start) / count, abs=2e-5)
+
+
+def test_an_empty_prompt_stands_between_documents(small: LM) -> None:
+    """Its <bos> is <|im_start|>, after which it expects a speaker's role."""
+    assert small.tokenizer.bos_token == "<|im_start|>"
+    assert beginning(small) == [small.tokenizer.convert_tokens_to_ids("<|endoftext|>")]
+
+
+def test_scores_are_exact_in_double_precision(small: LM) -> None:
+    """To 1e-6: Llama's norms round to float32 whatever the weights are. (`debug` is exact to 1e-9.)"""
+    import torch
+
+    double = loaded("smollm2-135m")
+    double.model.double()
+    for item, found, near in zip(ITEMS, score(double, ITEMS), score(small, ITEMS), strict=True):
+        choices = tokenized(double, [item])[0]
+        for ids, value, close in zip(choices.ids, found.logprobs, near.logprobs, strict=True):
+            with torch.no_grad():
+                every = double.model(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
+            own = float(every[torch.arange(len(ids) - 1), torch.tensor(ids[1:])][choices.start - 1 :].sum())
+            assert value == pytest.approx(own, abs=1e-6)
+            assert close / (len(ids) - choices.start) == pytest.approx(own / (len(ids) - choices.start), abs=2e-5)
 
 
 def test_fluent_text_is_likelier_than_its_words_in_disorder(small: LM) -> None:

@@ -278,14 +278,26 @@ def test_nothing_to_score(lm: LM) -> None:
         ({"prompt": "a", "choices": [""]}, "item 1: a choice must be"),
         ({"prompt": "a", "choices": []}, "item 1: 'choices' must be"),
         ({"prompt": "a", "choices": "b"}, "item 1: 'choices' must be"),
+        ("x", "item 1: give {"),
+        ({"prompt": "a\ud800", "choices": ["b"]}, "item 1: character 1 is .*half of a character"),
         ({"prompt": None, "choices": ["b"]}, "item 1: 'prompt' must be"),
         ({"prompt": "a" * 2048, "choices": ["b"]}, "item 1 has 2049 tokens, but debug reads at most 2048"),
     ],
 )
-def test_a_wrong_item_is_named(lm: LM, item: dict[str, Any], words: str) -> None:
+def test_a_wrong_item_is_named(lm: LM, item: Any, words: str) -> None:
     with pytest.raises(UserError, match=words) as caught:
         score(lm, [{"prompt": "a", "choices": ["b"]}, item])
     assert len(str(caught.value).splitlines()) <= 5
+
+
+def test_items_may_come_from_a_generator(lm: LM) -> None:
+    assert score(lm, (item for item in ITEMS)) == score(lm, ITEMS)
+
+
+@pytest.mark.parametrize("items", ["x", None, ITEMS[0], 3])
+def test_items_are_a_list(lm: LM, items: Any) -> None:
+    with pytest.raises(UserError, match=r"items: give a list, as in \[\{'prompt'"):
+        score(lm, items)
 
 
 def test_an_encoder_has_no_scores(family: Callable[..., LM]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from butfor.core.errors import UserError
-from butfor.lm import LM, score
-from butfor.lm.tokens import encode, opening, tokenized
+from butfor.lm import LM, generate, score
+from butfor.lm.tokens import beginning, encode, opening, tokenized
 from lm.conftest import own_logprob
 
 
@@ -70,9 +70,41 @@ def test_an_empty_prompt_stands_on_the_beginning_of_text(lm: LM) -> None:
 
 
 def test_an_empty_prompt_without_such_a_token_is_refused(lm: LM) -> None:
-    lm.tokenizer.bos_token = None
+    lm.tokenizer.bos_token = lm.tokenizer.eos_token = None
+    assert beginning(lm) == []
     with pytest.raises(UserError, match="item 0: nothing stands before the choices"):
         score(lm, [{"prompt": "", "choices": ["ab"]}])
+
+
+TURNS = "{% for said in messages %}<bos>{{ said['role'] + ' ' + said['content'] }}<eos>{% endfor %}"
+ONCE = "<bos>{% for said in messages %}{{ said['content'] }}{% endfor %}"
+FAILS = "<bos><bos>{{ raise_exception('no') }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "document", "wanted"),
+    [
+        (None, False, ["<bos>"]),
+        (ONCE, True, ["<bos>"]),
+        (TURNS, True, ["<|endoftext|>"]),
+        (TURNS, False, []),
+        (FAILS, False, ["<eos>"]),
+    ],
+)
+def test_what_stands_before_a_text_marks_no_turn(
+    lm: LM, template: str | None, document: bool, wanted: list[str]
+) -> None:
+    lm.tokenizer.chat_template = template
+    if document:
+        lm.tokenizer.add_tokens(["<|endoftext|>"])
+    assert beginning(lm) == lm.tokenizer.convert_tokens_to_ids(wanted)
+
+
+def test_without_a_beginning_the_end_of_the_text_before_stands_there(lm: LM) -> None:
+    lm.tokenizer.bos_token = None
+    assert beginning(lm) == [lm.tokenizer.eos_token_id]
+    assert tokenized(lm, [{"prompt": "", "choices": ["ab"]}])[0].ids[0][0] == lm.tokenizer.eos_token_id
+    assert generate(lm, [""], max_new_tokens=2)
 
 
 def test_a_tokenizer_that_opens_every_text_keeps_doing_so(lm: LM) -> None:
@@ -81,7 +113,7 @@ def test_a_tokenizer_that_opens_every_text_keeps_doing_so(lm: LM) -> None:
     lm.tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>", special_tokens=[("<bos>", 1), ("<eos>", 2)]
     )
-    assert opening(lm) == [1]
+    assert opening(lm) == beginning(lm) == [1]
     found = tokenized(lm, [{"prompt": "a", "choices": ["b"]}])[0]
     assert found.ids == [[1, *encode(lm, ["ab"])[0]]]
     assert found.start == 2

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from butfor.core.errors import UnknownSite, UserError
 from butfor.lm.forward import scoring_mode
 from butfor.lm.site import Site, head_count, module
-from butfor.lm.tokens import encode, opening
+from butfor.lm.tokens import encode, listed, opening, shortened
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:
@@ -32,10 +32,33 @@ if TYPE_CHECKING:
 @contextmanager
 def do(lm: LM, values: Mapping[Site, Value]) -> Iterator[None]:
     """Set activations inside the block. Shapes: [B, P, d] with P positions, and d the head's width for a head."""
+    _check(values)
     with ExitStack() as stack:
         for site, value in values.items():
             stack.callback(_hook(lm, site, _setter(lm, site, value)).remove)
         yield
+
+
+def _check(values: Any) -> None:
+    if not isinstance(values, Mapping):
+        raise UserError(f"do takes sites and their values, as in {{Site(0, 'mlp'): 0.0}}, not {shortened(values)}")
+    for site, value in values.items():
+        if not isinstance(site, Site):
+            raise UserError(f"do takes sites, as in {{Site(0, 'mlp'): 0.0}}, not {shortened(site)}")
+        if not callable(value):
+            _tensor(site, value)
+
+
+def _tensor(site: Site, value: Any) -> Tensor:
+    import torch
+
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(
+            f"{site}: a value is a number, a tensor, or a function of the activation that returns one, "
+            f"not {shortened(value)}"
+        ) from None
 
 
 def read(lm: LM, text: str | Sequence[int], sites: Sequence[Site]) -> dict[Site, Tensor]:
@@ -47,6 +70,7 @@ def read(lm: LM, text: str | Sequence[int], sites: Sequence[Site]) -> dict[Site,
         ids = lm.tokenizer(text)["input_ids"]
     if not ids:
         raise UserError("there is no token to read in an empty text")
+    sites = listed("sites", sites, Site(0, "mlp"))
     found: dict[Site, Tensor] = {}
     with ExitStack() as stack:
         for site in sites:
@@ -65,13 +89,11 @@ def _keeper(lm: LM, site: Site, found: dict[Site, Tensor]) -> Edit:
 
 
 def _setter(lm: LM, site: Site, value: Value) -> Edit:
-    import torch
-
     def put(whole: Tensor) -> Tensor:
         new = whole.clone()
         here = _view(lm, site, whole)  # [B, P, d]
         wanted = value(here) if callable(value) else value
-        wanted = torch.as_tensor(wanted).to(device=whole.device, dtype=whole.dtype)
+        wanted = _tensor(site, wanted).to(device=whole.device, dtype=whole.dtype)
         try:
             wanted = wanted.expand_as(here)
         except RuntimeError as error:

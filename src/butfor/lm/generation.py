@@ -4,23 +4,28 @@ Sampling is the Gumbel-max trick: argmax over tokens of (logits / temperature + 
 draw from softmax(logits / temperature). Each prompt draws its g from a generator of its own, seeded by (seed,
 prompt, how often it stood before in the list), so a prompt's text does not depend on its neighbours or on the
 batch, and the same seed under an intervention gives the coupled counterfactual. The decoding itself is
-`transformers`' own greedy search.
+`transformers`' own greedy search, and of the model's generation settings only its end-of-text tokens count: penalties,
+beams and the like would make it neither greedy nor that softmax.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive
 from butfor.lm.forward import scoring_mode
-from butfor.lm.tokens import decode, encode, opening
+from butfor.lm.probes import alike
+from butfor.lm.rope import settle
+from butfor.lm.tokens import beginning, checked_texts, decode, encode, opening
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+    from transformers import GenerationConfig
 
 
 def generate(
@@ -37,7 +42,10 @@ def generate(
         raise UserError(f"{lm.name} is an encoder: it cannot generate")
     if temperature < 0 or max_new_tokens < 1:
         raise UserError("generate needs temperature ≥ 0 and max_new_tokens ≥ 1")
+    prompts = checked_texts("prompts", prompts)
     texts = _prompts(lm, prompts, max_new_tokens)
+    longest = max(map(len, texts), default=0) + max_new_tokens
+    even = alike(lm, longest)
     seen: Counter[str] = Counter()
     seeds: list[int] = []
     for prompt in prompts:
@@ -45,7 +53,7 @@ def generate(
         seen[prompt] += 1
     result = [""] * len(texts)
     with scoring_mode(lm.model):
-        for batch in _batches(texts, max_new_tokens, batch_tokens):
+        for batch in _batches(texts, max_new_tokens, batch_tokens, even):
             made = _decode(lm, [texts[at] for at in batch], max_new_tokens, temperature, [seeds[at] for at in batch])
             for at, text in zip(batch, made, strict=True):
                 result[at] = text
@@ -54,27 +62,28 @@ def generate(
 
 def _prompts(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
     head = opening(lm)
-    bos: Any = lm.tokenizer.bos_token_id
     texts = [head + ids for ids in encode(lm, prompts)]
     for number, ids in enumerate(texts):
-        if not ids and bos is None:
+        if not ids and not beginning(lm):
             raise UserError(f"prompt {number} is empty, and the tokenizer has no beginning-of-text token")
         if lm.context is not None and len(ids) + room > lm.context:
             raise UserError(
                 f"prompt {number} has {len(ids)} tokens; with {room} new ones that is more than the {lm.context} "
                 f"that {lm.name} reads"
             )
-    return [ids or [bos] for ids in texts]
+    return [ids or beginning(lm) for ids in texts]
 
 
-def _batches(texts: Sequence[Sequence[int]], room: int, budget: int) -> list[list[int]]:
-    """Numbers of the texts, longest first, at most `budget` padded tokens (new ones included) a batch."""
+def _batches(texts: Sequence[Sequence[int]], room: int, budget: int, even: bool) -> list[list[int]]:
+    """Numbers of the texts, longest first, at most `budget` padded tokens (new ones included) a batch; if `even`, only
+    texts of one length share one."""
     result: list[list[int]] = []
     width = 0
     for number in sorted(range(len(texts)), key=lambda at: -len(texts[at])):
-        if not result or (len(result[-1]) + 1) * width > budget:
+        size = len(texts[number]) + room
+        if not result or (len(result[-1]) + 1) * width > budget or (even and size < width):
             result.append([])
-            width = len(texts[number]) + room
+            width = size
         result[-1].append(number)
     return result
 
@@ -89,16 +98,27 @@ def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: floa
     extra: dict[str, Any] = {}
     if temperature > 0:
         extra["logits_processor"] = [_Gumbel(temperature, [torch.Generator().manual_seed(seed) for seed in seeds])]
+    settings = GenerationConfig(max_new_tokens=room, do_sample=False, pad_token_id=pad, eos_token_id=ends or None)
     search: Any = lm.model.generate
-    ids = search(
-        input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
-        attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
-        generation_config=GenerationConfig(
-            max_new_tokens=room, do_sample=False, pad_token_id=pad, eos_token_id=ends or None
-        ),
-        **extra,
-    )
+    settle(lm.model)
+    with _settings(lm.model, settings):
+        ids = search(
+            input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
+            attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
+            **extra,
+        )
     return [decode(lm, _until(row, ends)) for row in ids[:, width:].tolist()]
+
+
+@contextmanager
+def _settings(model: Any, settings: GenerationConfig) -> Iterator[None]:
+    """The model's generation settings, replaced: what passed settings leave open would be filled from them."""
+    kept = model.generation_config
+    model.generation_config = settings
+    try:
+        yield
+    finally:
+        model.generation_config = kept
 
 
 class _Gumbel:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from butfor.core.errors import UserError
 from butfor.lm.logprobs import token_logprobs
-from butfor.lm.tokens import encode, opening
+from butfor.lm.tokens import encode, listed, opening
 from butfor.lm.world import LM
 
 
@@ -26,8 +26,9 @@ def windows(lm: LM, text: str, length: int) -> list[list[int]]:
 def nll(lm: LM, texts: Sequence[str] | Sequence[Sequence[int]], *, batch_tokens: int | None = None) -> list[float]:
     """Mean negative log-likelihood per token of each window of tokens, or of each whole text."""
     sequences: list[list[int]] = []
-    for number, text in enumerate(texts):
-        ids = opening(lm) + encode(lm, [text])[0] if isinstance(text, str) else list(text)
+    for number, text in enumerate(listed("texts", texts, "a text")):
+        whole = isinstance(text, str)
+        ids = opening(lm) + encode(lm, [text])[0] if whole else listed(f"window {number}", text, 5)
         if len(ids) < 2:
             raise UserError(f"window {number} has {len(ids)} token(s); a likelihood needs at least 2")
         if lm.context is not None and len(ids) > lm.context:

@@ -54,6 +54,8 @@ def load(
 
 def check(name: str) -> Path | None:
     """Raise a `UserError` if the name cannot be loaded; return its folder if it has one. No torch, no network."""
+    if not isinstance(name, str) or not name:
+        raise UserError(f"a model is named by a text, not {name!r}; {HOW}: {', '.join(ALIASES)}")
     if name == "debug":
         return None
     if name in FETCHED:
@@ -153,10 +155,14 @@ def _device(device: str | torch.device | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         place = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise UserError(f"unknown device {device!r}; give cpu, cuda, cuda:0, mps, …") from error
-    if place.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {device!r} was asked for, but torch sees no GPU here; leave device out, or give cpu")
+    try:
+        torch.zeros(1, device=place).tolist()
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise UserError(
+            f"device {str(device)!r} was asked for, but torch sees none here; leave device out, or give cpu"
+        ) from error
     return place
 
 
@@ -168,23 +174,36 @@ def _pretrained(
     device_map: str | dict[str, Any] | None,
     trust: bool,
 ) -> LM:
-    from transformers import AutoConfig, AutoTokenizer
-
     source = name if where is None else str(where)
-    common: dict[str, Any] = {"trust_remote_code": trust, "local_files_only": where is not None or not _reachable()}
     try:
-        with quiet():
-            config = AutoConfig.from_pretrained(source, **common)
-            kind = _auto_class(name, config)
-            tokenizer = AutoTokenizer.from_pretrained(source, **common)
-            model = kind.from_pretrained(
-                source, config=config, dtype=dtype, device_map=device_map, use_safetensors=True, **common
-            )
+        try:
+            tokenizer, model = _read(name, source, dtype, device_map, trust, local=True)
+        except (OSError, ValueError) as error:  # not in the hub's cache, or not whole
+            if where is not None or "trust_remote_code" in str(error) or not _reachable():
+                raise
+            tokenizer, model = _read(name, source, dtype, device_map, trust, local=False)
     except (OSError, ValueError) as error:
         raise _explained(name, where, error) from error
     if device is not None:
         model = model.to(device)
     return LM(name, model.eval(), tokenizer)
+
+
+def _read(
+    name: str, source: str, dtype: torch.dtype, device_map: str | dict[str, Any] | None, trust: bool, *, local: bool
+) -> tuple[Any, Any]:
+    """Tokenizer and model; `local` keeps off the network."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    common: dict[str, Any] = {"trust_remote_code": trust, "local_files_only": local}
+    with quiet():
+        config = AutoConfig.from_pretrained(source, **common)
+        kind = _auto_class(name, config)
+        tokenizer = AutoTokenizer.from_pretrained(source, **common)
+        model = kind.from_pretrained(
+            source, config=config, dtype=dtype, device_map=device_map, use_safetensors=True, **common
+        )
+    return tokenizer, model
 
 
 def _reachable() -> bool:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from butfor.core.errors import UserError
 from butfor.lm.forward import scoring_mode
+from butfor.lm.probes import alike
+from butfor.lm.rope import settle
+from butfor.lm.tokens import checked_texts
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:
@@ -22,20 +25,25 @@ def features(lm: LM, texts: Sequence[str], *, batch_tokens: int = 2048) -> NDArr
     import numpy as np
     import torch
 
-    ids: list[list[int]] = [lm.tokenizer(text)["input_ids"] for text in texts]
+    ids: list[list[int]] = [lm.tokenizer(text)["input_ids"] for text in checked_texts("texts", texts)]
     for number, text in enumerate(ids):
         if not text or (lm.context is not None and len(text) > lm.context):
             raise UserError(f"text {number} has {len(text)} tokens; {lm.name} reads 1 to {lm.context or 'any number'}")
-    result = np.empty((len(texts), lm.dim), dtype=np.float32)
+    result = np.empty((len(ids), lm.dim), dtype=np.float32)
     pad = lm.tokenizer.pad_token_id or 0
+    even = alike(lm, max(map(len, ids), default=0))
     order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
     with scoring_mode(lm.model):
         while order:
             width = len(ids[order[0]])
-            batch, order = order[: max(1, batch_tokens // width)], order[max(1, batch_tokens // width) :]
+            fits = [at for at in order[: max(1, batch_tokens // width)] if not even or len(ids[at]) == width]
+            batch, order = fits, order[len(fits) :]
+            settle(lm.model)
             rows = [ids[at] + [pad] * (width - len(ids[at])) for at in batch]
             mask = torch.tensor([[1] * len(ids[at]) + [0] * (width - len(ids[at])) for at in batch], device=lm.device)
             hidden = lm.model.base_model(input_ids=torch.tensor(rows, device=lm.device), attention_mask=mask)[0]
             weights = mask[..., None].to(hidden.dtype)  # [B, T, 1]
+            if hidden.shape[-1] != result.shape[-1]:  # some models end on a stream of another width
+                result = np.empty((len(ids), hidden.shape[-1]), dtype=np.float32)
             result[batch] = ((hidden * weights).sum(1) / weights.sum(1)).float().cpu().numpy()
     return result

@@ -8,7 +8,7 @@ for the items after it. `tokens` says where a prompt ends, `logprobs` how the wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,7 @@ class Scored:
 
 
 def score(
-    lm: LM, items: Sequence[Mapping[str, Any]], *, batch_tokens: int | None = None, work: Work | None = None
+    lm: LM, items: Iterable[Mapping[str, Any]], *, batch_tokens: int | None = None, work: Work | None = None
 ) -> list[Scored]:
     """Score every choice of every item {"prompt": str, "choices": [str, …]}; one result an item, in order.
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from numbers import Integral
 from typing import TYPE_CHECKING
 
-from butfor.core.errors import UnknownSite, did_you_mean
+from butfor.core.errors import UnknownSite, UserError, did_you_mean
 from butfor.lm.world import LM
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class Site:
     kind: str
     head: int | None = None
     positions: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        numbers = [self.layer, *([] if self.head is None else [self.head])]
+        if not all(map(_is_whole, numbers)) or not isinstance(self.kind, str):
+            raise UserError(
+                f"a site is written Site(3, 'mlp') or Site(3, 'head', 5), not "
+                f"Site({self.layer!r}, {self.kind!r}, {self.head!r})"
+            )
+        places: object = self.positions
+        if places is not None and not (isinstance(places, tuple) and places and all(map(_is_whole, places))):
+            raise UserError(f"positions are written (0, -1), or None for all, not {places!r}")
 
     def __str__(self) -> str:
         head = "" if self.head is None else f".{self.head}"
@@ -93,6 +105,10 @@ def module(lm: LM, site: Site) -> Module:
         there = sorted({str(other) for other in sites(lm) if other.layer == site.layer and other.head in (None, 0)})
         raise UnknownSite(f"{site}: this layer of {lm.name} has none; it has {', '.join(there)}")
     return found
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def head_count(lm: LM) -> int:
