@@ -28,6 +28,7 @@ from butfor.core.spec import Arm, Experiment, Measure
 if TYPE_CHECKING:
     from butfor.evaluate.suite import Item
     from butfor.lm import LM, World
+    from butfor.train.loop import TrainSettings
 
 Facts = dict[str, Any]
 
@@ -146,17 +147,18 @@ class Cell:
     def _train(self, world: World, method: Any) -> tuple[Facts, dict[str, float | None]]:
         """Train with the shared loop; what both arms must have in common, and what it cost."""
         from butfor.data.corpora import rows
-        from butfor.train.loop import TrainSettings, train
+        from butfor.train.loop import train
 
         experiment = self.experiment
-        budget = {key: value for key, value in experiment.budget.model_dump().items() if value}
-        options = experiment.train.model_dump(exclude={"corpus"})
-        with self.progress.task(f"train {self.name}", budget.get("steps", 0) or 1) as advance:
+        for measure in experiment.measure:  # what cannot be asked should not cost a training first
+            if kind_of(world) in experiment.suite(measure).worlds:
+                _asked(measure.suite, experiment.suite(measure), world)
+        with self.progress.task(f"train {self.name}", experiment.budget.steps or 1) as advance:
             found = train(
                 cast("LM", world),
                 rows(experiment.train.corpus),
                 method,
-                settings=TrainSettings(**budget, **options),
+                settings=train_settings(experiment),
                 seed=derive(self.root, "train"),
                 folder=self.path,
                 progress=lambda step, total, loss: advance(step, f"loss {loss:.3f}", total),
@@ -209,13 +211,7 @@ class Cell:
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
             if kind_of(world) in suite.worlds:
-                items = suite.items(world)
-                if not items or len({item.id for item in items}) < len(items):
-                    raise UserError(
-                        f"{measure.suite} has no items"
-                        if not items
-                        else f"{measure.suite}: two items have one id; every item needs its own"
-                    )
+                items = _asked(measure.suite, suite, world)
                 if not digests:
                     suite.measure(world, items[:1])  # the first call of a model is slow, and is nobody's cost
                 digests[f"items of {measure.suite}"] = digest([asdict(item) for item in items])
@@ -269,6 +265,24 @@ def _device(world: World) -> str:
 
 def _tokenizer(world: World) -> str:
     return "" if kind_of(world) == "vectors" else cast("LM", world).tokenizer_fingerprint()
+
+
+def train_settings(experiment: Experiment) -> TrainSettings:
+    """How every arm trains, or `SpecError` where that cannot be."""
+    from butfor.train.loop import TrainSettings
+
+    budget = {key: value for key, value in experiment.budget.model_dump().items() if value}
+    return TrainSettings(**budget, **experiment.train.model_dump(exclude={"corpus"}))
+
+
+def _asked(name: str, suite: Any, world: World) -> list[Item]:
+    """The items of a suite: at least one, each with an id of its own."""
+    items: list[Item] = suite.items(world)
+    if not items:
+        raise UserError(f"{name} has no items")
+    if len({item.id for item in items}) < len(items):
+        raise UserError(f"{name}: two items have one id; every item needs its own")
+    return items
 
 
 def _checked(name: str, suite: Any, world: World, items: list[Item]) -> list[Facts]:

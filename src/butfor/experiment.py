@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from butfor._version import __version__
-from butfor.cell import Cell, Facts, kind_of
+from butfor.cell import Cell, Facts, kind_of, train_settings
 from butfor.core.diff import arm_diff, refuse_undeclared, same
-from butfor.core.errors import RunError, UserError
+from butfor.core.errors import RunError, SpecError, UserError
 from butfor.core.folder import RunFolder, write_json
 from butfor.core.journal import Journal, entries
 from butfor.core.keys import code_version, digest, environment, file_digest, files_named
@@ -79,6 +79,10 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             trained = _digests(lambda: rows(experiment.train.corpus))
         except UserError as error:
             yield ("train", "corpus"), str(error)
+        try:
+            train_settings(experiment)
+        except SpecError as error:
+            yield from ((tuple(mistake.where.split(".")), mistake.problem) for mistake in error.mistakes)
     for number, measure in enumerate(experiment.measure):
         try:
             suite = experiment.suite(measure)
