@@ -195,7 +195,7 @@ class Run:
         trainer = shell(model, self, derive(seed, "train") % 2**32)
         if found is None:
             self.flops = self._flops(model)
-        with (self.folder / "train.jsonl").open("ab", buffering=0) as self.log:
+        with (self.folder / "train.jsonl").open("ab") as self.log:
             self.log.truncate(self._restored(found))
             self.meter.start()
             try:
