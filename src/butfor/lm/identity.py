@@ -33,9 +33,12 @@ def foreign(model: Module) -> list[str]:
     found = [f"hook on every module: {name(hook)}" for hook in _hooks(every, "_global_forward")]
     for path, part in model.named_modules():
         found += [f"hook on {path}: {name(hook)}" for hook in _hooks(part, "_forward")]
-        patch = _patch(part)
-        if patch is not None:
-            found.append(f"forward of {path}: {name(patch)}")
+        found += [f"forward of {path}: {name(patch)}" for patch in _patches(part)]
+    for kind in {type(part) for part in model.modules()}:
+        packages = {parent.__module__.partition(".")[0] for parent in kind.__mro__}
+        if name(kind.forward).partition(":")[0].partition(".")[0] not in packages:
+            found.append(f"forward of {name(kind)}: {name(kind.forward)}")
+    found.sort()
     for kind, functions in _attention(model).items():
         found += [f"attention {kind}: {function}" for function in functions if not function.startswith(LIBRARIES)]
     return found
@@ -57,16 +60,13 @@ def _hooks(owner: Any, prefix: str) -> Iterator[Any]:
         yield from (hook for hook in table.values() if not name(hook).startswith(LIBRARIES))
 
 
-def _patch(part: Module) -> Callable[..., Any] | None:
-    """The forward that stands in for the one of the module's class, if there is one."""
+def _patches(part: Module) -> Iterator[Callable[..., Any]]:
+    """The forward that stands in for the one of this module's class, if there is one."""
     own: Any = vars(part).get("forward")
     if own is not None and name(own).startswith("accelerate."):
         own = vars(part).get("_old_forward")  # what accelerate calls
-    kind = type(part)
-    if own is not None and getattr(own, "__func__", None) is not kind.forward:
-        return own
-    packages = {parent.__module__.partition(".")[0] for parent in kind.__mro__}
-    return None if name(kind.forward).partition(":")[0].partition(".")[0] in packages else kind.forward
+    if own is not None and getattr(own, "__func__", None) is not type(part).forward:
+        yield own
 
 
 def _attention(model: Module) -> dict[str, list[str]]:
