@@ -268,7 +268,7 @@ def test_runs_that_asked_other_things_are_not_paired(tmp_path: Path) -> None:
     a = run_table(tmp_path, measure=measure)
     b = run_table(tmp_path, measure=[{**measure[0], "length": 64}])
     with pytest.raises(UserError, match="no item asked the same in both runs"):
-        effects.compare(a.path, str(b.path))
+        bf.compare(a.path, str(b.path))
 
 
 def test_an_arm_may_not_be_measured_on_what_it_trains_on(tmp_path: Path) -> None:

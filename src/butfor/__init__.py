@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from butfor.core.spec import Measure as Measure
     from butfor.core.spec import Train as Train
     from butfor.data.pairs import Pair as Pair
-    from butfor.effects import compare as compare
+    from butfor.experiment import compare as compare
     from butfor.experiment import open_run as open_run
     from butfor.experiment import plan as plan
     from butfor.experiment import run as run
@@ -52,7 +52,7 @@ _HOME = {
     "Site": "lm",
     "Train": "core.spec",
     "Vectors": "lm",
-    "compare": "effects",
+    "compare": "experiment",
     "do": "lm",
     "generate": "lm",
     "load": "lm.load",

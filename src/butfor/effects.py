@@ -226,12 +226,10 @@ def _timed(units: list[Any]) -> list[Any]:
     return [unit for unit in units if all((seed, *unit[1:]) in there for seed in seeds)]
 
 
-def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
+def compare(a: Path, b: Path) -> dict[str, Any]:
     """Run B minus run A: every metric of every arm and suite that both have, on the items and seeds that both have."""
-    from butfor.experiment import open_run
     from butfor.stats import adjust, paired
 
-    a, b = open_run(a).path, open_run(b).path
     runs = {label: _described(path) for label, path in (("A", a), ("B", b))}
     arms = [arm for arm in runs["A"]["arms"] if arm in runs["B"]["arms"]]
     suites = [suite for suite in runs["A"]["suites"] if suite in runs["B"]["suites"]]

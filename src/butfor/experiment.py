@@ -222,6 +222,13 @@ def open_run(path: Path | str) -> Result:
     return Result(path, found["primary"], found["effects"], trusted)
 
 
+def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
+    """Run B minus run A, both finished: every metric of every arm that both have, on what was asked alike."""
+    from butfor.effects import compare
+
+    return compare(open_run(a).path, open_run(b).path)
+
+
 def command_of(path: Path) -> str:
     """The command that made a run folder."""
     return next((e["command"] for e in entries(path / "journal.jsonl") if e.get("command")), "butfor run")

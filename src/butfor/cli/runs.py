@@ -87,7 +87,7 @@ def plan_command(source: str, preset: str | None, sets: Sequence[str], *, as_jso
 
 def compare_command(a: Path, b: Path, *, as_json: bool) -> None:
     """Print the effects of run B against run A."""
-    from butfor.effects import compare
+    from butfor.experiment import compare
 
     found = compare(a, b)
     if as_json:

@@ -59,9 +59,11 @@ def read(
         return f"{label}:{line} {dotted}" if line else f"{label} {dotted}".strip()
 
     early: list[Problem] = []
-    over = cast(Table, table.pop("preset", {}))
-    if not isinstance(over, dict) or not all(isinstance(changes, dict) for changes in over.values()):
-        early, over = [(("preset",), "should hold tables, as [preset.tiny]; choose one with --preset")], {}
+    found: Any = table.pop("preset", {})
+    over = cast(dict[str, Table], found if isinstance(found, dict) else {"": found})
+    if not all(isinstance(changes, dict) for changes in cast(dict[str, Any], over).values()):
+        early.append((("preset",), "should hold tables, as [preset.tiny]; choose one with --preset"))
+        over = {}
     offered, given = sorted(over), table
     layers: list[tuple[str, Table]] = []
     if preset is not None:
