@@ -73,3 +73,16 @@ class Mute(Method):
     def model(self, world: Any, rng: np.random.Generator) -> Any:
         world.model.model.layers[self.layer].mlp.register_forward_hook(lambda *args: args[2] * 0)
         return world
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale(Method):
+    """Change a plain number on a module: no weight, hook or class shows it, and no saved folder holds it."""
+
+    by: float = 1.0
+    reads: str = ""
+
+    def model(self, world: Any, rng: np.random.Generator) -> Any:
+        world.model.model.layers[0].self_attn.scaling *= self.by
+        return world

@@ -14,6 +14,7 @@ from butfor import cell, effects
 from butfor.core.errors import RunError, SpecError, UndeclaredDifference, UserError
 from butfor.core.journal import entries
 from butfor.core.spec import Measure
+from butfor.data.builtin import word_tests
 from butfor.experiment import diff, load, open_run, run, sources
 
 TABLE: dict[str, Any] = {
@@ -449,3 +450,65 @@ def test_an_arm_that_hangs_code_on_the_model_gets_scores_of_its_own(
             run_table(tmp_path / "torn", **table)
     again = run_table(tmp_path / "torn", **table)
     assert (again.path / "effects.json").read_bytes() == (whole.path / "effects.json").read_bytes()
+
+
+def test_an_edit_that_no_weight_shows_gets_scores_of_its_own(tmp_path: Path) -> None:
+    result = run_table(
+        tmp_path,
+        seeds=[0],
+        treatment={"method": "plugs:Scale", "by": 0.05},
+        arm=[{"name": "none", "method": "plugs:Scale"}],
+        measure=[{"suite": "bias.professions", "metric": "size", "primary": True, "limit": 40}],
+    )
+    size = {effect["treatment"]: effect["estimate"] for effect in result.effects if effect["metric"] == "size"}
+    assert size["treatment"] != 0 == size["none"]
+
+
+def test_a_damaged_run_of_other_code_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = run_table(tmp_path).path
+    damage(path / "diff.json", "{}")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    monkeypatch.setattr("butfor.experiment.code_version", lambda: "other")
+    with pytest.raises(UserError, match="restore that file, or move the folder away"):
+        run_table(tmp_path)
+    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name != ".lock"} == {
+        file: content for file, content in before.items() if file.name != ".lock"
+    }
+
+
+def test_notes_of_the_user_are_no_part_of_the_run(tmp_path: Path) -> None:
+    path = run_table(tmp_path).path
+    (path / "manifest.json").unlink()
+    (path / "NOTES.md").write_text("first", encoding="utf-8")
+    run_table(tmp_path)
+    (path / "NOTES.md").write_text("second", encoding="utf-8")
+    assert open_run(path).path == path
+
+
+def test_a_file_behind_any_knob_is_part_of_the_run(tmp_path: Path) -> None:
+    file = tmp_path / "teacher" / "weights.bin"
+    file.parent.mkdir()
+    names: set[str] = set()
+    for content in ("a", "b"):
+        file.write_text(content, encoding="utf-8")
+        for reads in (str(file), str(file.parent)):
+            names.add(sources(load({**TABLE, "treatment": {"method": "plugs:Scale", "reads": reads}})))
+    assert len(names) == 2
+
+
+def test_vectors_and_a_language_model_can_stand_in_one_run(tmp_path: Path) -> None:
+    words = list(dict.fromkeys(w for test in word_tests() for w in (*test.x, *test.y, *test.a, *test.b)))
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    (folder / "words.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
+    np.save(folder / "vectors.npy", np.random.default_rng(0).normal(size=(len(words), 8)).astype(np.float32))
+    table = {"varies": ["model"], "treatment": {"method": "standard", "model": str(folder)}}
+    result = run_table(tmp_path, **table, measure=[{"suite": "bias.weat", "primary": True}])
+    assert result.primary["n"] > 8
+    with pytest.raises(SpecError, match="which cannot be trained"):
+        load({**TABLE, **table, "budget": {"steps": 2}})
+
+
+def test_a_preset_for_another_machine_does_not_stand_in_the_way() -> None:
+    full = {"treatment": {"method": "leace", "concept": "/gpu/scratch/concept.jsonl"}}
+    assert load({**TABLE, "preset": {"tiny": {"seeds": [0]}, "full": full}}, preset="tiny").seeds == (0,)

@@ -83,13 +83,13 @@ class Cell:
         return {suite: file_digest(file) for suite, file in files.items() if file.is_file()}
 
     def _make_key(self) -> str:
-        from butfor.lm.load import place
+        from butfor.lm.load import is_vectors, place
 
         experiment, method = self.experiment, self.experiment.method(self.arm)
         model = experiment.model_of(self.arm)
         shared = (
             experiment.dtype,
-            place(experiment.device),
+            "" if is_vectors(model) else place(experiment.device),
             experiment.budget.model_dump(),
             experiment.train.model_dump(),
         )
@@ -101,31 +101,34 @@ class Cell:
 
         key = self._make_key()
         facts = _facts(self.path / "made.json", key)
-        if facts is not None and (facts["saved"] or facts["final"] == facts["start"]):
+        if facts is not None and facts["model"]:
             world = self._reloaded(facts)
-            if world is not None and world.fingerprint() == facts["final"]:
+            if world is not None and (world.fingerprint(), _behaviour(world)) == (facts["final"], facts["behaviour"]):
                 return world, facts
         world = self._load(self.experiment.model_of(self.arm))
         method = self.experiment.method(self.arm)
         compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world), "device": _device(world)}
+        plain = _behaviour(world)
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
         costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
-        method.check(world, generator(self.root, "method", "check"))
+        if look := getattr(method, "check", None):
+            look(world, generator(self.root, "method", "check"))
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs
-        final = world.fingerprint()
+        final, behaviour = world.fingerprint(), _behaviour(world)
         facts = {
             "key": key,
             "start": compared["start"],
             "final": final,
+            "behaviour": behaviour,
             "opaque": key if world.hooked else "",
             "compared": compared,
             "touched": sorted(hooks),
             "costs": costs,
             "notes": list(world.notes),
-            **self._keep(world, compared["start"], final),
+            **self._keep(world, final, changed=(final, behaviour) != (compared["start"], plain)),
         }
         write_json(self.path / "made.json", facts)
         shutil.rmtree(self.path / "checkpoint", ignore_errors=True)
@@ -172,9 +175,9 @@ class Cell:
         }
         return common, costs
 
-    def _keep(self, world: World, start: str, final: str) -> Facts:
+    def _keep(self, world: World, final: str, *, changed: bool) -> Facts:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
-        if final == start:
+        if not changed:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
         if self.experiment.keep == "records" or world.hooked:
             return {"model": "", "saved": False}
@@ -206,7 +209,8 @@ class Cell:
 
         `method_key` names the arm's method where it left code on the model, which no fingerprint can see into.
         """
-        identity = (world.fingerprint(), method_key, _tokenizer(world), self.experiment.dtype, _device(world))
+        seen = (world.fingerprint(), _behaviour(world), method_key, _tokenizer(world))
+        identity = (*seen, self.experiment.dtype, _device(world))
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
@@ -257,6 +261,13 @@ def _identity(made: Any) -> tuple[Any, ...]:
 def kind_of(world: World) -> str:
     """The word that methods and suites use for a kind of world."""
     return "vectors" if hasattr(world, "matrix") else "lm"
+
+
+def _behaviour(world: World) -> str:
+    """What the model makes of a fixed text: an edit may show in no weight, hook or class."""
+    from butfor.lm.identity import behaviour
+
+    return "" if kind_of(world) == "vectors" else behaviour(cast("LM", world))
 
 
 def _device(world: World) -> str:

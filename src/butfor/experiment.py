@@ -45,7 +45,7 @@ def load(
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     """What stands in the way here. Names and knobs that do not fit have been reported already, and are passed over."""
     from butfor.data.corpora import rows
-    from butfor.lm.load import check, place
+    from butfor.lm.load import is_vectors, place
     from butfor.train.method import touched
 
     places = {"control": ("control",), "treatment": ("treatment",)}
@@ -54,8 +54,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     for name, arm in experiment.arms.items():
         model, where = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
         try:
-            folder = check(model)
-            worlds[name] = "vectors" if folder and (folder / "words.txt").is_file() else "lm"
+            worlds[name] = "vectors" if is_vectors(model) else "lm"
         except UserError as error:
             yield where, str(error)
         try:
@@ -68,6 +67,8 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
                 (*places[name], "method"),
                 f"{arm.method} acts in training, and nothing is trained: set budget.steps",
             )
+        if experiment.budget.trains and worlds.get(name) == "vectors":
+            yield where, f"{model} is a table of word vectors, which cannot be trained; set budget.steps = 0"
         if worlds.get(name, method.worlds[0]) not in method.worlds:
             yield (
                 (*places[name], "method"),
@@ -124,8 +125,9 @@ def sources(experiment: Experiment) -> str:
     read = _digests(lambda: rows(experiment.train.corpus)) if experiment.budget.trains else set[str]()
     for measure in experiment.measure:
         read |= _digests(getattr(experiment.suite(measure), "ready", lambda: None))
-    for table in (*experiment.arms.values(), *experiment.measure):
-        read |= {file_digest(file) for file in files_named(list(table.knobs.values()))}
+    made = [experiment.method(arm) for arm in experiment.arms.values()]
+    for knobs in map(settings_of, [*made, *map(experiment.suite, experiment.measure)]):
+        read |= {file_digest(file) for file in files_named(knobs)}
     models = sorted({experiment.model_of(arm) for arm in experiment.arms.values()})
     return digest(sorted(read), [stamp(model) for model in models])
 
@@ -247,19 +249,32 @@ def run(
     folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
     if folder.whole and not folder.damaged():
-        made = json.loads((folder.path / "manifest.json").read_text(encoding="utf-8"))
-        if (made.get("code"), made.get("environment")) != (code_version(), environment()):
+        if _made_elsewhere(folder):
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         if not (folder.path / "report.html").is_file():
             render(folder.path)
         return open_run(folder.path)
     with folder.hold() as journal:
         if wrong := folder.damaged():
+            if _made_elsewhere(folder):
+                raise UserError(
+                    f"{folder.path / wrong} was changed after the run, and other code or packages made the rest\n"
+                    "restore that file, or move the folder away and run again"
+                )
             progress.say(f"note: {wrong} was changed or removed after the run; what is missing is made again")
             (folder.path / "manifest.json").unlink()
         if not folder.whole:
             _Run(experiment, folder, journal, progress, command, found).go()
     return open_run(folder.path)
+
+
+def _made_elsewhere(folder: RunFolder) -> bool:
+    """Other code or packages finished this run; an unreadable manifest says nothing of the kind."""
+    try:
+        made = json.loads((folder.path / "manifest.json").read_bytes())
+        return (made["code"], made["environment"]) != (code_version(), environment())
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 @dataclass(eq=False)
@@ -333,7 +348,7 @@ class _Run:
                 declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows
-                    declared |= {"start", "tokenizer", "batches", "tokens"}
+                    declared |= {"start", "tokenizer", "device", "batches", "tokens"}
                     declared |= {key for facts in compared.values() for key in facts if key.startswith("items of ")}
                 found = arm_diff(compared, frozenset(declared), [(name, against)])
                 rows += [{**row, "key": f"{row['key']} (seed {seed})"} for row in found]

@@ -73,7 +73,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("limit = 8", "limit = 8\n[[measure]]\nlimit = 3", "measure.1.suite: is required"),
     ("[[measure]]", "[measure]", "write [[measure]], not [measure]"),
     ("seeds = [0]", "[[arm]]\nname = '..'", "arm.0.name: '..' does not fit"),
-    ("seeds = [0]", "[[arm]]\nname = 'steps'", "is a folder of the run"),
+    ("seeds = [0]", "[[arm]]\nname = 'steps'", "is a place in the run folder"),
     ("seeds = [0]", "[control]\nagainst = 'treatment'", "what the others are compared with"),
     ("seeds = [0]", "[preset.tiny]\nsedes = [0]", "did you mean 'seeds'"),
     ("seeds = [0]", "[preset]\ntiny = 3", "should hold tables"),

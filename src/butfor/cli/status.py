@@ -53,7 +53,7 @@ def status_of(path: Path) -> dict[str, Any]:
         "step": next((event for event in reversed(inside) if event["event"] == "step"), None),
         "steps": sum(event["event"] == "step" for event in events),
         "train": None if done or cell is None else _training(path / cell["arm"] / f"seed-{cell['seed']}"),
-        "elapsed_seconds": (time.time() if held else events[-1]["t"]) - events[0]["t"],
+        "elapsed_seconds": (time.time() if held else events[-1]["t"]) - latest.get("start", events[0])["t"],
         "idle_seconds": None if done else max(0.0, time.time() - events[-1]["t"]),
     }
 

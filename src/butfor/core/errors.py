@@ -120,6 +120,8 @@ def disk_errors(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(path.parent):
+            raise  # somebody else's file
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise RunError(f"the disk is full at {path}; free some space and run the same command again") from error
         if error.errno in {errno.EACCES, errno.EPERM}:

@@ -20,7 +20,8 @@ from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
 from butfor.core.keys import file_digest
 
-UNHASHED = {"journal.jsonl", "manifest.json", ".lock"}
+PARTS = ("experiment", "diff", "effects", "levels", "overhead", "checks")
+SEALED = {*(f"{name}.json" for name in PARTS), "report.html"}  # beside the arms' folders; other files are the user's
 
 
 def finite(value: Any) -> Any:
@@ -147,7 +148,7 @@ class RunFolder:
         files = {
             path.relative_to(self.path): path
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and not path.is_symlink() and path.name not in UNHASHED
+            if path.is_file() and not path.is_symlink() and (path.parent != self.path or path.name in SEALED)
         }
         hashes = {inside.as_posix(): file_digest(path) for inside, path in files.items() if inside.parts[0] != "steps"}
         write_json(self.path / "manifest.json", {"files": hashes, **facts})

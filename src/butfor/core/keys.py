@@ -34,14 +34,18 @@ def file_digest(path: Path) -> str:
 
 
 def files_named(value: Any) -> list[Path]:
-    """The files that a setting names: texts with a slash or an ending, of files that are there."""
+    """The files that a setting names (texts with a slash or an ending), if they are there; of a folder, all in it."""
+    if isinstance(value, dict):
+        return files_named(list(cast(dict[Any, Any], value).values()))
     if isinstance(value, (list, tuple)):
         return [path for item in cast(list[Any], value) for path in files_named(item)]
     if not isinstance(value, str) or not 0 < len(value) < 1000 or "\0" in value:
         return []
     try:
         path = Path(value).expanduser()
-        return [path] if (path.suffix or len(path.parts) > 1) and path.is_file() else []
+        if not (path.suffix or len(path.parts) > 1):
+            return []
+        return [path] if path.is_file() else sorted(file for file in path.glob("*") if file.is_file())
     except (OSError, RuntimeError):
         return []
 

@@ -97,15 +97,15 @@ def read(
 
 
 def _in_presets(given: Table, over: Table, chosen: str | None) -> Iterator[Problem]:
-    """What is wrong in the presets that were not chosen: a mistake there should not wait for its day."""
-    known = {*_shape(given)[1], *_meaning(given)} if set(over) - {chosen} else set[Problem]()
+    """Keys and types that are wrong in the presets that were not chosen; what they name may be on another machine."""
+    known = _shape(given)[1]
     for name in sorted(set(over) - {chosen}):
         try:
             table = toml.merge(given, over[name])
         except ValueError as error:
             yield ("preset", name), str(error)
             continue
-        for path, problem in dict.fromkeys([*_shape(table)[1], *_meaning(table)]):
+        for path, problem in _shape(table)[1]:
             if (path, problem) not in known:
                 yield ("preset", name, *path), problem
 
@@ -244,8 +244,8 @@ def _arm_names(arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
             problems.append((path, "every [[arm]] needs a name"))
         elif names[name.casefold()] > 1 and len(path) > 1:
             problems.append(((*path, "name"), f"two arms are called {name!r}"))
-        elif name.casefold() in RESERVED:
-            problems.append(((*path, "name"), f"{name!r} is a folder of the run; call the arm something else"))
+        elif name.casefold() in RESERVED or name.casefold().endswith((".json", ".jsonl", ".html")):
+            problems.append(((*path, "name"), f"{name!r} is a place in the run folder; call the arm something else"))
         if len(path) == 1 and (arm.get("name") or name) != name:
             problems.append(((*path, "name"), f"this arm is called {name!r}"))
         against = arm.get("against", "control")

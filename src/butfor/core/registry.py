@@ -29,7 +29,7 @@ WORDS = (
 )
 
 WORDS_OF: dict[Kind, tuple[str, ...]] = {
-    "method": ("worlds", "data", "model", "check", "loss"),
+    "method": ("worlds", "data", "model", "loss"),
     "suite": ("worlds", "metrics", "chunk", "items", "measure"),
 }
 

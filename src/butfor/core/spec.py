@@ -80,7 +80,7 @@ class Arm(_Open):
     """One arm: a method, its knobs, and the arm that it is compared with."""
 
     name: str = Field(
-        "", description="the arm's name; control and treatment have theirs", pattern=r"^([A-Za-z0-9][\w-]{0,63})?$"
+        "", description="the arm's name; control and treatment have theirs", pattern=r"^([A-Za-z0-9][\w.-]{0,63})?$"
     )
     method: str = Field("standard", description="what this arm does to data, model or loss; see: butfor list methods")
     model: str | None = Field(None, description="another model for this arm; needs varies = ['model']")

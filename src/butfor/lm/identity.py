@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from butfor.lm.tokens import encode
+
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from butfor.lm.world import LM
+
+TEXT = "She said that the nurse and the engineer went home because he was tired. In 1994, 27% of them did; why?"
 LIBRARIES = ("transformers.", "accelerate.", "torch.nn.")
 
 
@@ -24,6 +29,24 @@ def structure(model: Module) -> list[str]:
     lines = [f"{path} {name(type(part))} {name(type(part).forward)}" for path, part in model.named_modules()]
     lines += [f"attention {kind} {functions}" for kind, functions in sorted(_attention(model).items())]
     return lines + foreign(model)
+
+
+def behaviour(lm: LM) -> str:
+    """A digest of what the model makes of a fixed text, to the last bit, on this device and with these threads."""
+    import hashlib
+
+    import torch
+
+    ids = torch.tensor([encode(lm, [TEXT])[0][: lm.context or 64][:64]], device=lm.device)
+    training = lm.model.training
+    lm.model.eval()
+    try:
+        with torch.inference_mode():
+            out = lm.model(input_ids=ids)
+    finally:
+        lm.model.train(training)
+    seen = out.logits if hasattr(out, "logits") else out.last_hidden_state
+    return hashlib.blake2b(seen.float().cpu().numpy().tobytes(), digest_size=16).hexdigest()
 
 
 def foreign(model: Module) -> list[str]:

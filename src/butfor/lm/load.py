@@ -74,14 +74,19 @@ def check(name: str) -> Path | None:
     return None
 
 
-def stamp(name: str) -> str:
-    """Names this state of the model's files: names, sizes and times of a folder, or the commit in the hub's cache."""
+def is_vectors(name: str) -> bool:
+    """Whether the name is that of a table of word vectors; needs no torch."""
     folder = check(name)
-    if folder is not None:
-        files = [(item.name, item.stat()) for item in sorted(folder.iterdir())]
-        return digest([(file, stat.st_size, stat.st_mtime_ns) for file, stat in files])
-    main = _hub() / f"models--{name.replace('/', '--')}" / "refs" / "main"
-    return main.read_text(encoding="ascii").strip() if main.is_file() else ""
+    return folder is not None and (folder / "words.txt").is_file()
+
+
+def stamp(name: str) -> str:
+    """Names this state of the files in a model's folder: names, sizes, times. A hub's model has its commit for that."""
+    folder = check(name)
+    if folder is None:
+        return ""
+    files = [(item.name, item.stat()) for item in sorted(folder.iterdir())]
+    return digest([(file, stat.st_size, stat.st_mtime_ns) for file, stat in files])
 
 
 def place(device: str) -> str:
