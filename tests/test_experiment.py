@@ -193,7 +193,7 @@ def test_a_primary_without_values_fails_in_words(tmp_path: Path, monkeypatch: py
             run_table(tmp_path)
     measure = Norm.measure
     monkeypatch.setattr(Norm, "measure", lambda *a: [replace(record, metrics={}) for record in measure(*a)])
-    with pytest.raises(RunError, match="primary metric has no value"):
+    with pytest.raises(RunError, match="primary metric plugs:Norm/weight has no value"):
         run_table(tmp_path)
 
 
@@ -359,8 +359,11 @@ def test_two_models_can_be_compared_where_that_is_declared(tmp_path: Path) -> No
         tmp_path,
         varies=["model"],
         treatment={"method": "standard", "model": str(tmp_path / "other")},
-        measure=[{"suite": "text.perplexity", "metric": "nats_per_byte", "primary": True}],
+        measure=[{"suite": "reason.copa", "primary": True}, {"suite": "text.perplexity"}],
     )
+    assert result.primary["n"] == 64
+    texts = [e for e in result.effects if e["suite"] == "text.perplexity"]
+    assert all(e["n"] < 71 for e in texts), "a window that is cut elsewhere asks another thing, and pairs with nothing"
     rows = {row["key"]: row["declared"] for row in read(result.path / "diff.json")["rows"]}
     assert rows["items of text.perplexity (seed 0)"] is True
 
@@ -512,3 +515,18 @@ def test_vectors_and_a_language_model_can_stand_in_one_run(tmp_path: Path) -> No
 def test_a_preset_for_another_machine_does_not_stand_in_the_way() -> None:
     full = {"treatment": {"method": "leace", "concept": "/gpu/scratch/concept.jsonl"}}
     assert load({**TABLE, "preset": {"tiny": {"seeds": [0]}, "full": full}}, preset="tiny").seeds == (0,)
+
+
+def test_a_plug_in_that_was_edited_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sources(load(TABLE))
+    monkeypatch.setattr("butfor.experiment.source_version", lambda kind: f"edited {kind}")
+    assert sources(load(TABLE)) != before
+
+
+def test_failed_checks_of_the_primary_effect_stand_beside_it(tmp_path: Path) -> None:
+    result = run_table(tmp_path, measure=[{"suite": "plugs:Norm", "primary": True, "count": 8}])
+    page = result.report.read_text(encoding="utf-8")
+    assert "on the primary effect: <code>small-n</code>" in page
+    result.report.write_text("torn", encoding="utf-8")
+    run_table(tmp_path, measure=[{"suite": "plugs:Norm", "primary": True, "count": 8}])
+    assert result.report.read_text(encoding="utf-8") == page

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat, cast
 
-from butfor.core.errors import RunError, UserError, disk_errors
+from butfor.core.errors import ButforError, RunError, UserError, disk_errors
 from butfor.core.folder import RunFolder, read_lines, write_json, write_lines
 from butfor.core.journal import Journal, entries
 from butfor.core.keys import code_version, digest, environment, file_digest, source_version
@@ -298,10 +298,20 @@ def _asked(name: str, suite: Any, world: World) -> list[Item]:
 
 def _checked(name: str, suite: Any, world: World, items: list[Item]) -> list[Facts]:
     """The records of these items, each with a digest of what was asked; a suite that breaks its word ends the run."""
-    records = suite.measure(world, items)
-    if [record.item for record in records] != [item.id for item in items]:
-        raise RunError(f"{name} gave {len(records)} records for {len(items)} items, or in another order")
-    known = {metric.name for metric in suite.metrics}
+    try:
+        records = suite.measure(world, items)
+    except ButforError:
+        raise
+    except Exception as error:
+        if "out of memory" in str(error).lower():
+            raise
+        told = f"{type(error).__name__}: {error}"
+        where = f"{name} failed on items {items[0].id} to {items[-1].id}"
+        raise RunError(f"{where}: {told}; BUTFOR_DEBUG=1 shows where") from error
+    if not isinstance(records, list) or [record.item for record in records] != [item.id for item in items]:
+        count = len(records) if isinstance(records, list) else "no"
+        raise RunError(f"{name} gave {count} records for {len(items)} items, or in another order")
+    known = {metric.name: metric.kind for metric in suite.metrics}
     rows: list[Facts] = []
     for item, record in zip(items, records, strict=True):
         for metric, value in record.metrics.items():
@@ -310,6 +320,8 @@ def _checked(name: str, suite: Any, world: World, items: list[Item]) -> list[Fac
                     f"{name}, item {item.id}: {metric} is {value!r}; known: {', '.join(sorted(known))}, "
                     "each a finite number"
                 )
+            if known[metric] == "binary" and value not in {0, 1}:
+                raise RunError(f"{name}, item {item.id}: {metric} is {value!r}, and a binary metric is 0 or 1")
         metrics = {metric: float(value) for metric, value in record.metrics.items()}
         rows.append({**asdict(record), "metrics": metrics, "asked": digest(asdict(item))[:8]})
     return rows

@@ -41,11 +41,11 @@ def records_of(folder: Path, arm: str, seed: int, suite: str) -> list[dict[str, 
     return read_lines(path) if path.is_file() else []
 
 
-def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str, *, asked: bool = False) -> Values:
-    """Every value of one metric in one arm; with `asked`, what an item asked is part of its name."""
+def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str) -> Values:
+    """Every value of one metric in one arm; what an item asked is part of its name, so unlike questions never pair."""
     return {
         seed: {
-            row["item"] + (f" {row.get('asked')}" if asked else ""): (row["cluster"], row["metrics"][metric])
+            f"{row['item']} {row.get('asked')}": (row["cluster"], row["metrics"][metric])
             for row in records_of(folder, arm, seed, suite)
             if metric in row["metrics"]
         }
@@ -114,7 +114,8 @@ def find(folder: Path, experiment: Experiment) -> Found:
             levels += _levels(experiment, values, metric, about)
             for name, against in experiment.pairs:
                 label = f"{suite}/{metric.name}: {name} against {against}"
-                effect, notes = _effect(experiment, values[name], values[against], metric)
+                asked = all(records_of(folder, arm, experiment.seeds[0], suite) for arm in (name, against))
+                effect, notes = _effect(experiment, values[name], values[against], metric, asked=asked)
                 checks += [check_row(note, label) for note in notes]
                 if effect is None:
                     continue
@@ -125,7 +126,10 @@ def find(folder: Path, experiment: Experiment) -> Found:
     correct(effects, primary_metric)
     primary = next((e for e in effects if is_primary(e, primary_metric) and e["treatment"] == "treatment"), None)
     if primary is None:
-        raise RunError("the primary metric has no value in the control or the treatment arm; see the records")
+        raise RunError(
+            f"the primary metric {'/'.join(primary_metric)} has no value on an item that asked the same in control and "
+            f"treatment; see {folder}/*/seed-*/records"
+        )
     return Found(effects, levels, checks, primary, trusted)
 
 
@@ -150,14 +154,13 @@ def correct(effects: list[dict[str, Any]], primary: tuple[str, str]) -> None:
 
 
 def _effect(
-    experiment: Experiment, treatment: Values, control: Values, metric: Any
+    experiment: Experiment, treatment: Values, control: Values, metric: Any, *, asked: bool
 ) -> tuple[Effect | None, list[Check]]:
     from butfor.stats import Check, paired
 
     table = align([treatment, control])
     if table is None:
-        applies = any(treatment.values()) or any(control.values())
-        return None, [Check("no-pairs", False, "no item has a value in both arms")] if applies else []
+        return None, [Check("no-pairs", False, "no item that asked the same has a value in both arms")] if asked else []
     notes = [Check("unpaired", False, f"{table.dropped} items lack a value in one arm")] if table.dropped else []
     level, clusters = experiment.level, clusters_of(table)
     return paired(*table.values, clusters=clusters, level=level, kind=metric.kind, unit=metric.unit), notes
@@ -205,13 +208,11 @@ def overhead(
         if not units:
             continue
         row: dict[str, Any] = {"cost": cost, "treatment": treatment, "control": control, "ratio": None}
-        row |= {"low": None, "high": None, "level": level, "n": len(units), "unit_of_n": "seed"}
+        seeds = [unit[0] if isinstance(unit, tuple) else unit for unit in units]
+        row |= {"low": None, "high": None, "level": level, "n": len(set(seeds)), "unit_of_n": "seed"}
         row |= {"treatment_value": float(np.mean(t)), "control_value": float(np.mean(c))}
-        if isinstance(units[0], tuple):
-            row["unit_of_n"] = "step"
         if min(*t, *c) > 0:
             row["ratio"] = row["treatment_value"] / row["control_value"]
-            seeds = [unit[0] if isinstance(unit, tuple) else unit for unit in units]
             if len(set(seeds)) > 1 and "peak" not in cost:
                 effect = stats.overhead(t, c, clusters=seeds, level=level)
                 row |= {"ratio": effect.estimate, "low": effect.low, "high": effect.high}
@@ -246,7 +247,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
         for metric in dict.fromkeys(name for row in rows for name in row["metrics"]):
-            table = align([values_of(path, arm, seeds, suite, metric, asked=True) for path in (b, a)])
+            table = align([values_of(path, arm, seeds, suite, metric) for path in (b, a)])
             if table is None:
                 notes.append(f"{suite}/{metric} of {arm}: no item asked the same in both runs")
                 continue

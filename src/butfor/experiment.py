@@ -22,7 +22,7 @@ from butfor.core.diff import arm_diff, refuse_undeclared, same
 from butfor.core.errors import RunError, SpecError, UserError
 from butfor.core.folder import RunFolder, write_json
 from butfor.core.journal import Journal, entries
-from butfor.core.keys import code_version, digest, environment, file_digest, files_named
+from butfor.core.keys import code_version, digest, environment, file_digest, files_named, source_version
 from butfor.core.progress import Progress
 from butfor.core.read import Problem, check, read
 from butfor.core.registry import settings_of
@@ -118,7 +118,7 @@ def _digests(look: Callable[[], object]) -> set[str]:
 
 
 def sources(experiment: Experiment) -> str:
-    """Digest of all data and model files that a result rests on, wherever on this machine they were found."""
+    """Digest of all that a result rests on here: data and model files, wherever they were found, and plug-ins' code."""
     from butfor.data.corpora import rows
     from butfor.lm.load import stamp
 
@@ -128,8 +128,10 @@ def sources(experiment: Experiment) -> str:
     made = [experiment.method(arm) for arm in experiment.arms.values()]
     for knobs in map(settings_of, [*made, *map(experiment.suite, experiment.measure)]):
         read |= {file_digest(file) for file in files_named(knobs)}
+    kinds = map(type, [*made, *map(experiment.suite, experiment.measure)])
+    plugged = [source_version(kind) for kind in kinds if not kind.__module__.startswith("butfor.")]
     models = sorted({experiment.model_of(arm) for arm in experiment.arms.values()})
-    return digest(sorted(read), [stamp(model) for model in models])
+    return digest(sorted(read), [stamp(model) for model in models], plugged)
 
 
 def name_of(experiment: Experiment, found: str) -> str:
@@ -251,7 +253,7 @@ def run(
     if folder.whole and not folder.damaged():
         if _made_elsewhere(folder):
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
-        if not (folder.path / "report.html").is_file():
+        if not folder.intact("report.html"):
             render(folder.path)
         return open_run(folder.path)
     with folder.hold() as journal:

@@ -61,7 +61,7 @@ def test_spread_counts_every_item_once(tmp_path: Path) -> None:
         ("flops", 1.0, 1.0, 1.0, "the same"),
         ("flops", 1.0, 0.9, 1.2, "no difference found"),
         ("flops", 1.0, None, None, "no interval"),
-        ("flops", None, None, None, "not measured"),
+        ("flops", None, None, None, "no ratio: one side is 0"),
     ],
 )
 def test_costs_in_words(cost: str, ratio: float | None, low: float | None, high: float | None, word: str) -> None:

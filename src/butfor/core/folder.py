@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
@@ -100,9 +100,15 @@ class RunFolder:
         try:
             files: dict[str, str] = json.loads((self.path / "manifest.json").read_bytes())["files"]
             names = [name for name in files if "/model/" not in name and name != "report.html"]
-            return next((name for name in names if file_digest(self.path / name) != files[name]), "")
+            return next((name for name in names if not self.intact(name, files)), "")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return str(getattr(error, "filename", None) or self.path / "manifest.json")
+
+    def intact(self, name: str, files: Mapping[str, str] | None = None) -> bool:
+        """Whether a file is there and is what the manifest says."""
+        if files is None:
+            files = cast(dict[str, str], json.loads((self.path / "manifest.json").read_bytes())["files"])
+        return (self.path / name).is_file() and file_digest(self.path / name) == files.get(name)
 
     @property
     def held(self) -> bool:

@@ -198,7 +198,7 @@ def costs(run: Run) -> Figure:
 def cost_word(cost: str, ratio: float | None, low: float | None, high: float | None) -> str:
     """more, less, the same, no difference found; a rate (per second) is faster or slower."""
     if ratio is None:
-        return "not measured"
+        return "no ratio: one side is 0"
     if low is None or high is None:
         return "no interval"
     if low <= 1 <= high:

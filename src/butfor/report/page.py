@@ -143,6 +143,8 @@ def html(run: Run, data: Mapping[str, Any], tables: list[items.Paired], caps: Ca
     style = (source / "page.css").read_text(encoding="utf-8")
     script = (source / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    failed = [check for check in run.checks or () if check["ok"] is False]
+    first = f"{run.primary.name}: {run.primary.treatment} against" if run.primary else ""
     page = (
         environment(caps.any_string)
         .get_template("page.html.j2")
@@ -154,7 +156,8 @@ def html(run: Run, data: Mapping[str, Any], tables: list[items.Paired], caps: Ca
             verdict=verdict(run.primary, run.effects),
             tables=[table(run, pair, caps, first=place == 0) for place, pair in enumerate(tables[: caps.tables])],
             untabled=max(0, len(tables) - caps.tables),
-            failed=[check for check in run.checks or () if check["ok"] is False],
+            failed=failed,
+            central_failed=[check for check in failed if first and str(check["about"]).startswith(first)],
             checks=grouped(run.checks or []),
             methods=method_lines(run),
             recipe=recipe(run.spec).splitlines(),

@@ -71,6 +71,8 @@ class TrainSettings:
             wrong.append(Mistake("budget", "give steps or tokens, one of the two"))
         elif (self.steps is not None and self.steps < 1) or (self.tokens is not None and self.tokens < 2):
             wrong.append(Mistake("budget", "should be at least 1 step or 2 tokens"))
+        if self.steps is not None and 0 < self.steps <= self.warmup:
+            wrong.append(Mistake("train.warmup", f"should be less than budget.steps ({self.steps}), not {self.warmup}"))
         if self.batch_size * self.length > MOST_TOKENS:
             wrong.append(
                 Mistake(
