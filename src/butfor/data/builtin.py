@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from butfor.data.copa import Copa
-from butfor.data.find import lines
+from butfor.data.find import lines, saw
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,17 @@ class WordTest:
 
 def read(name: str) -> str:
     """The text of one file of the package's own data; read like any other, so that `watched` sees it."""
-    return "\n".join(lines(Path(str(files("butfor.data") / "builtin" / name))))
+    return _text(saw(_place(name)))
+
+
+@cache
+def _place(name: str) -> Path:
+    return Path(str(files("butfor.data") / "builtin" / name))
+
+
+@cache
+def _text(path: Path) -> str:
+    return "\n".join(lines(path))
 
 
 def _json(name: str) -> Any:

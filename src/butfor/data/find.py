@@ -37,7 +37,8 @@ def watched() -> Generator[set[Path]]:
         _watch.reset(token)
 
 
-def _saw(file: Path) -> Path:
+def saw(file: Path) -> Path:
+    """Tell whoever watches that this file counts; `find` and `lines` do so themselves."""
     if (files := _watch.get()) is not None:
         files.add(file)
     return file
@@ -51,15 +52,15 @@ def fetched(name: str) -> Path:
 def find(name: str, file: str, path: str | Path | None = None) -> Path:
     """The file `file` of the set `name` on this machine, or MissingData naming the command that brings it."""
     if path is not None:
-        return _saw(_given(name, file, Path(path).expanduser()))
+        return saw(_given(name, file, Path(path).expanduser()))
     root = os.environ.get("BUTFOR_DATA")
     places = [Path(root).expanduser() / name / file] if root else []
     places.append(fetched(name) / file)
     for place in places:
         if place.is_file():
-            return _saw(place)
+            return saw(place)
     if cached := _hugging_face(name, Path(file).name):
-        return _saw(cached)
+        return saw(cached)
     looked = ", ".join(str(place) for place in places)
     raise MissingData(
         f"the data set {name!r} is not on this machine (no {looked}, nor in the Hugging Face cache)\n"
@@ -93,7 +94,7 @@ def _plain(name: str) -> str:
 
 def lines(file: Path) -> list[str]:
     """The lines of a UTF-8 file, without their ends; another encoding is MalformedData."""
-    raw = _saw(file).read_bytes()
+    raw = saw(file).read_bytes()
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
