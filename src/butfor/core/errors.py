@@ -8,6 +8,11 @@ ButforError                     exit 1: failed while running; the same command r
 │   ├── MissingExtra            an optional part is not installed, with the exact pip command
 │   ├── MissingData             a model or a data set is not on this machine, with the command that brings it
 │   ├── MalformedData           a row that cannot be read: file, line, reason
+│   ├── DataError               columns that no estimate survives: missing values, strings in numbers, constants
+│   ├── GraphError              a graph that cannot be: a cycle, a variable twice, an unreadable line
+│   ├── QueryError              a causal question that cannot be read, or that contradicts itself
+│   ├── Impossible              evidence that the model gives probability zero
+│   ├── NotIdentified           the graph does not answer the question from such data; `hedge` is the reason
 │   └── UndeclaredDifference    two arms differ where the experiment does not say so
 ├── RunError                    the run could not go on (disk full, folder not writable, weights diverged)
 │   └── RunBusy                 another process is writing to this run folder
@@ -85,6 +90,30 @@ class MalformedData(UserError):
 
     def __init__(self, path: Path | str, line: int, reason: str) -> None:
         super().__init__(f"{path}, line {line}: {reason}")
+
+
+class DataError(UserError):
+    """Columns that no estimate survives."""
+
+
+class GraphError(UserError):
+    """A graph that cannot be."""
+
+
+class QueryError(UserError):
+    """A causal question that cannot be read, or that contradicts itself."""
+
+
+class Impossible(UserError):
+    """Evidence that the model gives probability zero: nothing follows from it."""
+
+
+class NotIdentified(UserError):
+    """The graph does not answer the question from such data, however many."""
+
+    def __init__(self, message: str, hedge: tuple[frozenset[str], frozenset[str]] | None = None) -> None:
+        self.hedge = hedge
+        super().__init__(message)
 
 
 class UndeclaredDifference(UserError):
