@@ -40,10 +40,11 @@ ALLOWED = {
     "stats": {"stats"},
     "report": {"core", "stats", "report", "_version"},
     "lm": {"core", "stats", "lm"},
-    "data": {"core", "stats", "lm", "data"},
-    "train": {"core", "stats", "lm", "train"},
-    "pretrain": {"core", "stats", "lm", "data", "train", "pretrain"},
-    "evaluate": {"core", "stats", "lm", "data", "train", "evaluate"},
+    "scm": {"core", "stats", "scm"},
+    "data": {"core", "stats", "lm", "scm", "data"},
+    "train": {"core", "stats", "lm", "scm", "train"},
+    "pretrain": {"core", "stats", "lm", "scm", "data", "train", "pretrain"},
+    "evaluate": {"core", "stats", "lm", "scm", "data", "train", "evaluate"},
 }
 
 
