@@ -1,0 +1,150 @@
+"""What data alone can say of a graph: patterns, and the class of DAGs that imply the same independences.
+
+    Pattern.parse("A -- B; A o-> C; C <-> D")     every end of an edge is a tail `-`, an arrowhead `>` or a circle `o`
+
+Two DAGs imply the same independences if and only if they join the same pairs and have the same colliders a -> c <- b
+with a and b not joined. The class is drawn as its completed partially directed graph (CPDAG): an edge has an arrowhead
+where all members have it, and is undirected where they differ.
+
+Source    Verma & Pearl 1990 (equivalence); Meek 1995 (the four rules); Dor & Tarsi 1992 (extension to a DAG).
+Limits    A CPDAG is that of a DAG; where there are latent common causes see `ancestral.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from butfor.core.errors import GraphError, UnknownName
+from butfor.scm.graph import Graph
+
+Marks = NDArray[np.int8]
+NONE, TAIL, ARROW, CIRCLE = 0, 1, 2, 3
+LEFT = {TAIL: "-", ARROW: "<", CIRCLE: "o"}
+RIGHT = {TAIL: "-", ARROW: ">", CIRCLE: "o"}
+EDGE = {"--": (1, 1), "->": (1, 2), "<-": (2, 1), "<->": (2, 2), "o->": (3, 2), "<-o": (2, 3), "o-o": (3, 3)} | {
+    "o-": (3, 1),
+    "-o": (1, 3),
+}
+ARROWS = {ends: arrow for arrow, ends in EDGE.items()}
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pattern:
+    """A graph whose edges have a mark at either end: `marks[i, j]` is the mark at j of the edge between i and j."""
+
+    names: tuple[str, ...]
+    marks: Marks  # [n, n], 0 no edge, 1 tail, 2 arrowhead, 3 circle
+
+    def __post_init__(self) -> None:
+        marks = np.array(self.marks, dtype=np.int8)
+        n = len(self.names)
+        if len(set(self.names)) < n:
+            twice = sorted({name for name in self.names if self.names.count(name) > 1})
+            raise GraphError(f"a variable stands twice in the pattern: {', '.join(twice)}")
+        if marks.shape != (n, n):
+            raise GraphError(f"{n} variables need marks of shape {(n, n)}, not {marks.shape}")
+        if marks.size and (marks.min() < NONE or marks.max() > CIRCLE):
+            raise GraphError("a mark is 0 (no edge), 1 (tail), 2 (arrowhead) or 3 (circle)")
+        half = np.argwhere(((marks == NONE) != (marks.T == NONE)) | (np.eye(n, dtype=bool) & (marks != NONE)))
+        if len(half):
+            i, j = half[0].tolist()
+            raise GraphError(
+                f"the edge between {self.names[i]} and {self.names[j]} needs a mark at each of two different ends"
+            )
+        marks.flags.writeable = False
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "marks", marks)
+
+    @classmethod
+    def of(cls, names: Iterable[str], edges: Iterable[tuple[str, str, str]] = ()) -> Self:
+        """From edges like `("A", "o->", "B")`; arrows: `->`, `<-`, `<->`, `--`, `o->`, `<-o`, `o-o`, `o-`, `-o`."""
+        chosen = tuple(names)
+        index = {name: i for i, name in enumerate(chosen)}
+        marks = np.zeros((len(chosen), len(chosen)), dtype=np.int8)
+        for a, arrow, b in edges:
+            for name in (a, b):
+                if name not in index:
+                    raise UnknownName("variable", name, chosen)
+            if arrow not in EDGE:
+                raise GraphError(f"{a} {arrow} {b}: unknown arrow; the arrows are {' '.join(EDGE)}")
+            i, j = index[a], index[b]
+            ends = EDGE[arrow]
+            if marks[i, j] and (marks[j, i], marks[i, j]) != ends:
+                raise GraphError(f"{a} and {b} are joined twice, with different ends; a pattern has one edge a pair")
+            marks[j, i], marks[i, j] = ends
+        return cls(chosen, marks)
+
+    @classmethod
+    def from_graph(cls, graph: Graph) -> Self:
+        """The same edges as marks; a pair with both a directed and a bidirected edge has no pattern."""
+        both = [(a, "<->", b) for a, b in graph.confounded]
+        return cls.of(graph.names, [(a, "->", b) for a, b in graph.edges] + both)
+
+    def at(self, name: str) -> int:
+        """The place of a variable."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise UnknownName("variable", name, self.names) from None
+
+    @property
+    def edges(self) -> list[tuple[str, str, str]]:
+        """Every edge once, as `(a, arrow, b)`; arrows point to the right where only one end has an arrowhead."""
+        found: list[tuple[str, str, str]] = []
+        for i, j in np.argwhere(np.triu(self.marks)).tolist():
+            near, far = int(self.marks[j, i]), int(self.marks[i, j])
+            if far == ARROW or near != ARROW and far == TAIL:
+                found.append((self.names[i], ARROWS[near, far], self.names[j]))
+            else:
+                found.append((self.names[j], ARROWS[far, near], self.names[i]))
+        return found
+
+    def arrow(self, a: str, b: str) -> str:
+        """The edge as read from a to b, such as `o->`; empty where there is none."""
+        i, j = self.at(a), self.at(b)
+        return ARROWS[int(self.marks[j, i]), int(self.marks[i, j])] if self.marks[i, j] else ""
+
+    @property
+    def directed(self) -> NDArray[np.bool_]:
+        """[n, n], true at i, j where i -> j."""
+        return (self.marks == ARROW) & (self.marks.T == TAIL)
+
+    @property
+    def skeleton(self) -> NDArray[np.bool_]:
+        """[n, n], true where there is an edge of any kind."""
+        return self.marks != NONE
+
+    def to_graph(self) -> Graph:
+        """The graph, where every edge is `->` or `<->`."""
+        open_ended = [edge for edge in self.edges if edge[1] not in {"->", "<->"}]
+        if open_ended:
+            raise GraphError(f"{' '.join(open_ended[0])} has no direction; choose a member with dag_of or dags_of")
+        return Graph(
+            self.names,
+            [(a, b) for a, arrow, b in self.edges if arrow == "->"],
+            [(a, b) for a, arrow, b in self.edges if arrow == "<->"],
+        )
+
+    def __str__(self) -> str:
+        alone = [name for name, row in zip(self.names, self.marks, strict=True) if not row.any()]
+        return "; ".join([" ".join(edge) for edge in self.edges] + alone)
+
+    def __repr__(self) -> str:
+        return f"Pattern.parse({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Pattern) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[Any, ...]:
+        ends = {frozenset([(a, EDGE[arrow][0]), (b, EDGE[arrow][1])]) for a, arrow, b in self.edges}
+        return frozenset(self.names), frozenset(ends)
