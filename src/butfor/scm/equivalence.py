@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import GraphError, UnknownName
+from butfor.scm.formats import parse_edges, quoted
 from butfor.scm.graph import Graph
 
 Marks = NDArray[np.int8]
@@ -81,6 +82,11 @@ class Pattern:
         return cls(chosen, marks)
 
     @classmethod
+    def parse(cls, text: str) -> Self:
+        """`A -- B; A o-> C; C <-> D; E`: chains and lists, as in `Graph.parse`."""
+        return cls.of(*parse_edges(text))
+
+    @classmethod
     def from_graph(cls, graph: Graph) -> Self:
         """The same edges as marks; a pair with both a directed and a bidirected edge has no pattern."""
         both = [(a, "<->", b) for a, b in graph.confounded]
@@ -99,10 +105,9 @@ class Pattern:
         found: list[tuple[str, str, str]] = []
         for i, j in np.argwhere(np.triu(self.marks)).tolist():
             near, far = int(self.marks[j, i]), int(self.marks[i, j])
-            if far == ARROW or near != ARROW and far == TAIL:
-                found.append((self.names[i], ARROWS[near, far], self.names[j]))
-            else:
-                found.append((self.names[j], ARROWS[far, near], self.names[i]))
+            flip = (near, far) in {(ARROW, TAIL), (ARROW, CIRCLE), (TAIL, CIRCLE)}
+            a, b = (self.names[j], self.names[i]) if flip else (self.names[i], self.names[j])
+            found.append((a, ARROWS[(far, near) if flip else (near, far)], b))
         return found
 
     def arrow(self, a: str, b: str) -> str:
@@ -133,7 +138,8 @@ class Pattern:
 
     def __str__(self) -> str:
         alone = [name for name, row in zip(self.names, self.marks, strict=True) if not row.any()]
-        return "; ".join([" ".join(edge) for edge in self.edges] + alone)
+        edges = [f"{quoted(a)} {arrow} {quoted(b)}" for a, arrow, b in self.edges]
+        return "; ".join([*edges, *map(quoted, alone)])
 
     def __repr__(self) -> str:
         return f"Pattern.parse({str(self)!r})"
