@@ -86,6 +86,20 @@ SETS: dict[str, PublicSet] = {
         licence="CC-BY-4.0",
         files={"balanced-copa-dev-all.xml": "2091dce8a2923b8530804644780ebe01fd1ae30342eb2562a3821786274b5b25"},
     ),
+    "cladder": PublicSet(
+        repo="causalNLP/cladder",
+        commit="3d2d1169b4b939a09048a6a75956c8972a93cc38",
+        folder="data",
+        licence="MIT",
+        files={
+            "test-generate-easy.json": "a59d096b75e92e7c19319c713d9de0c9cc2ef58b4725dade577419f7d5a2304c",
+            "test-generate-hard.json": "8a9be6bf03ea84f4a6c4f2ed7f5d225090eebc13c2711ca81af508489fa32a18",
+            "test-generate-anti.json": "576974176ba7a735e0b7ca63526039ea75951cb87bc7e0f345c40a57c5e9792b",
+            "test-generate-non.json": "ead7f71b9b740a5d9c2a8290057a7c46d2679502dceb0944dea174381b7f5b45",
+            "test-generate-det.json": "6d44e62822f84f68223ef2590f0353767ce83d1226d3363468114955cfa12e87",
+            "test-model-meta.json": "1223621dc2d12ea061f4242474638dc6770f3c48aa24eeafdc6118ab3f6b4148",
+        },
+    ),
     "wikitext2": PublicSet(
         repo="pytorch/examples",
         commit="77f55b912142e11fcfdf5b530231fb9c52f181e8",

@@ -17,7 +17,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from butfor.core.errors import MalformedData, MissingData
 from butfor.lm.load import cache
@@ -118,3 +118,20 @@ def parsed(file: Path, text: str, line: int = 1) -> Any:
             file, line, f"half a character ({place[0] if place else error}): write both halves"
         ) from error
     return value
+
+
+def listed(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON list, each with the line on which it begins."""
+    text = "\n".join(lines(file))
+    rows = parsed(file, text)
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in cast("list[Any]", rows)):
+        raise MalformedData(file, 1, "not a list of JSON objects")
+    decoder, place, line, found = json.JSONDecoder(), text.index("[") + 1, 1, list[tuple[int, dict[str, Any]]]()
+    seen = 0
+    for _ in cast("list[Any]", rows):
+        place = text.index("{", place)
+        line += text.count("\n", seen, place)
+        row, end = decoder.raw_decode(text, place)
+        found.append((line, row))
+        seen, place = place, end
+    return found
