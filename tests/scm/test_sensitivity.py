@@ -50,7 +50,7 @@ def hidden(data: dict[str, Floats], r_x: float, r_y: float) -> Floats:
     )
     unit = [part / np.linalg.norm(part) for part in (x, y, noise)]
     share = [math.sqrt(r_x), math.sqrt(r_y * (1 - r_x)), math.sqrt((1 - r_x) * (1 - r_y))]
-    return sum(a * b for a, b in zip(share, unit, strict=True))
+    return share[0] * unit[0] + share[1] * unit[1] + share[2] * unit[2]
 
 
 def test_published_e_values() -> None:

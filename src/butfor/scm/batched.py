@@ -49,7 +49,7 @@ def without(rows: Floats, q: Floats) -> Floats:
 def linear(
     x: Floats, y: Floats, covariates: Floats, *, added: Floats | None = None, weights: Floats | None = None
 ) -> Floats:
-    """Coefficients of x [draws]; x and y are [n], or [draws, n] where replaced; covariates [n, k]; the rest [draws, n]."""
+    """Coefficients of x [draws]; x, y [n], or [draws, n] where replaced; covariates [n, k]; added, weights [draws, n]"""
     if weights is not None:
         if added is not None or x.ndim == 2 or y.ndim == 2:
             raise ValueError("rows are weighted, or columns replaced, not both")
@@ -116,7 +116,8 @@ def _scale(columns: Floats) -> Floats:
     """A column's spread; a constant column's size; 1 for a column of zeros."""
     if not columns.size:
         return np.ones(columns.shape[1])
-    spread = columns.std(0)
+    spread = np.asarray(columns.std(0), dtype=np.float64)
     size = np.abs(columns).max(0)
     flat = spread <= 1e-12 * size
-    return np.asarray(np.where(flat, np.where(size > 0, size, 1.0), spread), dtype=np.float64)
+    spread[flat] = np.where(size > 0, size, 1.0)[flat]
+    return spread

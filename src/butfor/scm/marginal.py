@@ -86,7 +86,7 @@ class Marginal:
         return float(np.quantile(low, (1 - level) / 2)), float(np.quantile(high, (1 + level) / 2))
 
     def lost(self, level: float | None = None) -> float:
-        """The Λ at which the bounds (`level`: the interval) reach zero; 1 where they hold it already, inf where never."""
+        """The Λ at which the bounds (`level`: the interval) reach zero: 1 where they hold it already, inf for never."""
         sign = 1.0 if self.estimate >= 0 else -1.0
         if level is None:
             return float(self._crossings(sign, slice(0, 1))[0])
@@ -155,10 +155,8 @@ def two_arms(columns: Columns, x: str, treated: object = 1, control: object = 0)
     one, two = (_is(values, columns, x, level) for level in (treated, control))
     for level, rows in ((treated, one), (control, two)):
         if not rows.any():
-            levels = np.unique(values)
-            shown = ", ".join(
-                f"{value:g}" if values.dtype.kind == "f" else repr(value) for value in levels[:5].tolist()
-            )
+            _, levels = columns.codes(x)
+            shown = ", ".join(map(repr, levels[:5]))
             more = f", … ({len(levels)} values)" if len(levels) > 5 else ""
             raise DataError(
                 f"no row has {x} = {level!r} (it holds {shown}{more}); this needs a treatment of two values: "

@@ -2,7 +2,7 @@
 
 Within a pair the odds that one unit rather than the other was treated lie between 1/Γ and Γ: Γ = 1 is a fair coin, as
 in an experiment, and Γ = 2 allows an unseen variable that doubles the odds. Under the null that treatment does nothing
-to anybody, the difference of a pair is then positive with chance at most θ = Γ / (1 + Γ), so that the p-value is at most
+to anybody, a pair's difference is then positive with chance at most θ = Γ / (1 + Γ), so that the p-value is at most
 
     sign test       P(Binomial(n, θ) >= number of positive differences)
     signed rank     P(Σ rank_i B_i >= W⁺),  B_i independent Bernoulli(θ), ranks of |d| (ties share their mean rank)
