@@ -339,9 +339,12 @@ class Graph:
         return to_dot(self)
 
     def __str__(self) -> str:
-        alone = [name for i, name in enumerate(self.names) if not self.pa[i] | self.ch[i] | self.bi[i]]
-        parts = [f"{a} -> {b}" for a, b in self.edges] + [f"{a} <-> {b}" for a, b in self.confounded] + alone
-        return "; ".join(parts)
+        from butfor.scm.formats import quoted
+
+        name = {name: quoted(name) for name in self.names}
+        alone = [name[self.names[i]] for i in range(len(name)) if not self.pa[i] | self.ch[i] | self.bi[i]]
+        directed = [f"{name[a]} -> {name[b]}" for a, b in self.edges]
+        return "; ".join([*directed, *(f"{name[a]} <-> {name[b]}" for a, b in self.confounded), *alone])
 
     def __repr__(self) -> str:
         return f"Graph.parse({str(self)!r})"
