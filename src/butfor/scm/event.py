@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from butfor.core.errors import QueryError
 
@@ -78,7 +78,8 @@ def _listed(event: Mapping[str, Any] | Condition | Iterable[Condition]) -> Event
     if isinstance(event, Condition):
         return (event,)
     if isinstance(event, Mapping):
-        return tuple(Condition(str(name), "=", value) for name, value in event.items())
+        pairs = cast("Mapping[str, Any]", event)
+        return tuple(Condition(str(name), "=", value) for name, value in pairs.items())
     return tuple(event)
 
 
