@@ -61,8 +61,8 @@ class Node:
 
         return text(self)
 
-    @property
     def latex(self) -> str:
+        """It in LaTeX, for math mode."""
         from butfor.scm.wording import latex
 
         return latex(self)

@@ -12,7 +12,7 @@ from tests.scm.brute import random_admg, random_world
 
 from butfor.core.errors import NotIdentified
 from butfor.scm.graph import Graph
-from butfor.scm.identify import Search
+from butfor.scm.identification import Search
 
 Names = frozenset[str]
 

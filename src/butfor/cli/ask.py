@@ -1,0 +1,178 @@
+"""ask: a causal question, a graph and perhaps data: the derivation, the estimand, the effect, the refutations."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from butfor.cli.app import show_json
+
+if TYPE_CHECKING:
+    from butfor.scm.columns import Columns
+    from butfor.scm.estimand import Estimand
+    from butfor.scm.graph import Graph
+    from butfor.stats.effect import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says."""
+
+    query: str
+    graph: str
+    data: Path | None = None
+    how: str | None = None
+    treated: str | None = None
+    control: str | None = None
+    draws: int = 100
+    level: float = 0.95
+    seed: int = 0
+    drop: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """What there is to say; `lines` for a person, `values` for a program."""
+
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    lines: list[str] = field(default_factory=list[str])
+    failed: list[str] = field(default_factory=list[str])
+
+    def say(self, head: str, *texts: str, mark: str = "") -> None:
+        """A heading at the left, its texts beside it, folded to 80 columns."""
+        for number, text in enumerate(texts):
+            lead = f"{head if number == 0 else '':<12}{mark}"
+            self.lines += textwrap.wrap(text, 79, initial_indent=lead, subsequent_indent=" " * len(lead)) or [lead]
+
+
+def ask_command(asked: Asked, *, as_json: bool) -> None:
+    """Answer a question; exit code 3 where a check or a refutation says not to trust the effect."""
+    from butfor.core.errors import NotIdentified, Untrusted
+    from butfor.scm.estimand import identify
+    from butfor.scm.graph import Graph
+
+    graph = Graph.read(asked.graph)
+    answer = Answer({"query": asked.query, "graph": str(graph)})
+    answer.say("question", asked.query)
+    shown = str(graph)
+    answer.say("graph", shown if len(shown) <= 240 else f"{len(graph.names)} variables, {len(graph.edges)} edges")
+    try:
+        estimand = identify(asked.query, graph)
+    except NotIdentified as error:
+        _instead(asked, graph, answer)
+        _print(answer, as_json)
+        raise error
+    _derived(estimand, answer)
+    if asked.data is not None:
+        _estimated(asked, estimand, answer)
+    elif asked.graph.endswith(".bif") and not estimand.free:
+        _exact(asked, estimand, answer)
+    _print(answer, as_json)
+    if answer.failed:
+        names = ", ".join(answer.failed)
+        raise Untrusted(f"do not rest a claim on this effect before you have looked at: {names}")
+
+
+def _print(answer: Answer, as_json: bool) -> None:
+    if as_json:
+        show_json(answer.values)
+    else:
+        print("\n".join(answer.lines))
+    sys.stdout.flush()
+
+
+def _derived(estimand: Estimand, answer: Answer) -> None:
+    answer.values |= {
+        "way": estimand.way,
+        "through": list(estimand.through),
+        "steps": list(estimand.steps),
+        "estimand": str(estimand),
+        "latex": estimand.latex(),
+    }
+    answer.say("derivation", *(f"{number}. {step}" for number, step in enumerate(estimand.steps, 1)))
+    answer.say("estimand", str(estimand))
+
+
+def _exact(asked: Asked, estimand: Estimand, answer: Answer) -> None:
+    from butfor.scm import SCM
+
+    value = estimand.evaluate(SCM.from_bif(asked.graph))
+    answer.values["exact"] = value
+    answer.say("exact", f"{value:.6g}   in the model of {asked.graph}")
+
+
+def _estimated(asked: Asked, estimand: Estimand, answer: Answer) -> None:
+    estimator, columns = estimand.plan(
+        asked.data, how=asked.how, treated=_value(asked.treated), control=_value(asked.control),
+        level=asked.level, seed=asked.seed, missing="drop" if asked.drop else "refuse",
+    )  # fmt: skip
+    effect: Effect = estimator(columns)
+    answer.values["effect"] = _effect(effect)
+    told = f"p = {effect.p:.2g}" if effect.p is not None else "no p-value"
+    answer.say("effect", f"{effect}   {100 * effect.level:g} % interval, {told}", effect.method)
+    for number, check in enumerate(effect.checks):
+        answer.say("" if number else "checks", f"{check.code}: {check.message}", mark="ok  " if check.ok else "BAD ")
+    answer.failed += [check.code for check in effect.checks if not check.ok]
+    if asked.draws and getattr(estimator, "x", ""):
+        _refuted(asked, estimator, columns, effect, answer)
+
+
+def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, answer: Answer) -> None:
+    from butfor.scm.refute import refute
+
+    found = refute(columns, estimator, effect=effect, draws=asked.draws, seed=asked.seed)
+    answer.values["refutations"] = [
+        {"name": one.name, "ok": one.ok, "estimate": one.estimate, "low": one.low, "high": one.high, "p": one.p,
+         "draws": one.draws, "sentence": one.sentence}
+        for one in found
+    ]  # fmt: skip
+    for number, one in enumerate(found):
+        mark = "ok  " if one.ok else "BAD "
+        answer.say("" if number else "refutations", f"{one.name}: {one.sentence}", mark=mark)
+    answer.failed += [one.name for one in found if not one.ok]
+
+
+def _instead(asked: Asked, graph: Graph, answer: Answer) -> None:
+    """Where a question is not identified: instruments that would help a linear model, and bounds from the data."""
+    from butfor.core.errors import ButforError
+    from butfor.scm.bounds import balke_pearl
+    from butfor.scm.instruments import instruments
+    from butfor.scm.query import Query
+
+    question = Query.parse(asked.query).parts[0][1]
+    if len(question.do) == 1 and len(question.outcome) == 1 and not question.counterfactual:
+        found = list(instruments(graph, question.do[0].variable, question.outcome[0].variable))
+        answer.values["instruments"] = [str(one) for one in found]
+        answer.say("instruments", *(f"{one}" for one in found[:5]), *(["none"] if not found else []))
+    if asked.data is None:
+        return
+    try:
+        bounds = balke_pearl(asked.query, graph, asked.data, level=asked.level, seed=asked.seed)
+    except ButforError as error:
+        answer.say("bounds", f"none: {error}")
+        return
+    answer.values["bounds"] = {
+        "low": bounds.low, "high": bounds.high, "reach": bounds.reach, "level": bounds.level, "method": bounds.method,
+    }  # fmt: skip
+    answer.say("bounds", str(bounds))
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "estimate": effect.estimate, "low": effect.low, "high": effect.high, "level": effect.level, "p": effect.p,
+        "n": effect.n, "method": effect.method,
+        "checks": [{"code": check.code, "ok": check.ok, "message": check.message} for check in effect.checks],
+    }  # fmt: skip
+
+
+def _value(text: str | None) -> str | int | float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
