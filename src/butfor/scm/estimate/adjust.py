@@ -4,9 +4,9 @@
 
 E[Y(treated)] - E[Y(control)] over everyone (`ate`), the treated (`att`) or the control arm (`atc`). `how`:
 
-    aipw          augmented inverse propensity weights, cross-fitted: right if either the outcomes or the propensities are
-    dml           the same score, median over three cross-fittings; for a number as treatment, partially linear regression
-    regression    the g-formula: an outcome regression in each arm; for a number as treatment, its slope
+    aipw          augmented inverse propensity weights, cross-fitted: right if outcomes or propensities are
+    dml           the same score, median over three cross-fittings; a number as treatment: partially linear
+    regression    the g-formula: an outcome regression in each arm; a number as treatment: its slope
     ipw           weighted means, with a variance that knows the propensities were estimated
     matching      nearest neighbours, bias corrected (Abadie & Imbens 2006, 2011)
     plugin        counting within cells of discrete covariates
@@ -18,7 +18,6 @@ Limits        `given` must block every back-door path: no data say so, a graph d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,7 +71,7 @@ class Adjust:
         columns = self._read(data)
         if is_dose(columns, self.x, self.treated, self.control):
             return self._dose(columns)
-        return self._arms(columns, self._compare(columns))
+        return self._arms(self._compare(columns))
 
     def point(self, data: Columns) -> float:
         """The estimate alone."""
@@ -131,7 +130,7 @@ class Adjust:
                 return _Found(matched.estimate, matched.se, None, arms, compared)
 
     def _repeated(self, arms: Arms, outcome: Learner, propensity: Learner) -> _Found:
-        """The median over cross-fittings; its variance counts how far they lie apart (Chernozhukov et al. 2018, 3.4)."""
+        """The median over cross-fittings; the variance counts how far they lie apart (Chernozhukov 2018, 3.4)."""
         groups = arms.treated + 2 * arms.control
         found = [scores.aipw(arms, self._fold(groups, i), outcome, propensity) for i in range(REPEATS)]
         estimate = float(np.median([one.pull.estimate for one in found]))
@@ -139,7 +138,7 @@ class Adjust:
         middle = next(one for one in found if one.pull.estimate == estimate)
         return _Found(estimate, variance**0.5, middle.pull, arms, middle)
 
-    def _arms(self, columns: Columns, found: _Found) -> Effect:
+    def _arms(self, found: _Found) -> Effect:
         compared, arms = found.compared, found.arms
         if compared is None:
             e = scores.in_sample(arms, self.propensity or "linear")
@@ -165,7 +164,7 @@ class Adjust:
         if self.how not in ("dml", "regression"):
             some = ", ".join(f"{value:g}" for value in np.unique(columns[self.x])[:4])
             raise DataError(
-                f"{self.x} is a number ({some}, …) without the values {self.treated!r} and {self.control!r} among few:\n"
+                f"{self.x} is a number ({some}, …) without {self.treated!r} and {self.control!r} among few values:\n"
                 "use how='dml' or how='regression' for its slope, or name two of its values as treated= and control="
             )
         if self.target != "ate":
@@ -205,8 +204,3 @@ def _sparse(counted: scores.Counted) -> tuple[Check, ...]:
     )
     told += " in their arm and cell"
     return (Check("cells", counted.missing == 0 and counted.single <= SINGLE, told),)
-
-
-def tuple_of(names: str | Sequence[str]) -> tuple[str, ...]:
-    """One name or several."""
-    return (names,) if isinstance(names, str) else tuple(names)

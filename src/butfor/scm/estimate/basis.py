@@ -38,16 +38,16 @@ class Basis:
         return cls(centre, spread, (np.zeros(0),) * k, False, np.zeros(k), np.ones(k))
 
     @classmethod
-    def curved(cls, z: Floats) -> Basis:
-        """Curves, and products where the rows allow them."""
-        n, k = z.shape
+    def curved(cls, z: Floats, rows: int) -> Basis:
+        """Curves, and products, where `rows` rows to fit on allow them."""
+        k = z.shape[1]
         centre, spread = z.mean(axis=0), _spread(z)
         unit = (z - centre) / spread
         knots = tuple(_knots(column) for column in unit.T)
         curves = sum(max(len(places) - 2, 0) for places in knots)
-        if k + curves > n / ROWS:
+        if k + curves > rows / ROWS:
             knots, curves = (np.zeros(0),) * k, 0
-        products = k > 1 and k + curves + k * (k - 1) // 2 <= min(MOST, n / ROWS)
+        products = k > 1 and k + curves + k * (k - 1) // 2 <= min(MOST, rows / ROWS)
         bare = cls(centre, spread, knots, products, np.zeros(1), np.ones(1))
         terms = bare._terms(z)
         return cls(centre, spread, knots, products, terms.mean(axis=0), _spread(terms))
@@ -88,6 +88,7 @@ def _knots(column: Floats) -> Floats:
 
 def _bends(column: Floats, knots: Floats) -> Floats:
     """The terms of a natural cubic spline beyond the straight one [n, len(knots) - 2]."""
-    cubes = np.maximum(column[:, None] - knots, 0.0) ** 3
+    beyond = np.maximum(column[:, None] - knots, 0.0)
+    cubes = beyond * beyond * beyond
     d = (cubes[:, :-1] - cubes[:, -1:]) / (knots[-1] - knots[:-1])
     return d[:, :-1] - d[:, -1:]

@@ -34,7 +34,7 @@ def arm_checks(arms: Arms, e: tuple[Floats, Floats], weights: tuple[Floats, Floa
 def overlap(arms: Arms, e: tuple[Floats, Floats]) -> Check:
     """How many of those the effect is about are hardly ever in one of the arms."""
     about = arms.about / arms.about.sum()
-    needed = [mask for mask in _needed(arms)]
+    needed = _needed(arms)
     rare, outside = np.zeros(arms.n, dtype=np.bool_), np.zeros(arms.n, dtype=np.bool_)
     for place in needed:
         mask = (arms.treated, arms.control)[place]

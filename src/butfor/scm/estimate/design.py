@@ -144,8 +144,11 @@ def covariates(data: Columns, given: Sequence[str]) -> tuple[Floats, tuple[str, 
     kept: list[int] = []
     for place, column in enumerate(columns):
         spread = column.std()
-        key = np.round((column - column.mean()) / spread, 9).tobytes() if spread > 0 else b""
-        if spread > 1e-12 * max(1.0, float(np.abs(column).max())) and key not in seen:
+        if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
+            continue
+        unit: Floats = np.round((column - column.mean()) / spread, 9)
+        key = bytes(unit.data)
+        if key not in seen:
             seen.add(key)
             kept.append(place)
     if not kept:

@@ -11,6 +11,7 @@ for logistic regression (Rad & Maleki 2020). Cross-fitting is that of Chernozhuk
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -31,9 +32,6 @@ PENALTIES = 10.0 ** np.arange(2, -4, -1)  # for a row
 class Model(Protocol):
     """A fitted learner."""
 
-    @property
-    def penalty(self) -> float: ...
-
     def predict(self, z: Floats) -> Floats: ...
 
 
@@ -42,7 +40,6 @@ class Constant:
     """The same for every row."""
 
     value: float
-    penalty: float = 0.0
 
     def predict(self, z: Floats) -> Floats:
         return np.full(len(z), self.value)
@@ -54,22 +51,23 @@ class Linear:
 
     basis: Basis
     beta: Floats  # [p]
+    penalty: float
     logit: bool
-    penalty: float = 0.0
 
     def predict(self, z: Floats) -> Floats:
         eta = self.basis(z) @ self.beta
         return expit(eta) if self.logit else eta
 
 
-def learn(learner: Learner, z: Floats, y: Floats, *, logit: bool, penalty: float | None = None) -> Model:
-    """Fit a learner; `penalty` (of a fit on similar rows) saves choosing it again."""
+def learn(learner: Learner, z: Floats, y: Floats, *, logit: bool) -> Model:
+    """Fit a learner."""
     if learner == "mean" or not z.shape[1] or np.ptp(y) == 0:
         return Constant(float(y.mean()))
     if learner == "linear":
         return fit_linear(Basis.straight(z), z, y, logit=logit)
     if learner == "spline":
-        return _fit_spline(z, y, logit, penalty)
+        basis = Basis.curved(z, len(y))
+        return Linear(basis, *_spline(basis(z), basis.penalty, y, logit, None), logit)
     if learner == "boosted":
         from butfor.scm.estimate.boost import fit_boosted
 
@@ -83,8 +81,8 @@ def fit_linear(basis: Basis, z: Floats, y: Floats, *, logit: bool) -> Linear:
     ridge = np.full(terms.shape[1], RIDGE)
     ridge[0] = 0.0
     if logit:
-        return Linear(basis, newton(terms, y, ridge, np.zeros(terms.shape[1])), True)
-    return Linear(basis, np.linalg.solve(terms.T @ terms + np.diag(ridge), terms.T @ y), False)
+        return Linear(basis, newton(terms, y, ridge, np.zeros(terms.shape[1])), 0.0, True)
+    return Linear(basis, np.linalg.solve(terms.T @ terms + np.diag(ridge), terms.T @ y), 0.0, False)
 
 
 def expit(eta: Floats) -> Floats:
@@ -123,16 +121,14 @@ def _objective(eta: Floats, y: Floats, beta: Floats, ridge: Floats) -> float:
     return float(np.sum(y * eta - np.logaddexp(0.0, eta)) - 0.5 * np.sum(ridge * beta**2))
 
 
-def _fit_spline(z: Floats, y: Floats, logit: bool, penalty: float | None) -> Linear:
-    basis = Basis.curved(z)
-    terms, weights = basis(z), basis.penalty
+def _spline(terms: Floats, weights: Floats, y: Floats, logit: bool, penalty: float | None) -> tuple[Floats, float]:
+    """Coefficients of the terms of a curved basis, and the penalty."""
     if not logit:
-        return _ridge(basis, terms, weights, y)
-    if penalty is not None:
-        beta = newton(terms, y, penalty * len(y) * weights, np.zeros(terms.shape[1]))
-        return Linear(basis, beta, True, penalty)
-    best: tuple[float, float, Floats] = (np.inf, 0.0, np.zeros(0))
+        return _ridge(terms, weights, y)
     beta = np.zeros(terms.shape[1])
+    if penalty is not None:
+        return newton(terms, y, penalty * len(y) * weights, beta), penalty
+    best: tuple[float, float, Floats] = (np.inf, 0.0, beta)
     for share in PENALTIES:
         ridge = share * len(y) * weights
         beta = newton(terms, y, ridge, beta)
@@ -141,7 +137,7 @@ def _fit_spline(z: Floats, y: Floats, logit: bool, penalty: float | None) -> Lin
             best = (error, float(share), beta)
         elif error > 1.02 * best[0]:
             break
-    return Linear(basis, best[2], True, best[1])
+    return best[2], best[1]
 
 
 def _left_out(terms: Floats, y: Floats, ridge: Floats, beta: Floats) -> float:
@@ -155,7 +151,7 @@ def _left_out(terms: Floats, y: Floats, ridge: Floats, beta: Floats) -> float:
     return float(np.mean(np.logaddexp(0.0, without) - y * without))
 
 
-def _ridge(basis: Basis, terms: Floats, weights: Floats, y: Floats) -> Linear:
+def _ridge(terms: Floats, weights: Floats, y: Floats) -> tuple[Floats, float]:
     """Least squares with the ridge penalty whose left-out errors are least; one eigendecomposition for all of them."""
     n = len(y)
     root = np.sqrt(weights[1:])
@@ -171,7 +167,7 @@ def _ridge(basis: Basis, terms: Floats, weights: Floats, y: Floats) -> Linear:
     errors = np.mean(((y - mean)[:, None] - fitted) ** 2 / np.maximum(1 - lever, 1e-3) ** 2, axis=0)
     best = int(np.argmin(errors))
     beta = (vectors @ (pull * shrink[:, best])) / root
-    return Linear(basis, np.concatenate([[mean], beta]), False, float(PENALTIES[best]))
+    return np.concatenate([np.array([mean]), beta]), float(PENALTIES[best])
 
 
 def folds_of(groups: Codes, folds: int, rng: Generator) -> Codes:
@@ -187,11 +183,25 @@ def folds_of(groups: Codes, folds: int, rng: Generator) -> Codes:
 def cross_fit(learner: Learner, z: Floats, y: Floats, rows: Mask, fold: Codes, *, logit: bool) -> Floats:
     """Every row's prediction [n] by a fit on those of `rows` that lie in other folds."""
     found = np.empty(len(y))
-    penalty = learn(learner, z[rows], y[rows], logit=logit).penalty if learner == "spline" and logit else None
+    spline = _cross_spline(z, y, rows, logit) if learner == "spline" and z.shape[1] else None
     for k in np.unique(fold):
         here = fold == k
-        train = rows & ~here
-        if not train.any():
-            train = rows
-        found[here] = learn(learner, z[train], y[train], logit=logit, penalty=penalty).predict(z[here])
+        train = rows & ~here if np.any(rows & ~here) else rows
+        if spline is not None and np.ptp(y[train]) > 0:
+            found[here] = spline(train, here)
+        else:
+            found[here] = learn(learner, z[train], y[train], logit=logit).predict(z[here])
     return found
+
+
+def _cross_spline(z: Floats, y: Floats, rows: Mask, logit: bool) -> Callable[[Mask, Mask], Floats]:
+    """Splines whose terms are made once, and whose logistic penalty is chosen once, for all folds."""
+    basis = Basis.curved(z, int(rows.sum()))
+    terms, weights = basis(z), basis.penalty
+    penalty = _spline(terms[rows], weights, y[rows], logit, None)[1] if logit and np.ptp(y[rows]) > 0 else None
+
+    def held_out(train: Mask, here: Mask) -> Floats:
+        eta = terms[here] @ _spline(terms[train], weights, y[train], logit, penalty)[0]
+        return expit(eta) if logit else eta
+
+    return held_out

@@ -63,7 +63,8 @@ class Empirical:
         if not names:
             return np.array(1.0)
         flat = np.ravel_multi_index(tuple(self.cells[:, known.index(name)] for name in names), shape)
-        return np.bincount(flat, self.weights, minlength=int(np.prod(shape))).reshape(shape)
+        sums: Floats = np.bincount(flat, self.weights, minlength=int(np.prod(shape))).astype(np.float64)
+        return sums.reshape(shape)
 
     def reweighted(self, weights: Floats) -> Empirical:
         """The same cells with other weights."""

@@ -5,8 +5,8 @@
     aipw         mean of m_t - m_c + T (Y - m_t) / e_t - C (Y - m_c) / e_c   (augmented, doubly robust)
     plugin       Σ_z P(z) (mean of Y in arm t and cell z - the same for c)
 
-For `att` and `atc` the mean is over one arm, and weights are multiplied by the chance r(Z) of being in it. The influence
-values of the first two hold what estimating m and e adds (stacked estimating equations, Stefanski & Boos 2002): with
+For `att` and `atc` the mean is over one arm, and weights are multiplied by the chance r(Z) of being in it. The
+influence values of the first two hold what estimating m and e adds (stacked estimating equations, Stefanski & Boos 2002): with
 score s_i and information H of a fit, and gradient G of the estimate by its coefficients, row i adds G' H⁻¹ s_i. Outcome
 residuals are divided by 1 - h_i as in HC3, so that small arms are not thought too sure.
 
@@ -94,7 +94,7 @@ def _outcome_fit(arms: Arms, mask: Mask, learner: Learner) -> Linear:
     if learner not in ("mean", "linear", "spline"):
         raise DataError(f"how='regression' has no interval with {learner!r} outcomes; use how='aipw'")
     if learner == "mean" or not z.shape[1] or np.ptp(y) == 0:
-        return Linear(Basis.straight(np.zeros((len(y), 0))), np.array([float(y.mean())]), False)
+        return Linear(Basis.straight(np.zeros((len(y), 0))), np.array([float(y.mean())]), 0.0, False)
     if learner == "linear":
         if len(y) < z.shape[1] + 2:
             raise DataError(
@@ -117,7 +117,7 @@ def ipw(arms: Arms, learner: Learner) -> Compared:
     fits: list[Linear] = []
     for mask, _ in arms.arms:
         if fits and arms.two:
-            fits.append(Linear(fits[0].basis, -fits[0].beta, True, fits[0].penalty))
+            fits.append(Linear(fits[0].basis, -fits[0].beta, fits[0].penalty, True))
         else:
             fits.append(_propensity_fit(arms, mask, learner))
     e = (fits[0].predict(arms.z), fits[1].predict(arms.z))
@@ -152,7 +152,7 @@ def _propensity_fit(arms: Arms, mask: Mask, learner: Learner) -> Linear:
     t = mask.astype(np.float64)
     if learner == "mean" or not arms.z.shape[1]:
         share = float(t.mean())
-        return Linear(Basis.straight(np.zeros((arms.n, 0))), np.array([np.log(share / (1 - share))]), True)
+        return Linear(Basis.straight(np.zeros((arms.n, 0))), np.array([np.log(share / (1 - share))]), 0.0, True)
     if learner == "linear":
         if int(min(mask.sum(), (~mask).sum())) < arms.z.shape[1]:
             raise DataError(
@@ -161,8 +161,8 @@ def _propensity_fit(arms: Arms, mask: Mask, learner: Learner) -> Linear:
         fit = fit_linear(Basis.straight(arms.z), arms.z, t, logit=True)
         if bool(np.all((fit.predict(arms.z) > 0.5) == mask)):
             raise DataError(
-                "the covariates tell the two arms apart without a mistake (perfect separation), so no weights make them\n"
-                "alike; leave out what decides the treatment, or narrow the data to rows that could be in either arm"
+                "the covariates tell the two arms apart without a mistake (perfect separation), so no weights make\n"
+                "them alike; leave out what decides the treatment, or narrow the data to rows that could be in either arm"
             )
         return fit
     found = learn("spline", arms.z, t, logit=True)
