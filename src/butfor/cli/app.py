@@ -132,6 +132,22 @@ def fetch(
 
 @app.command()
 @reported
+def verify(
+    name: Annotated[str, typer.Argument(metavar="SET", help="cladder, causal_axioms or corr2cause")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="its files; without one, the installed ones")
+    ] = None,
+    json: Json = False,
+    limit: Annotated[int | None, typer.Option(help="print at most so many wrong answers")] = None,
+) -> None:
+    """Recompute a public set's gold answers exactly."""
+    from butfor.cli.verify import verify_command
+
+    verify_command(name, paths or [], as_json=json, limit=limit)
+
+
+@app.command()
+@reported
 def doctor(json: Json = False) -> None:
     """Show what this machine has and lacks, and the fix."""
     from butfor.cli.doctor import doctor_command
@@ -148,6 +164,27 @@ def init(
     from butfor.cli.explain import init_command
 
     init_command(file)
+
+
+@app.command()
+@reported
+def ask(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="'P(Y | do(X))', 'E[Y | do(X=1)] - E[Y | do(X=0)]' …")],
+    graph: Annotated[str, typer.Option(metavar="FILE|TEXT", help="'X -> M -> Y; X <-> Y', or a .dot, .bif, .txt file")],
+    data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="estimate the effect from these rows")] = None,
+    how: Annotated[str | None, typer.Option(help="aipw (default), dml, regression, ipw, matching or plugin")] = None,
+    treated: Annotated[str | None, typer.Option(help="the value of the treatment; its upper one of two")] = None,
+    control: Annotated[str | None, typer.Option(help="the value it is compared with")] = None,
+    draws: Annotated[int, typer.Option(min=0, help="of each refutation; 0: none")] = 100,
+    level: Annotated[float, typer.Option(help="of the interval")] = 0.95,
+    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    drop: Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")] = False,
+    json: Json = False,
+) -> None:
+    """Answer a causal question: derivation, estimand, effect, refutations."""
+    from butfor.cli.ask import Asked, ask_command
+
+    ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)
 
 
 def show_json(value: Any) -> None:
