@@ -12,7 +12,7 @@ Limits    A CPDAG is that of a DAG; where there are latent common causes see `an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import GraphError, UnknownName
 from butfor.scm.formats import parse_edges, quoted
-from butfor.scm.graph import Graph
+from butfor.scm.graph import Graph, bits
 
 Marks = NDArray[np.int8]
 NONE, TAIL, ARROW, CIRCLE = 0, 1, 2, 3
@@ -154,3 +154,130 @@ class Pattern:
     def _key(self) -> tuple[Any, ...]:
         ends = {frozenset([(a, EDGE[arrow][0]), (b, EDGE[arrow][1])]) for a, arrow, b in self.edges}
         return frozenset(self.names), frozenset(ends)
+
+
+# the class of a DAG ---------------------------------------------------------------------------------------------------
+
+
+def cpdag(graph: Graph) -> Pattern:
+    """The class of DAGs that imply the independences of `graph`: an arrowhead where all members agree."""
+    if graph.confounded:
+        a, b = graph.confounded[0]
+        raise GraphError(f"{a} <-> {b}: only a DAG has a CPDAG; with latent common causes take the PAG: ancestral.pag")
+    near = [p | c for p, c in zip(graph.pa, graph.ch, strict=True)]
+    into = [0] * len(near)
+    for c, parents in enumerate(graph.pa):
+        for a in bits(parents):
+            if parents & ~near[a] & ~(1 << a):
+                into[c] |= 1 << a
+    return _pattern(graph.names, near, _closed(near, into))
+
+
+def meek(pattern: Pattern) -> Pattern:
+    """All that follows from a pattern's arrowheads: no new collider a -> c <- b with a and b not joined, no cycle."""
+    near, into = _ends(pattern)
+    return _pattern(pattern.names, near, _closed(near, into))
+
+
+def dag_of(pattern: Pattern) -> Graph:
+    """A DAG with the edges and the colliders of a pattern of `->` and `--`; raises GraphError where there is none."""
+    near, into = _ends(pattern)
+    both = [n & ~i for n, i in zip(near, into, strict=True)]  # tails: -- or ->
+    pa, left = list(into), (1 << len(near)) - 1
+    while left:
+        for x in bits(left):
+            around = near[x] & left
+            sink = not any(into[y] >> x & 1 for y in bits(around))
+            if sink and all(not around & ~near[y] & ~(1 << y) for y in bits(both[x] & around)):
+                pa[x] |= around
+                left &= ~(1 << x)
+                break
+        else:
+            stuck = ", ".join(name for i, name in enumerate(pattern.names) if left >> i & 1)
+            raise GraphError(f"no DAG has these edges and no other collider; the trouble is among {stuck}")
+    return Graph.of(pattern.names, pa, [0] * len(pa))
+
+
+def dags_of(pattern: Pattern) -> Iterator[Graph]:
+    """Every DAG with the edges and the colliders of a pattern of `->` and `--`, with polynomial delay."""
+    dag_of(pattern)
+    near, into = _ends(pattern)
+    todo = [_closed(near, into)]
+    while todo:
+        into = todo.pop()
+        free = [n & ~i & ~o for n, i, o in zip(near, into, _flipped(into), strict=True)]
+        if not any(free):
+            yield Graph.of(pattern.names, into, [0] * len(into))
+            continue
+        j, i = next((j, next(bits(f))) for j, f in enumerate(free) if f)
+        for a, b in ((j, i), (i, j)):
+            more = list(into)
+            more[b] |= 1 << a
+            todo.append(_closed(near, more))
+
+
+def _ends(pattern: Pattern) -> tuple[list[int], list[int]]:
+    """For each node the set of those joined to it, and of those with an arrow into it."""
+    strange = [edge for edge in pattern.edges if edge[1] not in {"->", "--"}]
+    if strange:
+        raise GraphError(f"{' '.join(strange[0])}: a class of DAGs has the edges -> and -- only")
+    return sets_of(pattern.skeleton), sets_of(pattern.directed.T)
+
+
+def _flipped(into: list[int]) -> list[int]:
+    out = [0] * len(into)
+    for j, parents in enumerate(into):
+        for i in bits(parents):
+            out[i] |= 1 << j
+    return out
+
+
+def _closed(near: list[int], into: list[int]) -> list[int]:
+    """Meek's four rules until none applies; every edge a -- b is tried both ways."""
+    into, out = list(into), _flipped(into)
+    todo = (1 << len(near)) - 1
+    while todo:
+        low = todo & -todo
+        todo ^= low
+        b = low.bit_length() - 1
+        for a in bits(near[b] & ~into[b] & ~out[b]):
+            for x, y in ((a, b), (b, a)):
+                if _forced(near, into, out, x, y):
+                    into[y] |= 1 << x
+                    out[x] |= 1 << y
+                    todo |= near[x] | near[y]
+                    break
+    return into
+
+
+def _forced(near: list[int], into: list[int], out: list[int], a: int, b: int) -> bool:
+    """Must a -- b be a -> b?"""
+    if into[a] & ~near[b] & ~(1 << b):  # c -> a -- b, c and b not joined: else a new collider
+        return True
+    if out[a] & into[b]:  # a -> c -> b: else a cycle
+        return True
+    free = near[a] & ~into[a] & ~out[a]
+    middle = free & into[b]  # a -- c -> b and a -- d -> b, c and d not joined
+    if any(middle & ~near[c] & ~(1 << c) for c in bits(middle)):
+        return True
+    return any(into[d] & free & ~near[b] for d in bits(into[b] & near[a]))  # a -- c -> d -> b, c and b not joined
+
+
+def sets_of(matrix: NDArray[np.bool_]) -> list[int]:
+    """Each row [n] of a matrix as a set of nodes."""
+    packed = np.packbits(matrix, axis=1, bitorder="little")
+    return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def matrix_of(sets: list[int]) -> NDArray[np.bool_]:
+    """The matrix [n, n] whose rows are these sets of nodes."""
+    n = len(sets)
+    width = (n + 7) // 8
+    packed = np.frombuffer(b"".join(row.to_bytes(width, "little") for row in sets), dtype=np.uint8)
+    return np.unpackbits(packed.reshape(n, width), axis=1, count=n, bitorder="little").astype(bool)
+
+
+def _pattern(names: tuple[str, ...], near: list[int], into: list[int]) -> Pattern:
+    marks = matrix_of(near).astype(np.int8)
+    marks[matrix_of(into).T] = ARROW
+    return Pattern(names, marks)

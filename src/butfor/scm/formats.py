@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from butfor.core.errors import GraphError, UnknownName
 from butfor.scm.dot import parse_dot
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Edge = tuple[str, str]
 Triple = tuple[str, str, str]
 Parts = tuple[list[str], list[Edge], list[Edge]]  # names, directed, bidirected
-G = TypeVar("G", bound="Graph")
 
 NAME = re.compile(r'[ \t\r]*(?:"((?:[^"\\\n]|\\.)*)"|([\w.]+))')
 ARROW = re.compile(r"[ \t\r]*([→←↔]|(?:<|o(?=-))?-+(?:>|o(?![\w.]))?)")
@@ -176,11 +175,11 @@ def to_networkx(graph: Graph) -> nx.DiGraph[Any]:
     return found
 
 
-def read_graph(cls: type[G], source: str | Path) -> G:
-    """A graph from a file, known by its suffix, or from text in any of the formats."""
+def read_parts(source: str | Path) -> Parts:
+    """The parts of a graph from a file, known by its suffix, or from text in any of the formats."""
     text = str(source)
     if isinstance(source, Path) or (Path(text.strip()).suffix in SUFFIXES and not re.search(r"\n|->|<-", text)):
-        path = Path(source)
+        path = Path(text.strip())
         if path.suffix not in SUFFIXES:
             raise GraphError(f"{path}: a graph is read from {', '.join(sorted(SUFFIXES))}")
         try:
@@ -190,9 +189,10 @@ def read_graph(cls: type[G], source: str | Path) -> G:
         except (OSError, UnicodeDecodeError) as error:
             raise GraphError(f"{path} cannot be read ({error})") from error
         if path.suffix == ".bif":
-            return cls.from_bif(text)
+            from butfor.scm.graph import Graph
+
+            found = Graph.from_bif(text)
+            return list(found.names), found.edges, []
     if re.match(r"\s*(strict\s+)?(digraph|graph|dag)\b[^;{]*\{", text, re.IGNORECASE):
-        return cls(*parse_dot(text))
-    if re.match(r"\s*\{", text):
-        return cls(*parse_json(text))
-    return cls.parse(text)
+        return parse_dot(text)
+    return parse_json(text) if re.match(r"\s*\{", text) else parse_text(text)

@@ -97,9 +97,9 @@ class Graph:
     @classmethod
     def read(cls, source: str | Path) -> Self:
         """A graph from a file (.bif, .dot, .gv, .json, .txt) or from text."""
-        from butfor.scm.formats import read_graph
+        from butfor.scm.formats import read_parts
 
-        return read_graph(cls, source)
+        return cls(*read_parts(source))
 
     # sets and names -------------------------------------------------------------------------------------------------
 
