@@ -118,7 +118,7 @@ def test_counterfactual_with_part_of_the_evidence_matches_weighted_units() -> No
     assert drawn["Y"].mean() == pytest.approx(other[tail, 3].mean(), abs=0.05)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000))
 def test_composition_effectiveness_reversibility(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -90,7 +90,7 @@ class LinearGaussian(SCM):
     @property
     def totals(self) -> Floats:
         """Total effects T = (I - B)⁻¹: [y, x] sums over all directed paths from x to y."""
-        return _totals(self.b)
+        return _totals(self.b, self.whole.order)
 
     @property
     def joint(self) -> Normal:
@@ -183,7 +183,7 @@ class LinearGaussian(SCM):
                 center[i] += own[i, j] * centers[k + 1][j]
                 source[i] += own[i, j] * loads[k + 1][j]
                 own[i, j] = 0.0
-            reach = _totals(own)
+            reach = _totals(own, changed.whole.order)
             centers.append(reach @ center)
             loads.append(reach @ source)
         load = np.concatenate(loads)
@@ -316,9 +316,13 @@ def _mechanism(name: str, action: Any) -> Linear:
     return Linear({}, _value(name, action), 0.0)
 
 
-def _totals(b: Floats) -> Floats:
-    eye = np.eye(len(b))
-    return np.asarray(np.linalg.solve(eye - b, eye), dtype=np.float64)
+def _totals(b: Floats, order: Iterable[int]) -> Floats:
+    """(I - B)⁻¹, causes first, so that what has no effect is exactly zero."""
+    reach = np.eye(len(b))
+    for i in order:
+        causes = np.flatnonzero(b[i])
+        reach[i] += b[i, causes] @ reach[causes]
+    return reach
 
 
 def _label(name: str, world: int) -> str:
