@@ -144,8 +144,8 @@ class Discrete(SCM):
 
     # seeing ---------------------------------------------------------------------------------------------------------
 
-    def weight(self, masks: Masks, keep: Sequence[str] = ()) -> Floats:
-        """P(keep, the masks hold): what all queries are made of."""
+    def weight(self, masks: Masks, keep: Sequence[str] = (), *, scale: bool = True) -> Floats:
+        """P(keep, the masks hold), what all queries are made of; without `scale` up to a factor, which is cheaper."""
         at = self.whole.index
         kept = tuple(at[name] for name in keep)
         evidence: dict[int, int] = {}
@@ -156,7 +156,7 @@ class Discrete(SCM):
                 evidence[at[name]] = int(places[0])
             else:
                 soft[at[name]] = mask
-        return self.network.table(kept, evidence, soft)
+        return self.network.table(kept, evidence, soft, scale=scale)
 
     def given(self, behind: Sequence[Condition]) -> Masks:
         """What is given, as masks; refused where it contradicts itself."""
@@ -174,7 +174,7 @@ class Discrete(SCM):
             return float(self.weight(wanted))
         names = list(wanted)
         if int(np.prod([len(self.levels(name)) for name in names])) <= JOINT:
-            table = self.weight(known, names)
+            table = self.weight(known, names, scale=False)
             total = float(table.sum())
             for mask in wanted.values():
                 table = np.tensordot(mask, table, axes=(0, 0))
@@ -188,7 +188,7 @@ class Discrete(SCM):
         if is_event(y):
             return self.p(y, given)
         values, behind = self.values(y), read_conditions(given or ())
-        table = self.weight(self.given(behind), [y])
+        table = self.weight(self.given(behind), [y], scale=False)
         return float(table @ values) / _possible(float(table.sum()), behind)
 
     def joint(self, names: Sequence[str]) -> Floats:

@@ -13,9 +13,10 @@ Limits    A graph of large treewidth needs large tables; past `CELLS` cells the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import chain
 from math import log2, prod
 from string import ascii_letters
 from typing import cast, final
@@ -33,6 +34,8 @@ Scope = tuple[int, ...]
 
 CELLS = 2**28  # the largest table, 2 GiB
 CHEAP = 2**16  # the cost of an order, in cells, below which a second one is not worth the search
+SMALL = 256  # cells of a product that is cheaper to build at once than two tables at a time
+OPERANDS = 16  # tables that einsum takes in one go
 PLANS = 4096  # plans kept a network
 
 
@@ -71,7 +74,9 @@ def summed(scopes: Sequence[Scope], tables: Sequence[Floats], keep: Scope = ()) 
 
 def drawn(scopes: Sequence[Scope], tables: Sequence[Floats], n: int, rng: Generator) -> dict[int, Codes]:
     """n draws of all variables from the distribution that is proportional to the product of the tables."""
-    plan = make_plan(scopes, sizes_of(scopes, tables), ())
+    sizes = sizes_of(scopes, tables)
+    plan = _Builder(scopes, sizes).build(make_order(scopes, sizes), (), apart=True)
+    assert plan is not None
     work = plan.run(tables)
     found: dict[int, Codes] = {}
     for v, slots in reversed(plan.buckets):
@@ -96,8 +101,21 @@ def sizes_of(scopes: Sequence[Scope], tables: Sequence[Floats]) -> dict[int, int
 # plans --------------------------------------------------------------------------------------------------------------
 
 
-def make_plan(scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope) -> Plan:
-    """The steps that sum everything but `keep` out of tables with these scopes."""
+def make_plan(
+    scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope, order: Iterable[int] | None = None
+) -> Plan:
+    """The steps that sum everything but `keep` out of tables with these scopes; `order` is tried first, if given."""
+    if order is not None:
+        plan = _Builder(scopes, sizes).build([v for v in order if v in sizes and v not in keep], keep, CHEAP)
+        if plan is not None:
+            return plan
+    plan = _Builder(scopes, sizes).build(make_order(scopes, sizes, keep), keep)
+    assert plan is not None
+    return plan
+
+
+def make_order(scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope = ()) -> list[int]:
+    """An order in which to eliminate all but `keep`."""
     near: dict[int, int] = dict.fromkeys(sizes, 0)
     for scope in scopes:
         together = sum(1 << v for v in scope)
@@ -109,7 +127,7 @@ def make_plan(scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope) ->
     if cost > CHEAP:
         other, less = _greedy(near, gone, weight, _new_edges)
         order = other if less < cost else order
-    return _Builder(scopes, sizes).build(order, keep)
+    return order
 
 
 Score = Callable[[int, dict[int, int], Mapping[int, float]], float]
@@ -158,57 +176,85 @@ class _Builder:
     def __init__(self, scopes: Sequence[Scope], sizes: Mapping[int, int]) -> None:
         self.scopes, self.sizes = list(scopes), sizes
         self.steps: list[Step] = []
+        self.cost = 0
+        self.letter = dict(zip(sizes, ascii_letters, strict=False)) if len(sizes) <= len(ascii_letters) else None
         self.live: dict[int, set[int]] = {v: set() for v in sizes}
-        self.free = {slot for slot, scope in enumerate(scopes) if not scope}
+        self.free: list[int] = []  # slots that hold one number
         for slot, scope in enumerate(scopes):
-            for v in scope:
-                self.live[v].add(slot)
+            self.enter(slot, scope)
 
-    def build(self, order: Sequence[int], keep: Scope) -> Plan:
+    def enter(self, slot: int, scope: Scope) -> None:
+        for v in scope:
+            self.live[v].add(slot)
+        if not scope:
+            self.free.append(slot)
+
+    def build(self, order: Iterable[int], keep: Scope, limit: int = -1, apart: bool = False) -> Plan | None:
+        """The plan of an order; None where it touches more than `limit` cells.
+
+        Variables whose tables make a small product are summed out together, except `apart`.
+        """
         buckets: list[tuple[int, tuple[int, ...]]] = []
+        slots, gone = set[int](), set[int]()
         for v in order:
-            bucket = tuple(sorted(self.live[v]))
-            buckets.append((v, bucket))
-            left = self.join(list(bucket))
-            together = self.union(left)
-            self.step(left, tuple(i for i in together if i != v))
-        left = self.join(sorted({slot for v in keep for slot in self.live[v]} | self.free))
-        self.step(left, keep)
+            both = slots | self.live[v]
+            if gone and (apart or not self.small(both)):
+                self.sum_out(tuple(slots), gone)
+                both, gone = set(self.live[v]), set[int]()
+                if 0 <= limit < self.cost:
+                    return None
+            slots = both
+            gone.add(v)
+            buckets.append((v, tuple(slots)))
+        rest = {*self.free, *(slot for v in keep for slot in self.live[v])}
+        if gone and not self.small(rest | slots):
+            self.sum_out(tuple(slots), gone)
+            rest, slots = {*self.free, *(slot for v in keep for slot in self.live[v])}, set[int]()
+        self.sum_out(tuple(rest | slots), gone, keep)
         return Plan(tuple(self.steps), tuple(self.scopes), tuple(buckets))
 
-    def join(self, slots: list[int]) -> tuple[int, ...]:
-        """Multiply the smallest two of some tables until two are left."""
-        while len(slots) > 2:
-            slots.sort(key=lambda slot: prod(self.sizes[v] for v in self.scopes[slot]), reverse=True)
-            pair = (slots.pop(), slots.pop())
-            slots.append(self.step(pair, self.union(pair)))
-        return tuple(slots)
+    def small(self, slots: Iterable[int]) -> bool:
+        return len(found := tuple(slots)) <= OPERANDS and self.cells(self.union(found)) <= SMALL
+
+    def cells(self, scope: Scope) -> int:
+        return prod([self.sizes[v] for v in scope])
+
+    def sum_out(self, slots: tuple[int, ...], gone: set[int], scope: Scope | None = None) -> None:
+        """Join some tables without what is `gone`, or to `scope`; two at a time where they are not small."""
+        together = self.union(slots)
+        while len(slots) > 2 and (len(slots) > OPERANDS or self.cells(together) > SMALL):
+            first, second, *rest = sorted(slots, key=lambda slot: self.cells(self.scopes[slot]))
+            pair = self.union((first, second))
+            self.step((first, second), pair, pair)
+            slots = (*rest, len(self.scopes) - 1)
+            together = self.union(slots)
+        self.step(slots, together, tuple([v for v in together if v not in gone]) if scope is None else scope)
 
     def union(self, slots: tuple[int, ...]) -> Scope:
-        return tuple(dict.fromkeys(v for slot in slots for v in self.scopes[slot]))
+        scopes = self.scopes
+        if len(slots) == 1:
+            return scopes[slots[0]]
+        return tuple(dict.fromkeys(chain.from_iterable([scopes[slot] for slot in slots])))
 
-    def step(self, slots: tuple[int, ...], scope: Scope) -> int:
+    def step(self, slots: tuple[int, ...], together: Scope, scope: Scope) -> None:
         """The next slot: the product of some tables, summed to `scope`."""
-        together = self.union(slots)
-        if len(together) > len(ascii_letters) or prod(self.sizes[v] for v in together) > CELLS:
+        cells = self.cells(together)
+        if len(together) > len(ascii_letters) or cells > CELLS:
             raise QueryError(
                 f"this query joins {len(together)} variables in one table, which does not fit in memory; "
                 "ask about fewer variables, give more of them, or use sample() instead"
             )
-        letter = dict(zip(together, ascii_letters, strict=False))
-        ins = ",".join("".join(letter[v] for v in self.scopes[slot]) for slot in slots)
-        new = len(self.scopes)
-        self.steps.append(Step(f"{ins}->{''.join(letter[v] for v in scope)}", slots))
-        self.scopes.append(scope)
+        self.cost += cells
+        letter = self.letter or dict(zip(together, ascii_letters, strict=False))
+        ins = ",".join(["".join([letter[v] for v in self.scopes[slot]]) for slot in slots])
         for slot in slots:
-            self.free.discard(slot)
             for v in self.scopes[slot]:
                 self.live[v].discard(slot)
-        for v in scope:
-            self.live[v].add(new)
-        if not scope:
-            self.free.add(new)
-        return new
+        if self.free:
+            self.free = [slot for slot in self.free if slot not in slots]
+        self.steps.append(Step(f"{ins}->{''.join([letter[v] for v in scope])}", slots))
+        self.scopes.append(scope)
+        self.enter(len(self.scopes) - 1, scope)
 
 
 # networks -----------------------------------------------------------------------------------------------------------
@@ -218,7 +264,7 @@ class _Builder:
 class _Query:
     """The plan of one pattern of query, and the tables that no evidence cuts, summed as far as that goes."""
 
-    plan: Plan
+    steps: tuple[tuple[int, Step], ...]  # what is left to do, and the slot that it fills
     cuts: tuple[tuple[int, int, Scope], ...]  # (slot, variable, its scope): tables that the evidence cuts
     masks: tuple[tuple[int, int], ...]  # (slot, variable): tables of what the evidence allows
     ready: tuple[Floats | None, ...]  # slots, as far as they are known beforehand
@@ -231,15 +277,28 @@ class Network:
     def __init__(self, parents: Sequence[Scope], tables: Sequence[Floats]) -> None:
         self.scopes = tuple((*before, v) for v, before in enumerate(parents))
         self.tables = tuple(tables)
-        self._plans: dict[tuple[Scope, frozenset[int], frozenset[int]], _Query] = {}
+        self._plans: dict[tuple[Scope, frozenset[int], frozenset[int], bool], _Query] = {}
         self._above = _closures(parents)
+        self._around = [sum(1 << i for i in scope) for scope in self.scopes]
+        self._zeros = {v for v, table in enumerate(self.tables) if table.min() <= 0}
+        self._sizes = {v: table.shape[-1] for v, table in enumerate(self.tables)}
+        self._order = make_order(self.scopes, self._sizes)
 
     def table(
-        self, keep: Scope, evidence: Mapping[int, int] | None = None, masks: Mapping[int, Floats] | None = None
+        self,
+        keep: Scope,
+        evidence: Mapping[int, int] | None = None,
+        masks: Mapping[int, Floats] | None = None,
+        *,
+        scale: bool = True,
     ) -> Floats:
-        """P(keep, evidence), one axis for each member of `keep`; `masks` weighs a variable's levels (0 forbids)."""
+        """P(keep, evidence), one axis for each member of `keep`; `masks` weighs a variable's levels (0 forbids).
+
+        Without `scale` only up to a factor, zero where the evidence is impossible: what the evidence separates from
+        `keep` is spared.
+        """
         evidence, masks = evidence or {}, masks or {}
-        key = (keep, frozenset(evidence), frozenset(masks))
+        key = (keep, frozenset(evidence), frozenset(masks), scale)
         query = self._plans.get(key)
         if query is None:
             query = self._query(*key)
@@ -248,37 +307,61 @@ class Network:
             self._plans[key] = query
         work = list(query.ready)
         for slot, v, scope in query.cuts:
-            work[slot] = self.tables[v][tuple(evidence.get(i, ALL) for i in scope)]
+            work[slot] = self.tables[v][tuple([evidence.get(i, ALL) for i in scope])]
         for slot, v in query.masks:
             work[slot] = masks[v]
-        for slot, step in enumerate(query.plan.steps, len(work) - len(query.plan.steps)):
-            if work[slot] is None:
-                work[slot] = step.done([work[i] for i in step.slots])
+        for slot, step in query.steps:
+            work[slot] = step.done([work[i] for i in step.slots])
         answer = work[-1]
         assert answer is not None
         return answer
 
-    def _query(self, keep: Scope, evidence: frozenset[int], masks: frozenset[int]) -> _Query:
+    def _query(self, keep: Scope, evidence: frozenset[int], masks: frozenset[int], scale: bool) -> _Query:
         relevant = 0
         for v in (*keep, *evidence, *masks):
             relevant |= self._above[v]
+        cut = sum([1 << v for v in evidence])
         chosen = list(bits(relevant))
-        scopes = [tuple(i for i in self.scopes[v] if i not in evidence) for v in chosen]
-        scopes += [(v,) for v in sorted(masks)]
-        sizes = {v: self.tables[v].shape[-1] for v in chosen if v not in evidence}
-        plan = make_plan(scopes, sizes, keep)
-        ready: list[Floats | None] = [None] * len(plan.scopes)
+        if not scale:
+            chosen = self._joined(chosen, keep, cut, masks)
+        scopes: list[Scope] = []
+        ready: list[Floats | None] = []
         cuts: list[tuple[int, int, Scope]] = []
         for slot, v in enumerate(chosen):
-            if evidence.isdisjoint(self.scopes[v]):
-                ready[slot] = self.tables[v]
+            scope = self.scopes[v]
+            if self._around[v] & cut:
+                cuts.append((slot, v, scope))
+                scope = tuple([i for i in scope if i not in evidence])
+                ready.append(None)
             else:
-                cuts.append((slot, v, self.scopes[v]))
+                ready.append(self.tables[v])
+            scopes.append(scope)
+        scopes += [(v,) for v in masks]
+        ready += [None] * len(masks)
+        sizes = {v: self._sizes[v] for scope in scopes for v in scope}
+        plan = make_plan(scopes, sizes, keep, self._order)
+        steps: list[tuple[int, Step]] = []
         for slot, step in enumerate(plan.steps, len(scopes)):
             before = [ready[i] for i in step.slots]
-            if all(table is not None for table in before):
-                ready[slot] = step.done(before)
-        return _Query(plan, tuple(cuts), tuple(enumerate(sorted(masks), len(chosen))), tuple(ready))
+            known = all([table is not None for table in before])
+            ready.append(step.done(before) if known else None)
+            if not known:
+                steps.append((slot, step))
+        return _Query(tuple(steps), tuple(cuts), tuple(enumerate(masks, len(chosen))), tuple(ready))
+
+    def _joined(self, chosen: list[int], keep: Scope, cut: int, masks: frozenset[int]) -> list[int]:
+        """What an open path joins to `keep`; of the rest only tables with a zero, which may forbid the evidence."""
+        reached = sum([1 << v for v in keep])
+        left, found = chosen, list[int]()
+        while left:
+            new = [v for v in left if self._around[v] & ~cut & reached]
+            if not new:
+                break
+            found += new
+            left = [v for v in left if not self._around[v] & ~cut & reached]
+            for v in new:
+                reached |= self._around[v] & ~cut
+        return found + [v for v in left if v in self._zeros or v in masks]
 
 
 ALL = slice(None)
