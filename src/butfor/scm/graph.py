@@ -92,7 +92,8 @@ class Graph:
         from butfor.scm.formats import from_networkx
 
         names, edges, hidden = from_networkx(graph, latent)
-        return cls(names, edges).projected(hidden) if hidden else cls(names, edges)
+        seen = Graph(names, edges).projected(hidden)
+        return cls(seen.names, seen.edges, seen.confounded)
 
     @classmethod
     def read(cls, source: str | Path) -> Self:
