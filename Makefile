@@ -32,7 +32,7 @@ bench: model peers
 	$(BIN)/python bench/training.py
 
 peers: $(ENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,dev,peers]" || echo "the peers cannot be had here: comparing without them"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,discovery,dev,peers]" || echo "the peers cannot be had here: comparing without them"
 
 model: $(ENV)
 	@$(BIN)/butfor fetch smollm2-135m
@@ -40,7 +40,7 @@ model: $(ENV)
 $(ENV): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "butfor needs Python 3.11 or newer; say PYTHON=python3.11 make ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,discovery,dev]"
 	@touch $@
 
 clean:

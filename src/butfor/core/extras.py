@@ -16,6 +16,7 @@ EXTRA_OF = {
     "safetensors": "lm",
     "gguf": "lm",
     "trl": "align",
+    "andrey": "discovery",
     "lm_eval": "peers",
     "evalstats": "peers",
     "concept_erasure": "peers",
