@@ -7,8 +7,8 @@ and Lovell it is x̃·y / x̃·x̃ with x̃ the residual of x on 1 and the covar
     one column added     b = (x̃y - x̃w w̃y / w̃w) / (x̃x̃ - (x̃w)² / w̃w)
     rows weighted        weights [draws, n] @ products of columns [n, p²] gives every normal equation at once
 
-`logistic` fits many logistic regressions by Newton steps that are shared in the same way: one product gives the
-Hessians of all draws.
+`predicted` is the mean of what a regression fitted on some rows says of all of them. `logistic` fits many logistic
+regressions by Newton steps that are shared in the same way: one product gives the Hessians of all draws.
 
 Source    Frisch & Waugh 1933; Lovell 1963. Limits: a draw whose columns are collinear gives nan (`linear`) or the
           ridge's choice (`logistic` adds 1e-8 n to the Hessian's diagonal; separated classes stop at odds of e^30).
@@ -49,7 +49,7 @@ def without(rows: Floats, q: Floats) -> Floats:
 def linear(
     x: Floats, y: Floats, covariates: Floats, *, added: Floats | None = None, weights: Floats | None = None
 ) -> Floats:
-    """Coefficients of x [draws]; x, y [n], or [draws, n] where replaced; covariates [n, k]; added, weights [draws, n]"""
+    """Coefficients of x [draws]; x and y are [n], or [draws, n] where replaced; added and weights are [draws, n]."""
     if weights is not None:
         if added is not None or x.ndim == 2 or y.ndim == 2:
             raise ValueError("rows are weighted, or columns replaced, not both")
@@ -79,6 +79,32 @@ def _weighted(x: Floats, y: Floats, covariates: Floats, weights: Floats) -> Floa
     good = np.linalg.eigvalsh(gram)[:, 0] > EMPTY * n
     found[good] = np.linalg.solve(gram[good], sums[good, len(rows) :, None])[:, 1, 0]
     return found / float(_scale(x[:, None])[0])
+
+
+def predicted(weights: Floats, y: Floats, covariates: Floats, rows: Floats, *, added: Floats | None = None) -> Floats:
+    """Means over `rows` of what least squares fitted with `weights` predict [draws]; nan where columns are collinear.
+
+    weights, rows and added are [draws, n] or [1, n]; y is [n] or [draws, n].
+    """
+    design = with_one((covariates - covariates.mean(0)) / _scale(covariates))
+    n, k = design.shape
+    right, left = np.triu_indices(k)
+    sums, goal, mean = weights @ (design[:, right] * design[:, left]), (weights * y) @ design, rows @ design
+    size = k if added is None else k + 1
+    draws = max(len(part) for part in (sums, goal, mean, *(() if added is None else (added,))))
+    gram, target, at = np.empty((draws, size, size)), np.empty((draws, size)), np.empty((draws, size))
+    gram[:, right, left] = gram[:, left, right] = sums
+    target[:, :k], at[:, :k] = goal, mean
+    if added is not None:
+        w = (added - added.mean(1, keepdims=True)) / np.maximum(added.std(1, keepdims=True), 1e-300)
+        gram[:, k, :k] = gram[:, :k, k] = (weights * w) @ design
+        gram[:, k, k] = np.sum(weights * w * w, axis=1)
+        target[:, k], at[:, k] = np.sum(weights * w * y, axis=1), np.sum(rows * w, axis=1)
+    good = np.linalg.eigvalsh(gram)[:, 0] > EMPTY * n
+    found = np.full(draws, np.nan)
+    beta = np.linalg.solve(gram[good], target[good, :, None])[:, :, 0]
+    found[good] = np.sum(at[good] * beta, axis=1) / np.broadcast_to(rows.sum(1), (draws,))[good]
+    return found
 
 
 def logistic(design: Floats, labels: Floats, weights: Floats | None = None) -> Floats:
@@ -116,8 +142,9 @@ def _scale(columns: Floats) -> Floats:
     """A column's spread; a constant column's size; 1 for a column of zeros."""
     if not columns.size:
         return np.ones(columns.shape[1])
-    spread = np.asarray(columns.std(0), dtype=np.float64)
-    size = np.abs(columns).max(0)
+    spread = np.asarray(np.std(columns, axis=0), dtype=np.float64)
+    size = np.asarray(np.max(np.abs(columns), axis=0), dtype=np.float64)
+    size[size == 0] = 1.0
     flat = spread <= 1e-12 * size
-    spread[flat] = np.where(size > 0, size, 1.0)[flat]
+    spread[flat] = size[flat]
     return spread

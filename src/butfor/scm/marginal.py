@@ -30,11 +30,12 @@ from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import generator
 from butfor.scm.batched import logistic, with_one
 from butfor.scm.columns import Columns
+from butfor.scm.estimate.design import Label, arm
 
 Floats = NDArray[np.float64]
 
 LARGEST = 1e4
-HALVINGS = 40
+HALVINGS = 26
 CHUNK = 1 << 21
 LEAST = 1e-6
 
@@ -102,11 +103,13 @@ class Marginal:
     def _crossings(self, sign: float, part: slice) -> Floats:
         """The Λ of each draw at which its end on the far side of the estimate reaches zero."""
 
-        def gone(factor: Floats) -> NDArray[np.bool_]:
-            low, high = self._ends(factor, part)
-            return (low if sign > 0 else -high) <= 0
+        one, two = (Arm(arm.y, arm.rows[part], arm.odds[part]) for arm in (self.treated, self.control))
+        upper, lower = (one, two) if sign > 0 else (two, one)
 
-        count = len(self.treated.rows[part])
+        def gone(factor: Floats) -> NDArray[np.bool_]:
+            return upper.lowest(factor) <= lower.highest(factor)
+
+        count = len(one.rows)
         low, high = np.zeros(count), np.full(count, math.log(LARGEST))
         already, never = gone(np.exp(low)), ~gone(np.exp(high))
         for _ in range(HALVINGS):
@@ -122,14 +125,15 @@ def marginal(
     y: str,
     given: Sequence[str] = (),
     *,
-    treated: object = 1,
-    control: object = 0,
+    treated: Label = 1,
+    control: Label = 0,
     draws: int = 0,
     seed: int = 0,
 ) -> Marginal:
     """The model of these columns, with `draws` resamples for intervals."""
     columns = Columns.read(data, [x, y, *given])
-    columns, label = two_arms(columns, x, treated, control)
+    one, two = arm(columns, x, treated), arm(columns, x, control)
+    columns, label = columns.take(one | two), one[one | two].astype(np.float64)
     design, outcome = with_one(columns.matrix(given)), columns.number(y)
     order = np.argsort(-outcome, kind="stable")
     design, outcome, label = design[order], outcome[order], label[order]
@@ -149,29 +153,19 @@ def marginal(
     )
 
 
-def two_arms(columns: Columns, x: str, treated: object = 1, control: object = 0) -> tuple[Columns, Floats]:
-    """The rows of the two arms and their labels (1 treated, 0 control); a treatment of other values is refused."""
-    values = columns[x]
-    one, two = (_is(values, columns, x, level) for level in (treated, control))
-    for level, rows in ((treated, one), (control, two)):
-        if not rows.any():
-            _, levels = columns.codes(x)
-            shown = ", ".join(map(repr, levels[:5]))
-            more = f", … ({len(levels)} values)" if len(levels) > 5 else ""
-            raise DataError(
-                f"no row has {x} = {level!r} (it holds {shown}{more}); this needs a treatment of two values: "
-                "say treated= and control=, or cut it in two"
-            )
-    return columns.take(one | two), one[one | two].astype(np.float64)
+def odds_of(data: Any, x: str, given: Sequence[str], *, treated: Label = 1, control: Label = 0) -> dict[str, float]:
+    """By what factor leaving out each covariate changes the odds of treatment: the geometric mean over the rows."""
+    columns = Columns.read(data, [x, *given])
+    one, two = arm(columns, x, treated), arm(columns, x, control)
+    columns, label = columns.take(one | two), one[one | two].astype(np.float64)
+    logits = {name: _logit(columns, label, [other for other in given if other != name]) for name in given}
+    whole = _logit(columns, label, given)
+    return {name: float(np.exp(np.mean(np.abs(whole - logit)))) for name, logit in logits.items()}
 
 
-def _is(values: NDArray[Any], columns: Columns, x: str, level: object) -> NDArray[np.bool_]:
-    if columns.is_number(x):
-        return np.asarray(values == level)
-    codes, levels = columns.codes(x)
-    if isinstance(level, int) and str(level) not in levels and len(levels) == 2:
-        return codes == level  # two labels are 0 and 1 in sorted order
-    return np.asarray(values == str(level))
+def _logit(columns: Columns, label: Floats, given: Sequence[str]) -> Floats:
+    chance = np.clip(logistic(with_one(columns.matrix(given)), label)[0], LEAST, 1 - LEAST)
+    return np.asarray(np.log(chance / (1 - chance)), dtype=np.float64)
 
 
 def _checked(factor: float) -> float:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from butfor.core.errors import DataError, QueryError
 from butfor.scm.batched import basis, without
 from butfor.scm.columns import Columns
+from butfor.scm.estimate.design import Label, arm
 from butfor.stats.effect import Effect
 from butfor.stats.quantiles import t_quantile
 
@@ -193,6 +194,43 @@ def tipping(left: Omitted, mark: Benchmark) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if gone(middle) else (middle, high)
     return high
+
+
+def bounding_factors(data: Any, x: str, y: str, given: Sequence[str], *, treated: Label = 1) -> dict[str, float]:
+    """By what factor a variable like each covariate could move a risk ratio: a b / (a + b - 1) (Ding 2016).
+
+    The covariate is cut in two at its median (labels: the commonest against the rest); a is its risk ratio with the
+    treatment, and b that with the outcome within the arm where it is larger (of a number: exp(0.91 d)).
+    """
+    columns = Columns.read(data, [x, y, *given])
+    one, outcome = arm(columns, x, treated), columns.number(y)
+    found: dict[str, float] = {}
+    for name in given:
+        if columns.is_number(name):
+            middle = np.median(columns[name])
+            up = columns[name] > middle if middle < columns[name].max() else columns[name] >= middle
+        else:
+            codes, _ = columns.codes(name)
+            up = codes == np.bincount(codes).argmax()
+        a = _ratio(up[one].mean(), up[~one].mean(), columns.n)
+        parts = [_moved(outcome[rows & up], outcome[rows & ~up], float(outcome.std())) for rows in (one, ~one)]
+        b = max(parts)
+        found[name] = a * b / (a + b - 1)
+    return found
+
+
+def _moved(high: Floats, low: Floats, sd: float) -> float:
+    if not len(high) or not len(low):
+        return 1.0
+    if np.all((high == 0) | (high == 1)) and np.all((low == 0) | (low == 1)):
+        return _ratio(high.mean(), low.mean(), len(high) + len(low))
+    return math.exp(LOG_RISK_PER_SD * abs(float(high.mean() - low.mean())) / sd)
+
+
+def _ratio(a: float, b: float, n: int) -> float:
+    """A ratio of shares, 1 or more; a share of none counts as half a row."""
+    high, low = max(a, b, 0.5 / n), max(min(a, b), 0.5 / n)
+    return float(high / low)
 
 
 def _explained(target: Floats, fewer: Floats, more: Floats) -> float:

@@ -1,0 +1,44 @@
+"""Refuters: try to break an effect, and say in one sentence each what came of it.
+
+    refute(data, Adjust("X", "Y", given=("Z",)))        -> a Refutation for every refuter that these data admit
+    refute(data, estimator, which=["placebo", Subset(share=0.5), NegativeControl(outcome="W")])
+
+Where it should find nothing        Placebo, DummyOutcome, SimulatedOutcome (`nulls`), NegativeControl (`control`)
+Where it should not move            RandomCause, Subset, Bootstrap (`stability`)
+How strong must the unseen be       UnobservedCause (`hidden`), EValueBound, MarginalBounds, RosenbaumBounds (`bounds`)
+
+What is tested is stated in each class. A p-value is of that null and no other; `ok` is p >= alpha, or, for the last
+group, that a hidden variable like the strongest observed covariate would not undo the effect.
+"""
+
+from __future__ import annotations
+
+from butfor.scm.refute.bounds import EValueBound, MarginalBounds, RosenbaumBounds
+from butfor.scm.refute.case import Case, Estimator, Refutation
+from butfor.scm.refute.control import NegativeControl
+from butfor.scm.refute.hidden import Tipping, UnobservedCause, tipping_point
+from butfor.scm.refute.nulls import DummyOutcome, Placebo, SimulatedOutcome
+from butfor.scm.refute.run import ALL, Refuter, refute
+from butfor.scm.refute.stability import Bootstrap, RandomCause, Subset
+
+__all__ = [
+    "ALL",
+    "Bootstrap",
+    "Case",
+    "DummyOutcome",
+    "EValueBound",
+    "Estimator",
+    "MarginalBounds",
+    "NegativeControl",
+    "Placebo",
+    "RandomCause",
+    "Refutation",
+    "Refuter",
+    "RosenbaumBounds",
+    "SimulatedOutcome",
+    "Subset",
+    "Tipping",
+    "UnobservedCause",
+    "refute",
+    "tipping_point",
+]
