@@ -4,7 +4,7 @@ Format    the authors' JSON. `test-generate-{easy,hard,anti,non,det}.json`: a li
           (query_type, polarity, groundtruth, model_id, …). `test-model-meta.json`, in the same folder: a list of worlds
           with `structure` ("X->V2,V2->Y") and `params`: "p(Y | X, V2)" is P(Y=1 | X, V2), one level of lists a parent.
 Source    Jin et al. 2023; causalNLP/cladder. All variables are binary; Y's and X's values are 0 and 1.
-Facts     4,164 questions of ten types over 396 worlds of ten graphs; 512 are on 74 deterministic worlds.
+Facts     4,164 questions of ten types over 396 worlds of ten graphs; 512 are on 66 deterministic ones.
 Limits    A question's text is kept as it is; what it means is read from `meta` (see docs/verify.md). A world whose
           tables do not fit its graph, or whose probabilities are none, is refused.
 """

@@ -51,8 +51,8 @@ def verify_corr2cause(paths: Iterable[str | Path] = ()) -> Verification:
     known: dict[str, list[Graph]] = {}
     verdicts = tuple(_verdict(row, known) for row in rows)
     files = tuple(dict.fromkeys(row.file.name for row in rows))
-    sizes = sorted(len(found) for found in known.values())
-    notes = [f"{len(known)} premises, with {sizes[0]} to {sizes[-1]} graphs each" if sizes else "no premise was read"]
+    sizes = sorted(len(found) for found in known.values() if found)
+    notes = [f"{len(sizes)} premises, with {sizes[0]} to {sizes[-1]} graphs each" if sizes else "no premise was read"]
     classes = Counter(f"gold {verdict.gold}, but {verdict.why}" for verdict in verdicts if verdict.state == "wrong")
     notes += [f"{n} wrong: {text}" for text, n in classes.most_common()]
     if off := sum(verdict.off for verdict in verdicts):
