@@ -29,6 +29,7 @@ from butfor.scm.graph import Edge, Graph
 
 if TYPE_CHECKING:
     from butfor.scm.discrete import Coupling, Discrete
+    from butfor.scm.fit import Fitted
     from butfor.scm.functional import Functional
     from butfor.scm.gaussian import LinearGaussian
 
@@ -230,7 +231,7 @@ class SCM(ABC):
         return random_scm(graph, seed, kind, **how)
 
     @staticmethod
-    def fit(graph: Graph | str, data: Any, **how: Any) -> SCM:
+    def fit(graph: Graph | str, data: Any, **how: Any) -> Fitted:
         """A mechanism chosen and fitted for each variable; see `butfor.scm.fit.fit`."""
         from butfor.scm.fit import fit
 

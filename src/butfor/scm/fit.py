@@ -1,0 +1,398 @@
+"""A causal model learnt from a graph and data: a mechanism chosen and fitted for each variable, and what follows.
+
+    fitted = SCM.fit(Graph.parse("Z -> X -> Y; Z -> Y"), data)
+    fitted.ate("X", "Y")                             an Effect: estimate, interval, checks
+    fitted.counterfactual({"X": 0, "Y": 1}, {"X": 1}).mean("Y")
+    fitted.effect(lambda m: m.nde("X", "Y"))         any question that a model answers with a number
+    print(fitted)                                    what was chosen for each variable, and why
+    fitted.model                                     the model itself, an `SCM`, without uncertainty
+
+All variables discrete: `Discrete`. All lines with normal noise, or correlated noise: `LinearGaussian`. Else
+`Functional`, each mechanism with the noise that its residuals show. How each is learnt: `learn`, `ricf`.
+
+Intervals are percentiles of refits on resampled rows, moved to where the estimate stands: answers by Monte Carlo use
+the same streams of noise in all refits, so that only the rows vary between them.
+
+Limits    The graph is taken as true, the kind of each mechanism as chosen once. Where variables share unseen causes
+          (`<->`) a fitted mechanism would take confounding for effect: refused, but for linear models without bows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from butfor.core.errors import DataError, Impossible, NotIdentified, QueryError, UnknownName
+from butfor.core.seeds import generator
+from butfor.scm.columns import Columns
+from butfor.scm.discrete import Discrete
+from butfor.scm.event import EventLike
+from butfor.scm.functional import DRAWS, Functional
+from butfor.scm.gaussian import LinearGaussian
+from butfor.scm.graph import Edge, Graph
+from butfor.scm.learn import Learner, Logit, Regression, TableLearner, regressions
+from butfor.scm.model import SCM, Reference, merged
+from butfor.scm.residual import independence, lopsided
+from butfor.scm.ricf import fitted as most_likely
+from butfor.stats.effect import Check, Effect
+
+Floats = NDArray[np.float64]
+Kind = Literal["table", "logit", "linear", "nonlinear"]
+
+FEW = 10  # rows without which nothing is fitted
+THIN = 5  # rows that a row of a table should rest on
+REFIT_DRAWS = 4_000  # of a functional model's refit
+ALPHA = 0.01  # of the checks together
+LOST = 0.1  # share of refits that may have no answer
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What was chosen for one variable, and the reason."""
+
+    name: str
+    parents: tuple[str, ...]
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        told = f"{self.name} | {', '.join(self.parents)}" if self.parents else self.name
+        return f"{told}: {self.kind} ({self.reason})"
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted model; its questions are those of `SCM`, its answers have intervals."""
+
+    source: Source
+    why: tuple[Why, ...]
+    checks: tuple[Check, ...]
+    level: float = 0.95
+    done: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def graph(self) -> Graph:
+        return self.model.graph
+
+    @property
+    def model(self) -> SCM:
+        """The model fitted to all rows."""
+        return self._after(self.source.model)
+
+    def __str__(self) -> str:
+        return "\n".join(str(line) for line in (*self.why, *self.checks))
+
+    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Fitted:
+        """The fitted model after an intervention."""
+        return replace(self, done=(*self.done, merged(assignments, values)))
+
+    def effect(self, question: Callable[[SCM], float], *, null: float | None = 0.0) -> Effect:
+        """Any number that a model can be asked for, with its interval, and the p-value of `null`."""
+        estimate = question(self._after(self.source.model))
+        center = question(self._after(self.source.coarse))
+        found: list[float] = []
+        for model in self.source.refits:
+            try:
+                found.append(question(self._after(model)))
+            except Impossible:
+                continue
+        lost = 1 - len(found) / len(self.source.refits)
+        if lost > LOST:
+            raise Impossible(
+                f"{lost:.0%} of the refits give the evidence no chance: too few rows speak to this question"
+            )
+        moved = np.array(found) - center
+        low, high = (float(end) for end in np.quantile(moved, [(1 - self.level) / 2, (1 + self.level) / 2]))
+        p = None if null is None else _p_value(moved, estimate - null)
+        return Effect(
+            estimate=estimate, low=estimate + min(low, 0.0), high=estimate + max(high, 0.0), level=self.level, p=p,
+            n=self.source.n, method=f"fitted model, bootstrap of rows ({len(found)} refits)", checks=self.checks,
+        )  # fmt: skip
+
+    def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
+        """The probability of an event."""
+        return self.effect(lambda m: m.p(event, given), null=None)
+
+    def mean(self, y: str, given: EventLike | None = None) -> Effect:
+        """The mean of a variable; for an event, its probability."""
+        return self.effect(lambda m: m.mean(y, given), null=None)
+
+    def counterfactual(self, evidence: EventLike, do: Mapping[str, Any]) -> Imagined:
+        """What would have been under `do`, where `evidence` was seen."""
+        return Imagined(self, evidence, do)
+
+    def ate(self, x: str, y: str, treated: Any = 1, control: Any = 0) -> Effect:
+        """Average effect of X on Y."""
+        return self.effect(lambda m: m.ate(x, y, treated, control))
+
+    def att(self, x: str, y: str, treated: Any = 1, control: Any = 0) -> Effect:
+        """Effect on the treated."""
+        return self.effect(lambda m: m.att(x, y, treated, control))
+
+    def atc(self, x: str, y: str, treated: Any = 1, control: Any = 0) -> Effect:
+        """Effect on the controls."""
+        return self.effect(lambda m: m.atc(x, y, treated, control))
+
+    def cde(self, x: str, y: str, m_values: Mapping[str, Any], treated: Any = 1, control: Any = 0) -> Effect:
+        """Controlled direct effect."""
+        return self.effect(lambda m: m.cde(x, y, m_values, treated, control))
+
+    def nde(
+        self, x: str, y: str, mediators: Iterable[str] | None = None, treated: Any = 1, control: Any = 0,
+        reference: Reference = "control",
+    ) -> Effect:  # fmt: skip
+        """Natural direct effect."""
+        between = None if mediators is None else tuple(mediators)
+        return self.effect(lambda m: m.nde(x, y, between, treated, control, reference))
+
+    def nie(
+        self, x: str, y: str, mediators: Iterable[str] | None = None, treated: Any = 1, control: Any = 0,
+        reference: Reference = "control",
+    ) -> Effect:  # fmt: skip
+        """Natural indirect effect."""
+        between = None if mediators is None else tuple(mediators)
+        return self.effect(lambda m: m.nie(x, y, between, treated, control, reference))
+
+    def path_specific(
+        self, x: str, y: str, paths: str | Iterable[Sequence[str]] = (), *, edges: Iterable[Edge] = (),
+        treated: Any = 1, control: Any = 0, reference: Reference = "control",
+    ) -> Effect:  # fmt: skip
+        """The effect along some paths."""
+        ways = paths if isinstance(paths, str) else tuple(paths)
+        kept = tuple(edges)
+        return self.effect(
+            lambda m: m.path_specific(x, y, ways, edges=kept, treated=treated, control=control, reference=reference)
+        )
+
+    def pn(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
+        """Probability of necessity."""
+        return self.effect(lambda m: m.pn(x, y, treated, control, outcome), null=None)
+
+    def ps(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
+        """Probability of sufficiency."""
+        return self.effect(lambda m: m.ps(x, y, treated, control, outcome), null=None)
+
+    def pns(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
+        """Probability of necessity and sufficiency."""
+        return self.effect(lambda m: m.pns(x, y, treated, control, outcome), null=None)
+
+    def _after(self, model: SCM) -> SCM:
+        for assignments in self.done:
+            model = model.do(assignments)
+        return model
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Imagined:
+    """What would have been, by a fitted model."""
+
+    fitted: Fitted
+    evidence: EventLike
+    do: Mapping[str, Any]
+
+    def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
+        """The probability of an event in this world."""
+        return self.fitted.effect(lambda m: m.counterfactual(self.evidence, self.do).p(event, given), null=None)
+
+    def mean(self, y: str) -> Effect:
+        """The mean of a variable in this world; for an event, its probability."""
+        return self.fitted.effect(lambda m: m.counterfactual(self.evidence, self.do).mean(y), null=None)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What the model is learnt from, and the models learnt."""
+
+    graph: Graph
+    learners: Mapping[str, Learner]
+    columns: Floats | None  # [n, k], where the model is linear with normal noise
+    n: int
+    refits_asked: int
+    draws: int
+    seed: int
+
+    @cached_property
+    def model(self) -> SCM:
+        return self.learnt(np.ones(self.n), self.draws)
+
+    @cached_property
+    def coarse(self) -> SCM:
+        """The model with as many draws as the refits have."""
+        return replace(self.model, draws=REFIT_DRAWS) if isinstance(self.model, Functional) else self.model
+
+    @cached_property
+    def refits(self) -> tuple[SCM, ...]:
+        rng = generator(self.seed, "rows")
+        counts = rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=self.refits_asked)
+        return tuple(self.learnt(row.astype(np.float64), REFIT_DRAWS) for row in counts)
+
+    def learnt(self, weights: Floats, draws: int) -> SCM:
+        """The model with row i counted weights[i] times."""
+        if self.columns is not None:
+            return _linear(self.graph, self.columns, weights)
+        if all(isinstance(learner, TableLearner) for learner in self.learners.values()):
+            tables = {name: learner.table(weights) for name, learner in self.learners.items()
+                      if isinstance(learner, TableLearner)}  # fmt: skip
+            return Discrete(tables)
+        made = {name: learner.mechanism(weights) for name, learner in self.learners.items()}
+        return Functional(made, (), draws, self.seed)
+
+
+def fit(
+    graph: Graph | str,
+    data: Any,
+    *,
+    kind: Kind | Mapping[str, Kind] | None = None,
+    prior: float = 1.0,
+    refits: int = 400,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+    missing: Literal["refuse", "drop"] = "refuse",
+) -> Fitted:
+    """Learn a model of `graph` from a DataFrame, a mapping of arrays or a CSV file.
+
+    `kind` overrides the choice for all variables or some; `prior`: rows that the Dirichlet prior of a table counts for.
+    """
+    graph = Graph.parse(graph) if isinstance(graph, str) else graph
+    columns = _checked(graph, data, missing)
+    kinds: Mapping[str, Kind] = dict.fromkeys(graph.names, kind) if isinstance(kind, str) else dict(kind or {})
+    for name, one in kinds.items():
+        if name not in graph.index:
+            raise UnknownName("variable", name, graph.names)
+        if one not in get_args(Kind):
+            raise UnknownName("kind of mechanism", one, get_args(Kind))
+    if refits < 20 or prior < 0:
+        raise QueryError(f"refits={refits} must be 20 or more, and prior={prior} not negative")
+    if graph.confounded:
+        return _with_confounding(graph, columns, kinds, refits, draws, level, seed)
+    learners: dict[str, Learner] = {}
+    why: list[Why] = []
+    for i, name in enumerate(graph.names):
+        learners[name], reason = _chosen(columns, name, graph.named(graph.pa[i]), kinds.get(name), prior, seed)
+        why.append(reason)
+    checks, normal = _looked_at(learners, columns, seed)
+    lines = all(reason.kind in ("linear", "values") for reason in why) and normal
+    matrix = columns.matrix(graph.names) if lines else None
+    source = Source(graph, learners, matrix, columns.n, refits, draws, seed)
+    return Fitted(source, tuple(why), tuple(checks), level)
+
+
+def _checked(graph: Graph, data: Any, missing: Literal["refuse", "drop"]) -> Columns:
+    if not graph.names:
+        raise DataError("the graph has no variables: nothing to fit")
+    try:
+        columns = Columns.read(data, graph.names, missing=missing)
+    except UnknownName as error:
+        raise DataError(
+            f"{error}; every variable of the graph needs a column. What nobody measured is latent: "
+            "graph.projected(NAME) leaves it out"
+        ) from None
+    if columns.n < FEW:
+        raise DataError(f"{columns.n} rows are too few to fit anything; {FEW} is the least")
+    for name in graph.names:
+        if len(columns.codes(name)[1]) == 1:
+            raise DataError(f"column {name!r} is constant ({columns[name][0]}): nothing can be learnt from it; "
+                            f"leave {name} out of the graph")  # fmt: skip
+    return columns
+
+
+def _with_confounding(
+    graph: Graph, columns: Columns, kinds: Mapping[str, Kind], refits: int, draws: int, level: float, seed: int
+) -> Fitted:
+    """Linear models can tell correlated noise from effects, where no pair has both; others cannot."""
+    a, b = graph.confounded[0]
+    other = [name for name in graph.names if columns.is_discrete(name) and kinds.get(name) != "linear"]
+    other += [name for name, kind in kinds.items() if kind != "linear"]
+    if other:
+        raise NotIdentified(
+            f"{a} <-> {b}: a mechanism fitted for {other[0]} would take confounding for effect. Ask one question: "
+            f'identify("P(Y | do(X))", graph).estimate(data); or, if all is linear, kind="linear"'
+        )
+    matrix = np.stack([columns.number(name) for name in graph.names], axis=1)
+    source = Source(graph, {}, matrix, columns.n, refits, draws, seed)
+    source.model  # noqa: B018  a bow is refused here
+    told = "the graph has bidirected edges: most likely linear model with correlated noise"
+    why = tuple(Why(name, graph.named(graph.pa[i]), "linear", told) for i, name in enumerate(graph.names))
+    bent = Check("linear-assumed", True, "with bidirected edges, lines and normal noise are assumed, not tested")
+    return Fitted(source, why, (bent,), level)
+
+
+def _chosen(
+    data: Columns, name: str, parents: tuple[str, ...], kind: Kind | None, prior: float, seed: int
+) -> tuple[Learner, Why]:
+    """The learner of one variable."""
+    discrete = data.is_discrete(name)
+    tabular = discrete and all(data.is_discrete(parent) for parent in parents)
+    given = "as asked"
+    if kind is None:
+        given = "discrete, and so are its causes" if tabular else "discrete, with causes that are numbers"
+        if discrete and (tabular or len(data.codes(name)[1]) == 2 or not data.is_number(name)):
+            kind = "table" if tabular else "logit"
+    if kind == "table" and not tabular:
+        odd = next(one for one in (name, *parents) if not data.is_discrete(one))
+        raise DataError(f"{name} cannot have a table: {odd} is not discrete")
+    if kind == "table":
+        return TableLearner.of(data, name, parents, prior), Why(name, parents, "table", given)
+    if kind == "logit":
+        if not discrete:
+            raise DataError(f"{name} cannot have a logit: it is not discrete")
+        return Logit.of(data, name, parents), Why(name, parents, "logit", given)
+    if not parents:
+        line = regressions(data, name, parents, seed)[0]
+        return line, Why(name, parents, "values", "a number without causes: the values seen")
+    line, curve, compared = regressions(data, name, parents, seed)
+    bends = compared.bends if kind is None else kind == "nonlinear"
+    told = (f"error left out: {compared.curve:.3g} for a curve, {compared.line:.3g} for a line, "
+            f"standard error {compared.se:.2g}")  # fmt: skip
+    told = told if kind is None else f"as asked; {told}"
+    return (curve if bends else line), Why(name, parents, "nonlinear" if bends else "linear", told)
+
+
+def _looked_at(learners: Mapping[str, Learner], data: Columns, seed: int) -> tuple[list[Check], bool]:
+    """Thin tables, residuals that depend on causes; and whether all residuals look normal."""
+    checks: list[Check] = []
+    normal = True
+    ones = np.ones(data.n)
+    alpha = ALPHA / len(learners)
+    for name, learner in learners.items():
+        if isinstance(learner, TableLearner):
+            rows = learner.counts(ones).sum(1)
+            thin = int(np.sum(rows < THIN))
+            told = f"{thin} of {len(rows)} rows of the table of {name} rest on fewer than {THIN} cases"
+            checks.append(Check("thin-table", thin == 0, told))
+        if not isinstance(learner, Regression):
+            normal = False
+            continue
+        left = learner.residuals(ones)
+        normal &= lopsided(left) > alpha
+        if learner.parents:
+            p = independence(left, learner.x[:, 1 : 1 + learner.inputs], seed)
+            told = "show no dependence" if p > alpha else "depend"
+            told = f"the residuals of {name} {told} on its causes (HSIC, p = {p:.2g})"
+            told += "" if p > alpha else ": noise is not just added, so counterfactuals and probabilities are off"
+            checks.append(Check("residual-dependence", p > alpha, told))
+    return checks, normal
+
+
+def _linear(graph: Graph, columns: Floats, weights: Floats) -> LinearGaussian:
+    """The most likely linear-Gaussian model of weighted rows [n, k]."""
+    total = weights.sum()
+    mean = weights @ columns / total
+    away = columns - mean
+    return most_likely(graph, mean, (away * weights[:, None]).T @ away / total)
+
+
+def _p_value(moved: Floats, distance: float) -> float:
+    """Two-sided: how often do refits stray from the estimate as far as the null lies, on its side?"""
+    beyond = min(float(np.mean(moved <= -distance)), float(np.mean(moved >= -distance)))
+    return min(2 * (beyond * len(moved) + 1) / (len(moved) + 1), 1.0)
