@@ -164,6 +164,8 @@ class Evaluation:
         return float(np.prod([len(self.distribution.labels[other]) for other in names], dtype=np.float64))
 
     def _product(self, parts: list[Table], gone: set[str]) -> Table:
+        if not parts:
+            return Table((), np.ones(()), self._labels)
         names = tuple(dict.fromkeys(name for part in parts for name in part.names))
         kept = tuple(name for name in names if name not in gone)
         self._shape(kept)
