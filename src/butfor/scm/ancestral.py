@@ -51,7 +51,7 @@ def pag(source: Graph | Pattern) -> Pattern:
         raise GraphError(f"{' '.join(strange[0])}: an ancestral graph has the edges -> and <-> only")
     found = Orienting.of(truth)
     found.colliders()
-    while any([rule() for rule in found.rules()]):
+    while any(rule() for rule in found.rules()):
         pass
     marks = np.where(truth.skeleton, CIRCLE, 0)
     marks[matrix_of(found.head)] = ARROW
@@ -81,8 +81,8 @@ class Orienting:
 
     @classmethod
     def of(cls, mag: Pattern) -> Orienting:
-        empty = [[0] * len(mag.names) for _ in range(4)]
-        return cls(sets_of(mag.skeleton), *empty, sets_of(mag.marks == ARROW))
+        head, head_at, tail, tail_at = ([0] * len(mag.names) for _ in range(4))
+        return cls(sets_of(mag.skeleton), head, head_at, tail, tail_at, sets_of(mag.marks == ARROW))
 
     def rules(self) -> tuple[Callable[[], bool], ...]:
         return self.r1, self.r2, self.r3, self.r4, self.r8, self.r9, self.r10
