@@ -6,11 +6,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from butfor.evaluate.verification import Verification
+from butfor.evaluate.verify_cladder import verify_cladder
 
 GRAPHS = {
     "mediation": ("X->V2,X->Y,V2->Y", {"p(X)": 1, "p(V2 | X)": 2, "p(Y | X, V2)": 4}),
@@ -27,6 +31,12 @@ GRAPHS = {
     "confounding": ("V1->X,V1->Y,X->Y", {"p(V1)": 1, "p(X | V1)": 2, "p(Y | V1, X)": 4}),
     "frontdoor": ("V1->X,X->V3,V1->Y,V3->Y", {"p(V1)": 1, "p(X | V1)": 2, "p(V3 | X)": 2, "p(Y | V1, V3)": 4}),
 }
+
+
+@cache
+def verified() -> Verification:
+    """The verdicts on the five files of this machine, computed once."""
+    return verify_cladder()
 
 
 def random_world(name: str, number: int, seed: int) -> dict[str, Any]:

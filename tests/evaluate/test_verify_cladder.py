@@ -13,7 +13,7 @@ from butfor.data.cladder import FILES, META, CladderRow, cladder, worlds
 from butfor.evaluate.sums import summed
 from butfor.evaluate.verify_cladder import Exact, parts, verify_cladder
 
-from .cladder_worlds import GRAPHS, Brute, question, random_world, write
+from .cladder_worlds import GRAPHS, Brute, question, random_world, verified, write
 
 NAMES = list(GRAPHS)
 MEDIATORS = {"mediation": ["V2"], "chain": ["V2"], "diamond": ["V2", "V3"], "arrowhead": ["V3"], "frontdoor": ["V3"]}
@@ -78,7 +78,7 @@ def test_every_enumeration_comes_to_the_number(public) -> None:
 
 def test_agreement_of_the_authors_files(public) -> None:
     public("cladder")
-    found = verify_cladder()
+    found = verified()
     counted = {count.kind: (count.n, count.agree, count.wrong, count.zero, count.off) for count in found.counts()}
     assert counted == {
         "marginal": (644, 636, 8, 0, 452),
