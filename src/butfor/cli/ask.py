@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from butfor.scm.columns import Columns
     from butfor.scm.estimand import Estimand
     from butfor.scm.graph import Graph
+    from butfor.scm.instruments import Candidate
     from butfor.stats.effect import Effect
 
 
@@ -50,7 +51,7 @@ class Answer:
 
 def ask_command(asked: Asked, *, as_json: bool) -> None:
     """Answer a question; exit code 3 where a check or a refutation says not to trust the effect."""
-    from butfor.core.errors import NotIdentified, Untrusted
+    from butfor.core.errors import NotIdentified
     from butfor.scm.estimand import identify
     from butfor.scm.graph import Graph
 
@@ -59,17 +60,26 @@ def ask_command(asked: Asked, *, as_json: bool) -> None:
     answer.say("question", asked.query)
     shown = str(graph)
     answer.say("graph", shown if len(shown) <= 240 else f"{len(graph.names)} variables, {len(graph.edges)} edges")
+    linear = asked.how in ("2sls", "liml")
     try:
         estimand = identify(asked.query, graph)
-    except NotIdentified as error:
-        _instead(asked, graph, answer)
+    except NotIdentified:
+        _instead(asked, graph, answer, linear)
+        if linear and asked.data is not None:
+            return _finish(answer, as_json)
         _print(answer, as_json)
-        raise error
+        raise
     _derived(estimand, answer)
     if asked.data is not None:
         _estimated(asked, estimand, answer)
     elif asked.graph.endswith(".bif") and not estimand.free:
         _exact(asked, estimand, answer)
+    _finish(answer, as_json)
+
+
+def _finish(answer: Answer, as_json: bool) -> None:
+    from butfor.core.errors import Untrusted
+
     _print(answer, as_json)
     if answer.failed:
         names = ", ".join(answer.failed)
@@ -106,9 +116,14 @@ def _exact(asked: Asked, estimand: Estimand, answer: Answer) -> None:
 
 def _estimated(asked: Asked, estimand: Estimand, answer: Answer) -> None:
     estimator, columns = estimand.plan(
-        asked.data, how=asked.how, treated=_value(asked.treated), control=_value(asked.control),
+        asked.data, how=asked.how, treated=asked.treated and _value(asked.treated),
+        control=asked.control and _value(asked.control),
         level=asked.level, seed=asked.seed, missing="drop" if asked.drop else "refuse",
     )  # fmt: skip
+    _shown(asked, estimator, columns, answer)
+
+
+def _shown(asked: Asked, estimator: Any, columns: Columns, answer: Answer) -> None:
     effect: Effect = estimator(columns)
     answer.values["effect"] = _effect(effect)
     told = f"p = {effect.p:.2g}" if effect.p is not None else "no p-value"
@@ -121,7 +136,7 @@ def _estimated(asked: Asked, estimand: Estimand, answer: Answer) -> None:
 
 
 def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, answer: Answer) -> None:
-    from butfor.scm.refute import refute
+    from butfor.scm.refuters import refute
 
     found = refute(columns, estimator, effect=effect, draws=asked.draws, seed=asked.seed)
     answer.values["refutations"] = [
@@ -135,8 +150,8 @@ def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, ans
     answer.failed += [one.name for one in found if not one.ok]
 
 
-def _instead(asked: Asked, graph: Graph, answer: Answer) -> None:
-    """Where a question is not identified: instruments that would help a linear model, and bounds from the data."""
+def _instead(asked: Asked, graph: Graph, answer: Answer, linear: bool) -> None:
+    """Where a question is not identified: bounds from the data, and instruments, which a linear effect would need."""
     from butfor.core.errors import ButforError
     from butfor.scm.bounds import balke_pearl
     from butfor.scm.instruments import instruments
@@ -144,9 +159,14 @@ def _instead(asked: Asked, graph: Graph, answer: Answer) -> None:
 
     question = Query.parse(asked.query).parts[0][1]
     if len(question.do) == 1 and len(question.outcome) == 1 and not question.counterfactual:
-        found = list(instruments(graph, question.do[0].variable, question.outcome[0].variable))
-        answer.values["instruments"] = [str(one) for one in found]
-        answer.say("instruments", *(f"{one}" for one in found[:5]), *(["none"] if not found else []))
+        x, y = question.do[0].variable, question.outcome[0].variable
+        found = instruments(graph, x, y)
+        answer.values["instruments"] = [{"name": one.name, "given": sorted(one.given)} for one in found]
+        told = [one.name + (f" given {', '.join(sorted(one.given))}" if one.given else "") for one in found]
+        answer.say("instruments", *(told or ["none"]))
+        if linear and asked.data is not None:
+            _leaned(asked, x, y, found, answer)
+            return
     if asked.data is None:
         return
     try:
@@ -160,6 +180,25 @@ def _instead(asked: Asked, graph: Graph, answer: Answer) -> None:
     answer.say("bounds", str(bounds))
 
 
+def _leaned(asked: Asked, x: str, y: str, found: list[Candidate], answer: Answer) -> None:
+    """The effect by instruments, if it is linear: all of those that need the same variables held fixed as the first."""
+    from butfor.core.errors import NotIdentified
+    from butfor.scm.columns import Columns
+    from butfor.scm.estimate import Instrument
+
+    if not found:
+        raise NotIdentified(f"no variable is an instrument for the effect of {x} on {y}: leave out --how")
+    given = found[0].given
+    chosen = tuple(one.name for one in found if one.given == given)
+    columns = Columns.read(asked.data, (x, y, *chosen, *sorted(given)), missing="drop" if asked.drop else "refuse")
+    answer.say("assumed", f"the effect of {x} on {y} is linear; instruments: {', '.join(chosen)}")
+    estimator = Instrument(
+        x, y, chosen, tuple(sorted(given)), how="liml" if asked.how == "liml" else "2sls",
+        treated=_value(asked.treated or "1"), control=_value(asked.control or "0"), level=asked.level, seed=asked.seed,
+    )  # fmt: skip
+    _shown(asked, estimator, columns, answer)
+
+
 def _effect(effect: Effect) -> dict[str, Any]:
     return {
         "estimate": effect.estimate, "low": effect.low, "high": effect.high, "level": effect.level, "p": effect.p,
@@ -168,9 +207,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _value(text: str | None) -> str | int | float | None:
-    if text is None:
-        return None
+def _value(text: str) -> str | int | float:
     try:
         number = float(text)
     except ValueError:

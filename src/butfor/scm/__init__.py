@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from butfor.scm.instruments import instruments as instruments
     from butfor.scm.model import SCM as SCM
     from butfor.scm.query import Query as Query
-    from butfor.scm.refute import refute as refute
+    from butfor.scm.refuters import refute as refute
 
 _HOME = {
     "Estimand": "estimand",
@@ -52,7 +52,7 @@ _HOME = {
     "identify": "estimand",
     "instruments": "instruments",
     "manski": "bounds",
-    "refute": "refute",
+    "refute": "refuters",
     "tian_pearl": "bounds",
 }
 

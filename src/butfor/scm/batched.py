@@ -119,7 +119,8 @@ def logistic(design: Floats, labels: Floats, weights: Floats | None = None) -> F
     k = z.shape[1]
     rows, cols = np.triu_indices(k)
     products = z[:, rows] * z[:, cols]
-    beta, chance = np.zeros((draws, k)), np.full((draws, len(z)), 0.5)
+    beta = np.zeros((draws, k))
+    chance = np.full((draws, len(z)), 0.5)
     for _ in range(STEPS):
         slope = (weight * (label - chance)) @ z  # [draws, k]
         curve = (weight * chance * (1 - chance)) @ products
@@ -128,7 +129,7 @@ def logistic(design: Floats, labels: Floats, weights: Floats | None = None) -> F
         hessian[:, range(k), range(k)] += RIDGE * len(z)
         step = np.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
         beta += np.clip(step, -5, 5)
-        chance = 1 / (1 + np.exp(-np.clip(beta @ z.T, -FAR, FAR)))
+        chance = np.asarray(1 / (1 + np.exp(-np.clip(beta @ z.T, -FAR, FAR))), dtype=np.float64)
         if np.abs(step).max() < CLOSE:
             break
     return chance

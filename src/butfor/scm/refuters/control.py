@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from butfor.core.errors import QueryError, UnknownName
-from butfor.scm.refute.case import Case, Refutation, between, shown
+from butfor.scm.refuters.case import Case, Refutation, between, shown
 from butfor.stats.quantiles import z_below
 
 

@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Protocol, cast
 
 from butfor.core.errors import QueryError, UnknownName
 from butfor.scm.columns import Columns
-from butfor.scm.refute.bounds import EValueBound, MarginalBounds, RosenbaumBounds
-from butfor.scm.refute.case import Case, Estimator, Refutation
-from butfor.scm.refute.control import NegativeControl
-from butfor.scm.refute.hidden import UnobservedCause
-from butfor.scm.refute.nulls import DummyOutcome, Placebo, SimulatedOutcome
-from butfor.scm.refute.stability import Bootstrap, RandomCause, Subset
+from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBounds
+from butfor.scm.refuters.case import Case, Estimator, Refutation
+from butfor.scm.refuters.control import NegativeControl
+from butfor.scm.refuters.hidden import UnobservedCause
+from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedOutcome
+from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 from butfor.stats.effect import Effect
 
 TOLERANCE = 0.2

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import UserError
 from butfor.scm.columns import Columns
-from butfor.scm.refute import fast, worker
+from butfor.scm.refuters import fast, worker
 
 Floats = NDArray[np.float64]
 Copies = Mapping[str, NDArray[Any]]

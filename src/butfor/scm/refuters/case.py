@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
-from butfor.scm.refute.many import points
-from butfor.scm.refute.typed import chi_square_above, t_above
+from butfor.scm.refuters.many import points
+from butfor.scm.refuters.typed import chi_square_above, t_above
 from butfor.stats.effect import Effect
 from butfor.stats.quantiles import z_quantile
 

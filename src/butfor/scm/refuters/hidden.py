@@ -30,7 +30,7 @@ from butfor.core.errors import DataError, UnknownName
 from butfor.scm.batched import basis, without
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.design import arm, is_dose
-from butfor.scm.refute.case import Case, Refutation, between, shown
+from butfor.scm.refuters.case import Case, Refutation, between, shown
 from butfor.scm.sensitivity import Benchmark, Omitted, benchmarks, omitted
 
 Floats = NDArray[np.float64]

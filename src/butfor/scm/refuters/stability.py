@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError
-from butfor.scm.refute.case import Case, Refutation, between, off_target, shown, too_spread
+from butfor.scm.refuters.case import Case, Refutation, between, off_target, shown, too_spread
 
 Floats = NDArray[np.float64]
 

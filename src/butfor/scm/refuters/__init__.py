@@ -13,13 +13,13 @@ group, that a hidden variable like the strongest observed covariate would not un
 
 from __future__ import annotations
 
-from butfor.scm.refute.bounds import EValueBound, MarginalBounds, RosenbaumBounds
-from butfor.scm.refute.case import Case, Estimator, Refutation
-from butfor.scm.refute.control import NegativeControl
-from butfor.scm.refute.hidden import Tipping, UnobservedCause, tipping_point
-from butfor.scm.refute.nulls import DummyOutcome, Placebo, SimulatedOutcome
-from butfor.scm.refute.run import ALL, Refuter, refute
-from butfor.scm.refute.stability import Bootstrap, RandomCause, Subset
+from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBounds
+from butfor.scm.refuters.case import Case, Estimator, Refutation
+from butfor.scm.refuters.control import NegativeControl
+from butfor.scm.refuters.hidden import Tipping, UnobservedCause, tipping_point
+from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedOutcome
+from butfor.scm.refuters.run import ALL, Refuter, refute
+from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 
 __all__ = [
     "ALL",

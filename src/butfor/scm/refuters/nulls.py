@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from butfor.core.errors import QueryError
 from butfor.scm.estimate.design import covariates, is_binary
 from butfor.scm.estimate.nuisance import learn
-from butfor.scm.refute.case import Case, Refutation, between, off_target, shown
+from butfor.scm.refuters.case import Case, Refutation, between, off_target, shown
 
 Floats = NDArray[np.float64]
 

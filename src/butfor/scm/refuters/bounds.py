@@ -18,8 +18,8 @@ from butfor.core.errors import DataError
 from butfor.scm.batched import logistic, with_one
 from butfor.scm.estimate.design import arm, covariates, is_binary, is_dose
 from butfor.scm.marginal import marginal, odds_of
-from butfor.scm.refute.case import Case, Refutation, shown
-from butfor.scm.refute.typed import closest
+from butfor.scm.refuters.case import Case, Refutation, shown
+from butfor.scm.refuters.typed import closest
 from butfor.scm.rosenbaum import Pairs, pairs
 from butfor.scm.sensitivity import EValue, bounding_factors, e_value, e_value_of_difference
 
@@ -103,7 +103,7 @@ class MarginalBounds:
         lost, early = model.lost(), model.lost(1 - case.alpha)
         moved = odds_of(case.data, ask.x, case.given, **label)
         worst = max(moved, key=lambda name: moved[name], default="")
-        ok = early <= 1 or not moved or early >= moved[worst]
+        ok = not case.claims or not moved or early >= moved[worst]
         told = f"; leaving out {worst} changes them by {shown(moved[worst])}" if moved else ""
         sentence = (
             f"Unseen causes may change everyone's odds of {ask.x} by a factor of up to {shown(lost)} before the effect "
@@ -134,13 +134,13 @@ class RosenbaumBounds:
         gamma, p = turned.gamma(case.alpha, two_sided=True), turned.p(1.0, two_sided=True)
         moved = odds_of(case.data, ask.x, case.given, **label)
         worst = max(moved, key=lambda name: moved[name])
-        ok = gamma <= 1 or gamma >= moved[worst]
+        ok = not case.claims or gamma >= moved[worst]
         count = len(matched.differences)
         told = (
             f"an unseen variable may change a pair's odds of {ask.x} by up to {shown(gamma)} before the effect "
             f"is no longer significant; leaving out {worst} changes them by {shown(moved[worst])}"
             if gamma > 1
-            else "which shows nothing that could be explained away"
+            else "which shows no effect, even if nothing is hidden"
         )
         sentence = f"In {count} matched pairs that differ, a signed rank test has p = {shown(p)}; {told}."
         return Refutation(self.name, gamma, 1.0, gamma, None, ok, count, sentence)

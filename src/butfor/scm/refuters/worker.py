@@ -1,7 +1,8 @@
-"""A second Python that takes a share of the copies: `python -m butfor.scm.refute.worker`, pickles in and out by pipe.
+"""A second Python that takes a share of the copies: `python -m butfor.scm.refuters.worker`, pickles in and out by pipe.
 
-Unlike `multiprocessing`, this never runs the caller's script again, so it works from a script without a main guard, from
-a notebook and beside threads. An estimator whose class lives in the script itself cannot travel: `travels` says so.
+Unlike `multiprocessing`, this never runs the caller's script again, so it works from a script without a main guard,
+from a notebook and beside threads. An estimator whose class lives in the script itself cannot travel: `travels` says
+so.
 """
 
 from __future__ import annotations
