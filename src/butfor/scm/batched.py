@@ -129,7 +129,7 @@ def logistic(design: Floats, labels: Floats, weights: Floats | None = None) -> F
         hessian[:, range(k), range(k)] += RIDGE * len(z)
         step = np.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
         beta += np.clip(step, -5, 5)
-        chance = np.asarray(1 / (1 + np.exp(-np.clip(beta @ z.T, -FAR, FAR))), dtype=np.float64)
+        chance = 1 / (1 + np.exp(-np.clip(beta @ z.T, -FAR, FAR)))
         if np.abs(step).max() < CLOSE:
             break
     return chance
@@ -142,7 +142,7 @@ def _dot(a: Floats, b: Floats) -> Floats:
 def _scale(columns: Floats) -> Floats:
     """A column's spread; a constant column's size; 1 for a column of zeros."""
     if not columns.size:
-        return np.ones(columns.shape[1])
+        return np.ones(columns.shape[1], dtype=np.float64)
     spread = np.asarray(np.std(columns, axis=0), dtype=np.float64)
     size = np.asarray(np.max(np.abs(columns), axis=0), dtype=np.float64)
     size[size == 0] = 1.0

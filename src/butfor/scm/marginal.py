@@ -19,7 +19,7 @@ Limits    Treatment of two values, with overlap; logistic propensity. The bounds
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,8 @@ from butfor.scm.estimate.design import Label, arm
 Floats = NDArray[np.float64]
 
 LARGEST = 1e4
-HALVINGS = 26
+STEPS = 30
+CLOSE = 1e-7
 CHUNK = 1 << 21
 LEAST = 1e-6
 
@@ -102,21 +103,44 @@ class Marginal:
 
     def _crossings(self, sign: float, part: slice) -> Floats:
         """The Λ of each draw at which its end on the far side of the estimate reaches zero."""
-
         one, two = (Arm(arm.y, arm.rows[part], arm.odds[part]) for arm in (self.treated, self.control))
         upper, lower = (one, two) if sign > 0 else (two, one)
 
-        def gone(factor: Floats) -> NDArray[np.bool_]:
-            return upper.lowest(factor) <= lower.highest(factor)
+        def gap(log: Floats) -> Floats:
+            factor = np.exp(log)
+            return upper.lowest(factor) - lower.highest(factor)
 
-        count = len(one.rows)
-        low, high = np.zeros(count), np.full(count, math.log(LARGEST))
-        already, never = gone(np.exp(low)), ~gone(np.exp(high))
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            past = gone(np.exp(middle))
-            low, high = np.where(past, low, middle), np.where(past, middle, high)
-        return np.where(already, 1.0, np.where(never, np.inf, np.exp(high)))
+        return np.exp(_roots(gap, len(one.rows), math.log(LARGEST)))
+
+
+def _roots(value: Callable[[Floats], Floats], count: int, most: float) -> Floats:
+    """Where each of `count` falling functions reaches zero in [0, most]: 0 where it starts below, inf for never.
+
+    Brackets double until they hold the root; then regula falsi (Illinois), all functions at once.
+    """
+    low, high = np.zeros(count), np.full(count, 0.5)
+    f_low = value(low)
+    below = f_low <= 0
+    f_high = value(high)
+    while np.any(short := (f_high > 0) & (high < most)):
+        low, f_low = np.where(short, high, low), np.where(short, f_high, f_low)
+        high = np.where(short, np.minimum(2 * high, most), high)
+        f_high = value(high)
+    never = f_high > 0
+    settled = below | never
+    scale = np.maximum(np.abs(f_low), np.abs(f_high))
+    side, middle = np.zeros(count), high
+    for _ in range(STEPS):
+        middle = np.where(settled, high, (low * f_high - high * f_low) / np.where(settled, 1.0, f_high - f_low))
+        found = value(middle)
+        if np.all(settled | (np.abs(found) < CLOSE * scale)):
+            break
+        up = found > 0
+        f_high = np.where(up, np.where(side > 0, f_high / 2, f_high), found)
+        f_low = np.where(up, found, np.where(side < 0, f_low / 2, f_low))
+        low, high = np.where(up, middle, low), np.where(up, high, middle)
+        side = np.where(up, 1.0, -1.0)
+    return np.where(below, 0.0, np.where(never, np.inf, middle))
 
 
 def marginal(
