@@ -86,9 +86,9 @@ class Enumerated:
 
     def answer(self, text: str) -> float:
         """The value of a question all of whose terms have values; NaN where its condition never happens."""
-        return sum(weight * self._answer(question) for weight, question in Query.parse(text).parts)
+        return sum(weight * self.value_of(question) for weight, question in Query.parse(text).parts)
 
-    def _answer(self, question: Question) -> float:
+    def value_of(self, question: Question) -> float:
         terms = [Term(t.variable, t.value, t.do or question.do) for t in question.outcome]
         given = [Term(t.variable, t.value, t.do or question.do) for t in question.given]
         below = self.chance(given)
