@@ -172,7 +172,9 @@ def ask(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="'P(Y | do(X))', 'E[Y | do(X=1)] - E[Y | do(X=0)]' …")],
     graph: Annotated[str, typer.Option(metavar="FILE|TEXT", help="'X -> M -> Y; X <-> Y', or a .dot, .bif, .txt file")],
     data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="estimate the effect from these rows")] = None,
-    how: Annotated[str | None, typer.Option(help="aipw (default), dml, regression, ipw, matching or plugin")] = None,
+    how: Annotated[
+        str | None, typer.Option(help="aipw (default), dml, regression, ipw, matching, plugin; 2sls, liml")
+    ] = None,
     treated: Annotated[str | None, typer.Option(help="the value of the treatment; its upper one of two")] = None,
     control: Annotated[str | None, typer.Option(help="the value it is compared with")] = None,
     draws: Annotated[int, typer.Option(min=0, help="of each refutation; 0: none")] = 100,

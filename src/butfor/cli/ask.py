@@ -66,7 +66,8 @@ def ask_command(asked: Asked, *, as_json: bool) -> None:
     except NotIdentified:
         _instead(asked, graph, answer, linear)
         if linear and asked.data is not None:
-            return _finish(answer, as_json)
+            _finish(answer, as_json)
+            return
         _print(answer, as_json)
         raise
     _derived(estimand, answer)
@@ -129,7 +130,7 @@ def _shown(asked: Asked, estimator: Any, columns: Columns, answer: Answer) -> No
     told = f"p = {effect.p:.2g}" if effect.p is not None else "no p-value"
     answer.say("effect", f"{effect}   {100 * effect.level:g} % interval, {told}", effect.method)
     for number, check in enumerate(effect.checks):
-        answer.say("" if number else "checks", f"{check.code}: {check.message}", mark="ok  " if check.ok else "BAD ")
+        answer.say("" if number else "checks", f"{check.code}: {check.message}", mark="ok   " if check.ok else "WARN ")
     answer.failed += [check.code for check in effect.checks if not check.ok]
     if asked.draws and getattr(estimator, "x", ""):
         _refuted(asked, estimator, columns, effect, answer)
@@ -140,12 +141,12 @@ def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, ans
 
     found = refute(columns, estimator, effect=effect, draws=asked.draws, seed=asked.seed)
     answer.values["refutations"] = [
-        {"name": one.name, "ok": one.ok, "estimate": one.estimate, "low": one.low, "high": one.high, "p": one.p,
+        {"name": one.name, "ok": one.ok, "statistic": one.statistic, "low": one.low, "high": one.high, "p": one.p,
          "draws": one.draws, "sentence": one.sentence}
         for one in found
     ]  # fmt: skip
     for number, one in enumerate(found):
-        mark = "ok  " if one.ok else "BAD "
+        mark = "ok   " if one.ok else "WARN "
         answer.say("" if number else "refutations", f"{one.name}: {one.sentence}", mark=mark)
     answer.failed += [one.name for one in found if not one.ok]
 

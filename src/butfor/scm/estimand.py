@@ -61,7 +61,7 @@ class Estimand:
     def way(self) -> Way:
         """How it was identified; a query of several different questions is as hard as its hardest."""
         order: tuple[Way, ...] = ("seen", "back-door", "front-door", "general", "counterfactual")
-        return max((one.way for one in self.found), key=order.index)
+        return order[max(order.index(one.way) for one in self.found)]
 
     @property
     def through(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def contrasted(estimand: Estimand, columns: Columns, treated: Value | None, cont
     if any(q.counterfactual or q.given or len(q.do) != 1 or len(q.outcome) != 1 for q in questions):
         return None
     first = questions[0]
-    x, y = first.do[0], first.outcome[0]
+    (x,), (y,) = first.do, first.outcome
     if len(parts) == 2 and parts[0][0] == -parts[1][0]:
         second = questions[1]
         same = second.kind == first.kind and second.outcome == first.outcome and second.do[0].variable == x.variable
@@ -111,9 +111,9 @@ def contrasted(estimand: Estimand, columns: Columns, treated: Value | None, cont
 def _levels(columns: Columns, x: str, treated: Value | None, control: Value | None) -> tuple[Value, Value]:
     if not columns.is_discrete(x):
         return (1 if treated is None else treated), (0 if control is None else control)
-    levels: tuple[Value, ...] = columns.codes(x)[1]
+    levels = list(columns.codes(x)[1])
     if len(levels) < 2:
-        raise QueryError(f"{x} is always {levels[0]} in the data: there is nothing to compare it with")
+        raise QueryError(f"{x} is always {levels[-1]} in the data: there is nothing to compare it with")
     if len(levels) > 2 and (treated is None or control is None):
         shown = ", ".join(map(str, levels[:6]))
         raise QueryError(
