@@ -89,6 +89,8 @@ def test_a_row_knows_its_line(tmp_path: Path) -> None:
         (asked(query_type="ate", groundtruth=None), "no groundtruth"),
         (asked(query_type="backadj"), "no pair of adjustment sets"),
         (asked(query_type="det-counterfactual", action=1), "the world 7 is not deterministic"),
+        (asked(mediators=3), "a value has the wrong type"),
+        ({**QUESTION, "question_id": "three"}, "a value has the wrong type"),
     ],
 )
 def test_a_bad_question_is_named(tmp_path: Path, row: dict[str, Any], reason: str) -> None:

@@ -234,3 +234,21 @@ def test_an_impossible_event_is_an_empty_sum(tmp_path: Path) -> None:
     nothing = summed(row.world, "P(X=0)", {"X": 0})
     assert nothing.value == 0
     assert "no such case" in nothing.lines()[0]
+
+
+def test_a_condition_of_probability_zero_is_unread(tmp_path: Path) -> None:
+    world = world_of({"p(X)": 1, "p(Y | X)": [0.5, 0.6]}, "X->Y")
+    made = [question(1, 1, "correlation", "yes"), question(2, 1, "ate", "yes", given_info={"p(Y | X)": [0.5, 0.6]})]
+    write(tmp_path, [world], made)
+    found = verify_cladder([tmp_path])
+    assert [(verdict.kind, verdict.state) for verdict in found.verdicts] == [
+        ("correlation", "unread"),
+        ("ate", "agree"),
+    ]
+    assert "probability zero" in found.unread[0].why
+
+
+@pytest.mark.parametrize("stated", ["much", [[0.1]], None, {"a": 1}])
+def test_what_is_stated_in_another_form_is_not_compared(stated: Any, tmp_path: Path) -> None:
+    made = [question(1, 1, "ate", "yes", given_info={"p(Y | X)": stated, "P(Y=1) - P(Y=0)": stated})]
+    assert Exact().misstated(cladder(write(tmp_path, [world_of(UP)], made))[0]) is None

@@ -183,9 +183,15 @@ def _row(
     world = known.get(meta["model_id"]) if isinstance(meta["model_id"], int) else None
     if world is None:
         raise wrong(f"its model_id {meta['model_id']!r} does not stand in {META}")
-    _check(meta, world, wrong)
-    number_ = meta.get("groundtruth")
-    given: Any = meta.get("given_info")
+    try:
+        _check(meta, world, wrong)
+        return _made(file, line, row, meta, world)
+    except (TypeError, ValueError) as error:
+        raise wrong(f"a value has the wrong type ({error})") from error
+
+
+def _made(file: Path, line: int, row: dict[str, Any], meta: dict[str, Any], world: CladderWorld) -> CladderRow:
+    number, given = meta.get("groundtruth"), cast("Any", meta.get("given_info"))
     imagined = meta["query_type"] == "det-counterfactual"
     return CladderRow(
         file=file,
@@ -197,16 +203,22 @@ def _row(
         question=str(row["question"]),
         answer=row["answer"],
         polarity=bool(meta["polarity"]),
-        published=float(number_) if isinstance(number_, int | float) else None,
+        published=float(number) if isinstance(number, int | float) else None,
         treatment=meta["treatment"],
         outcome=meta["outcome"],
         mediators=tuple(meta.get("mediators", ())),
         collider=meta.get("collider"),
         methods=tuple(tuple(names) for names in given) if meta["query_type"] == "backadj" else (),
-        action=int(meta["action"]) if imagined else None,
-        evidence={name: int(value) for name, value in given.items()} if imagined else {},
+        action=_bit(meta["action"]) if imagined else None,
+        evidence={name: _bit(value) for name, value in given.items()} if imagined else {},
         stated=dict(given) if isinstance(given, dict) and not imagined else {},
     )
+
+
+def _bit(value: Any) -> int:
+    if value not in (0, 1):
+        raise ValueError(f"{value!r} is neither 0 nor 1")
+    return int(value)
 
 
 NEEDS = {

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from butfor.core.errors import Impossible
 from butfor.scm.discrete import Discrete
 
 TERM = re.compile(r"[pP]\(([^()|]+)(?:\|([^()|]+))?\)")
@@ -20,7 +22,10 @@ TERM = re.compile(r"[pP]\(([^()|]+)(?:\|([^()|]+))?\)")
 
 def misstated(model: Discrete, stated: Mapping[str, Any], tolerance: float) -> bool | None:
     """Is a stated number off by more than `tolerance`, relatively? None where nothing could be read."""
-    read = [found for key, value in stated.items() if (found := _pairs(model, key, value))]
+    read: list[list[tuple[float, float]]] = []
+    for key, value in stated.items():
+        with suppress(Impossible):
+            read += [found] if (found := _pairs(model, key, value)) else []
     if not read:
         return None
     return any(abs(said - true) > tolerance * max(abs(true), 1e-3) for pairs in read for said, true in pairs)
@@ -32,11 +37,16 @@ def _pairs(model: Discrete, key: str, value: Any) -> list[tuple[float, float]]:
     if any(term is None or not _known(model, term) for term in terms):
         return []
     found = [(_event(term[1]), _event(term[2] or "")) for term in terms if term]
+    try:
+        table = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        return []
+    if not np.isfinite(table).all():
+        return []
     open_ = [name for name, said in found[0][1].items() if said is None]
     if len(found) > 1:
         up, down = (model.p(event, given) for event, given in _closed(found))
-        return [(float(value), up - down)]
-    table = np.array(value, dtype=np.float64)
+        return [(float(table), up - down)] if table.shape == () else []
     if not open_:
         table = table.reshape(()) if table.size == 1 else table
     if table.shape != (2,) * len(open_):

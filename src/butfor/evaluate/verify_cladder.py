@@ -24,8 +24,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from butfor.core.errors import Impossible
 from butfor.data.cladder import FILES, KINDS, CladderRow, CladderWorld, cladder, worlds
 from butfor.evaluate.stated import misstated
 from butfor.evaluate.sums import Part, mixed, mixed_nested, summed
@@ -53,7 +56,8 @@ def verify_cladder(paths: Iterable[str | Path] = ()) -> Verification:
     exact = Exact()
     verdicts = tuple(exact.verdict(row) for row in rows)
     files = tuple(dict.fromkeys(row.file.name for row in rows))
-    return Verification("cladder", files, verdicts, exact.readings(rows), exact.notes(rows, verdicts))
+    both = [pair for pair in zip(rows, verdicts, strict=True) if pair[1].state != "unread"]
+    return Verification("cladder", files, verdicts, exact.readings([row for row, _ in both]), exact.notes(both))
 
 
 def _files(paths: Iterable[str | Path]) -> list[list[CladderRow]]:
@@ -94,7 +98,13 @@ class Exact:
         return self._numbers[key]
 
     def verdict(self, row: CladderRow) -> Verdict:
-        """Our answer beside the gold one."""
+        """Our answer beside the gold one; `unread` where the question's condition has probability zero."""
+        try:
+            return self._compared(row)
+        except Impossible as error:
+            return _verdict(row, "", "unread", why=str(error))
+
+    def _compared(self, row: CladderRow) -> Verdict:
         number = None if row.kind == "backadj" else self.number(row)
         ours = self.answer(row)
         state: State = "agree" if ours == row.answer else "wrong"
@@ -102,21 +112,8 @@ class Exact:
             state = "zero" if row.answer == ours else "wrong"
         why = self._why(row) if state == "wrong" else ""
         off = number is not None and row.published is not None and not _near(row.published, number)
-        return Verdict(
-            file=row.file.name,
-            line=row.line,
-            id=str(row.id),
-            kind=row.kind,
-            question=row.question,
-            gold=row.answer,
-            ours=ours,
-            state=state,
-            why=why,
-            published=row.published,
-            exact=number,
-            off=off,
-            enumeration=tuple(self.enumeration(row)) if state == "wrong" else (),
-        )
+        way = tuple(self.enumeration(row)) if state == "wrong" else ()
+        return _verdict(row, ours, state, why=why, exact=number, off=off, enumeration=way)
 
     def sign(self, row: CladderRow) -> float:
         """What is compared with zero."""
@@ -162,10 +159,12 @@ class Exact:
         """How many gold answers disagree where the questions are read another way."""
         found: list[Reading] = []
         for kinds, text, answer in self._others():
-            chosen = [row for row in rows if row.kind in kinds]
-            if chosen:
-                wrong = sum(answer(row) != row.answer for row in chosen)
-                found.append(Reading(", ".join(kinds), text, len(chosen), wrong))
+            other: list[bool] = []
+            for row in rows:
+                with suppress(Impossible):
+                    other += [answer(row) != row.answer] if row.kind in kinds else []
+            if other:
+                found.append(Reading(", ".join(kinds), text, len(other), sum(other)))
         return tuple(found)
 
     def _others(self) -> list[tuple[tuple[str, ...], str, Callable[[CladderRow], str]]]:
@@ -197,14 +196,14 @@ class Exact:
         )
         return _said((abs(up - down) > TOLERANCE) == row.polarity)
 
-    def notes(self, rows: list[CladderRow], verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    def notes(self, both: list[tuple[CladderRow, Verdict]]) -> tuple[str, ...]:
         """Sentences on the numbers and on the classes of wrong answers."""
-        off = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict.off]
+        off = [row for row, verdict in both if verdict.off]
         explained = sum(as_if_independent(row) for row in off)
         across = sum((self.sign(row) > 0) != (float(row.published or 0) > _line(row)) for row in off)
-        facts = Counter(self.misstated(row) for row in rows)
-        zero = Counter((verdict.kind, verdict.gold) for verdict in verdicts if verdict.state == "zero")
-        why = Counter(verdict.why for verdict in verdicts if verdict.state == "wrong")
+        facts = Counter(self.misstated(row) for row, _ in both)
+        zero = Counter((verdict.kind, verdict.gold) for _, verdict in both if verdict.state == "zero")
+        why = Counter(verdict.why for _, verdict in both if verdict.state == "wrong")
         found = [f"{n} wrong: {text}" for text, n in why.most_common()]
         if off:
             found.append(
@@ -216,6 +215,21 @@ class Exact:
             found.append(f"{facts[True]} of {facts[True] + facts[False]} questions state a number that is not exact")
         found += [f"zero: {n} {kind} questions, gold {gold}" for (kind, gold), n in zero.items()]
         return tuple(found)
+
+
+def _verdict(row: CladderRow, ours: str, state: State, **more: Any) -> Verdict:
+    return Verdict(
+        file=row.file.name,
+        line=row.line,
+        id=str(row.id),
+        kind=row.kind,
+        question=row.question,
+        gold=row.answer,
+        ours=ours,
+        state=state,
+        published=row.published,
+        **more,
+    )
 
 
 def _number(model: Discrete, row: CladderRow) -> float:
