@@ -141,8 +141,8 @@ def _dot(a: Floats, b: Floats) -> Floats:
 
 def _scale(columns: Floats) -> Floats:
     """A column's spread; a constant column's size; 1 for a column of zeros."""
-    if not columns.size:
-        return np.ones(columns.shape[1], dtype=np.float64)
+    if columns.shape[1] == 0:
+        return np.ones(0)
     spread = np.asarray(np.std(columns, axis=0), dtype=np.float64)
     size = np.asarray(np.max(np.abs(columns), axis=0), dtype=np.float64)
     size[size == 0] = 1.0
