@@ -1,0 +1,264 @@
+"""Which causal graph do these columns come from?
+
+    found = discover("data.csv", prior="prior.toml")
+    found.pattern, found.edges, found.why, found.checks, found.conflicts
+
+The method is chosen from the data's kind and the reason is given; the search itself is andrey-core's (`search.py`).
+Every edge carries how often it is found on bootstrap resamples of the rows, and up to 8 variables its exact posterior
+probability. Rules of the prior are never broken; beliefs are weighed; what is at odds is reported (`conflicts.py`).
+
+Limits    Rows must be independent draws of one population. No data alone can tell the graphs of one class apart, nor
+          prove that nothing unseen causes two columns: say latent=True where something may.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from butfor.core.errors import DataError, QueryError
+from butfor.core.seeds import derive, generator
+from butfor.scm import conflicts, posterior
+from butfor.scm.climb import climb, matrix_of
+from butfor.scm.columns import Columns, Floats
+from butfor.scm.discovery import Discovery, FoundEdge
+from butfor.scm.equivalence import ARROWS, Marks, Pattern
+from butfor.scm.kinds import Kind, checked, discrete_of, jarque_bera, kind_of, noise_of, refuse_collinear
+from butfor.scm.priors import Prior
+from butfor.scm.search import METHODS, Search, member_of, method_of
+from butfor.stats.effect import Check
+from butfor.stats.quantiles import z_below
+
+FEW = 8  # variables: the exact posterior stands beside the resamples
+LINGAM_MOST = 30  # variables: its cost grows with their cube
+
+
+def discover(
+    data: Any,
+    method: str = "auto",
+    prior: Any = None,
+    bootstraps: int = 100,
+    seed: int = 0,
+    *,
+    discrete: Iterable[str] | None = None,
+    latent: bool = False,
+    alpha: float = 0.01,
+    level: float = 0.95,
+    jobs: int = 1,
+) -> Discovery:
+    """Search for the causal graph of columns.
+
+    `prior`: a TOML file, a mapping of the same keys, or a `Prior`. `discrete` names the columns to read as categories:
+    by default labels and columns of few whole numbers. `latent`: unseen variables may cause several columns. `alpha`:
+    the level of independence tests. `level`: of the intervals of frequencies. `jobs`: processes for the resamples,
+    which give the same result however many they are.
+    """
+    _check_numbers(bootstraps, alpha, level, jobs)
+    columns = Columns.read(data)
+    names = columns.names
+    categories = discrete_of(columns, discrete)
+    checked(columns, categories)
+    known = Prior.read(prior)
+    rules = known.rules(names)
+    kind = kind_of(columns, categories)
+    matrix = np.array([_numbers(columns, name, name in categories) for name in names]).T
+    numbers = [i for i, name in enumerate(names) if name not in categories]
+    refuse_collinear(matrix[:, numbers], [names[i] for i in numbers])
+    ready = Search("boss", matrix, np.isin(names, categories), rules, alpha, derive(seed, "discover", "ties"))
+    if method == "auto":
+        search, why, pattern = _chosen(ready, kind, latent)
+    else:
+        method_of(method)
+        search, why = replace(ready, method=method), f"{method} was asked for"
+        pattern = search.run()
+    marks = _resampled(search, bootstraps, seed, jobs)
+    return Discovery(
+        pattern=pattern,
+        edges=_edges(pattern, marks, level, _probabilities(search)),
+        method=search.method,
+        why=why,
+        kind=kind,
+        n=columns.n,
+        resamples=len(marks),
+        seed=seed,
+        checks=tuple(_checks(search, latent, pattern, bootstraps, len(marks))),
+        conflicts=tuple(_conflicts(known, search, pattern)),
+    )
+
+
+def _chosen(ready: Search, kind: Kind, latent: bool) -> tuple[Search, str, Pattern]:
+    """The search that suits the data, why, and what it finds; LiNGAM stays only where its checks pass."""
+    method, why = choose(ready, kind, latent)
+    search = replace(ready, method=method)
+    pattern = search.run()
+    bad = [check for check in _lingam_checks(search.matrix, pattern) if not check.ok] if method == "lingam" else []
+    if not bad:
+        return search, why, pattern
+    why = f"boss: {_size(ready)}; lingam was tried, but {bad[0].message}; no latent common cause is taken to exist"
+    return ready, why, ready.run()
+
+
+def choose(ready: Search, kind: Kind, latent: bool) -> tuple[str, str]:
+    """The method for such data, and why, in a sentence."""
+    rows, count = ready.matrix.shape
+    told = {
+        "discrete": f"{_size(ready)}, all categories: families are scored by BDeu",
+        "mixed": f"{_size(ready)}, categories and numbers: families are scored by the degenerate Gaussian BIC",
+        "numbers": f"{_size(ready)} of numbers: families are scored by the Gaussian BIC",
+    }[kind]
+    if latent and ready.rules.soft:
+        raise QueryError(
+            "no method weighs beliefs where latent common causes are allowed; make them rules, or drop one"
+        )
+    if latent:
+        return "gfci", f"gfci: {told}; unseen common causes are allowed"
+    if ready.rules.soft and count <= FEW:
+        return "exact", f"exact: {told}; they are so few that every graph is weighed, with the beliefs"
+    if ready.rules.soft:
+        return "boss", f"boss: {told}, and weighed with the beliefs; no latent common cause is taken to exist"
+    if kind == "numbers" and count <= LINGAM_MOST and rows >= 10 * count:
+        parents, _ = climb(ready.score(), ready.rules, ready.rules.bare)
+        gaussian = int((jarque_bera(noise_of(ready.matrix, matrix_of(parents))) > 0.001 / count).sum())
+        if gaussian <= 1:
+            about = "their noise is not Gaussian, so its shape can tell directions; effects are taken to be linear"
+            return "lingam", f"lingam: {_size(ready)} of numbers; {about}, without latent common causes"
+        told += f"; the noise of {gaussian} looks Gaussian, so independences alone tell directions"
+    return "boss", f"boss: {told}; no latent common cause is taken to exist"
+
+
+def _size(search: Search) -> str:
+    return f"{search.matrix.shape[1]} columns, {search.matrix.shape[0]:,} rows"
+
+
+def _check_numbers(bootstraps: int, alpha: float, level: float, jobs: int) -> None:
+    if bootstraps < 0 or jobs < 1:
+        raise QueryError(f"bootstraps = {bootstraps} and jobs = {jobs}: resamples are 0 or more, processes 1 or more")
+    for name, value in (("alpha", alpha), ("level", level)):
+        if not 0 < value < 1:
+            raise QueryError(f"{name} must lie between 0 and 1, not {value}")
+
+
+def _numbers(columns: Columns, name: str, category: bool) -> Floats:
+    return columns.codes(name)[0].astype(np.float64) if category else columns.number(name)
+
+
+# resamples ----------------------------------------------------------------------------------------------------------
+
+
+def _resampled(search: Search, bootstraps: int, seed: int, jobs: int) -> list[Marks]:
+    """The marks of every resample on which the method could work."""
+    numbers = list(range(bootstraps))
+    run = partial(_chunk, search, seed)
+    if jobs == 1 or bootstraps < 2 * jobs:
+        found = run(numbers)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(run, [numbers[k::jobs] for k in range(jobs)]))
+        found = [parts[k % jobs][k // jobs] for k in numbers]
+    return [marks for marks in found if marks is not None]
+
+
+def _chunk(search: Search, seed: int, numbers: Sequence[int]) -> list[Marks | None]:
+    return [_one(search, seed, number) for number in numbers]
+
+
+def _one(search: Search, seed: int, number: int) -> Marks | None:
+    rows = len(search.matrix)
+    drawn = generator(seed, "discover", number).integers(0, rows, size=rows)
+    try:
+        return search.run(drawn).marks
+    except DataError:  # a rare level or value was not drawn, or the rules cannot be kept here: counted in the checks
+        return None
+
+
+def _edges(
+    pattern: Pattern, marks: Sequence[Marks], level: float, probabilities: Floats | None
+) -> tuple[FoundEdge, ...]:
+    """Every pair that is joined anywhere, firmest first."""
+    names, total = pattern.names, len(marks)
+    stack = np.array(marks, dtype=np.int8).reshape(total, len(names), len(names))
+    joined = pattern.skeleton | (stack != 0).any(axis=0)
+    found: list[FoundEdge] = []
+    for i, j in np.argwhere(np.triu(joined)).tolist():
+        arrow = pattern.arrow(names[i], names[j])
+        ends = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True))
+        if "<" in arrow and ">" not in arrow:
+            i, j = j, i
+            arrow = pattern.arrow(names[i], names[j])
+            ends = Counter({(far, near): count for (near, far), count in ends.items()})
+        seen = {ARROWS[pair]: count for pair, count in sorted(ends.items()) if pair != (0, 0)}
+        exact = (float(probabilities[i, j]), float(probabilities[j, i])) if probabilities is not None else None
+        found.append(FoundEdge(names[i], names[j], arrow, seen, total, level, exact))
+    return tuple(sorted(found, key=lambda edge: (not edge.arrow, -sum(edge.seen.values()))))
+
+
+def _probabilities(search: Search) -> Floats | None:
+    """The exact posterior of every edge, where the variables are few."""
+    if len(search.rules.names) > FEW or METHODS[search.method].latent:
+        return None
+    return posterior.exact(search.score(), search.rules).edges
+
+
+# checks -------------------------------------------------------------------------------------------------------------
+
+
+def _checks(search: Search, latent: bool, pattern: Pattern, asked: int, done: int) -> Iterable[Check]:
+    rows, count = search.matrix.shape
+    yield Check("rows", rows >= 10 * count, f"{rows} rows for {count} columns" + _where(rows < 10 * count, "few"))
+    if asked:
+        lost = asked - done
+        said = f"{done} of {asked} resamples could be searched"
+        yield Check("resamples", lost <= asked / 20, said + _where(lost > 0, "a level or a value is rare"))
+    if latent and not METHODS[search.method].latent:
+        yield Check("latent", False, f"{search.method} takes it that no latent variable causes two columns: try gfci")
+    if search.method == "lingam":
+        yield from _lingam_checks(search.matrix, pattern)
+
+
+def _where(bad: bool, why: str) -> str:
+    return f": {why}" if bad else ""
+
+
+def _lingam_checks(x: Floats, pattern: Pattern) -> Iterable[Check]:
+    """Is the noise non-Gaussian, and independent of the causes?"""
+    noise, worst, where = noise_of(x, pattern.directed), 1.0, ""
+    edges = np.argwhere(pattern.directed).tolist()
+    for i, j in edges:
+        p = _dependence(noise[:, j], x[:, i]) * len(edges)
+        if p < worst:
+            worst, where = p, f"{pattern.names[j]} on {pattern.names[i]}"
+    gaussian = [name for name, p in zip(pattern.names, jarque_bera(noise), strict=True) if p > 0.01]
+    said = f"the noise of {', '.join(gaussian)} looks Gaussian: directions among these are guesses"
+    yield Check("noise", len(gaussian) <= 1, said if len(gaussian) > 1 else "the noise is not Gaussian")
+    bad = worst < 0.01
+    told = f"the noise depends on a cause ({where}): effects are not linear, or a cause is unseen; try boss or gfci"
+    yield Check("independence", not bad, told if bad else "the noise does not depend on the causes")
+
+
+def _dependence(noise: Floats, cause: Floats) -> float:
+    """P-value that sizes and signs of two columns are unrelated: three rank correlations, Bonferroni."""
+    a, b = _ranks(noise), _ranks(cause)
+    size_a, size_b = _ranks(np.abs(noise - np.median(noise))), _ranks(np.abs(cause - np.median(cause)))
+    strongest = max(abs(float(np.corrcoef(p, q)[0, 1])) for p, q in ((size_a, size_b), (a, size_b), (size_a, b)))
+    return min(1.0, 3 * 2 * float(z_below(-strongest * np.sqrt(len(a) - 1))))
+
+
+def _ranks(values: Floats) -> NDArray[np.float64]:
+    return np.argsort(np.argsort(values)).astype(np.float64)
+
+
+def _conflicts(prior: Prior, search: Search, pattern: Pattern) -> list[conflicts.Conflict]:
+    """Knowledge at odds with knowledge, and with the data."""
+    if prior.empty:
+        return []
+    start = member_of(pattern, search.rules)
+    found = conflicts.among(prior, search.rules)
+    return found + conflicts.with_data(prior, search.rules, search.score(), start)
