@@ -88,21 +88,21 @@ def _value(estimand: Estimand, values: dict[str, Value], distribution: Distribut
 
 def contrasted(estimand: Estimand, columns: Columns, treated: Value | None, control: Value | None) -> Contrast | None:
     """The difference that the question is, if it is one."""
-    parts = estimand.query.parts
-    questions = [question for _, question in parts]
+    weights = [weight for weight, _ in estimand.query.parts]
+    questions = [question for _, question in estimand.query.parts]
     if any(q.counterfactual or q.given or len(q.do) != 1 or len(q.outcome) != 1 for q in questions):
         return None
     first = questions[0]
     (x,), (y,) = first.do, first.outcome
-    if len(parts) == 2 and parts[0][0] == -parts[1][0]:
+    if len(weights) == 2 and weights[0] == -weights[1]:
         second = questions[1]
         same = second.kind == first.kind and second.outcome == first.outcome and second.do[0].variable == x.variable
         if not same or x.value is None or (last := second.do[0].value) is None:
             return None
-        if parts[0][0] < 0:
-            return Contrast(x.variable, y.variable, last, x.value, _level(first, columns), -parts[0][0])
-        return Contrast(x.variable, y.variable, x.value, last, _level(first, columns), parts[0][0])
-    if len(parts) > 1 or parts[0][0] != 1 or x.value is not None:
+        if weights[0] < 0:
+            return Contrast(x.variable, y.variable, last, x.value, _level(first, columns), weights[1])
+        return Contrast(x.variable, y.variable, x.value, last, _level(first, columns), weights[0])
+    if weights != [1] or x.value is not None:
         return None
     upper, lower = _levels(columns, x.variable, treated, control)
     return Contrast(x.variable, y.variable, upper, lower, _level(first, columns))
