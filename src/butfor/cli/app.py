@@ -189,6 +189,26 @@ def ask(
     ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)
 
 
+@app.command()
+@reported
+def discover(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="a row a case, a column a variable")],
+    prior: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="what is known of edges beforehand")] = None,
+    method: Annotated[
+        str, typer.Option(help="auto (chosen from the data, with the reason), pc, ges, boss, fci …")
+    ] = "auto",
+    latent: Annotated[bool, typer.Option("--latent", help="some common causes may be unseen")] = False,
+    bootstraps: Annotated[int, typer.Option(min=0, help="resamples behind the frequencies; 0: none")] = 100,
+    seed: Annotated[int, typer.Option(help="of the resamples")] = 0,
+    out: Annotated[Path, typer.Option(help="where graph.svg and discovery.json go")] = Path("discovery"),
+    json: Json = False,
+) -> None:
+    """Find the graphs that data agree with."""
+    from butfor.cli.discover import discover_command
+
+    discover_command(file, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, as_json=json)
+
+
 def show_json(value: Any) -> None:
     """One JSON value on stdout."""
     import json
