@@ -9,7 +9,21 @@ from typer.testing import CliRunner
 
 from butfor.cli.app import app
 
-COMMANDS = ["compare", "doctor", "explain", "fetch", "init", "list", "plan", "report", "run", "status", "verify"]
+COMMANDS = [
+    "ask",
+    "compare",
+    "discover",
+    "doctor",
+    "explain",
+    "fetch",
+    "init",
+    "list",
+    "plan",
+    "report",
+    "run",
+    "status",
+    "verify",
+]
 
 
 def test_the_help_is_short_and_names_every_command() -> None:
