@@ -5,7 +5,8 @@
 
 Reads what the repositories hold: a row for each state of the parents, `default` rows, whole `table`s (the child varies
 slowest, as the format has it), quoted names, comments (`//`, `/* */`), properties (skipped), states with dots and
-signs, files packed by gzip. States that are all whole numbers become those numbers. Rows that sum to one within rounding (`SLACK`) are scaled to it.
+signs, files packed by gzip. States that are all whole numbers become those numbers. Rows that sum to one within
+rounding (`SLACK`) are scaled to it.
 Limits: only `type discrete`. What cannot be read is refused with its line.
 """
 

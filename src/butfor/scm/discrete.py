@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Any, Literal, Self, cast, final, get_args
 
 import numpy as np
@@ -126,10 +127,11 @@ class Discrete(SCM):
     # doing ----------------------------------------------------------------------------------------------------------
 
     def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Self:
-        tables = dict(self.tables)
-        for name, value in merged(assignments, values).items():
-            tables[name] = self.mechanism(name, value)
-        return replace(self, tables=tables)
+        new = {name: self.mechanism(name, value) for name, value in merged(assignments, values).items()}
+        done = replace(self, tables={**self.tables, **new})
+        if any(table.parents for table in new.values()):
+            done.whole  # noqa: B018  a cycle is refused here
+        return done
 
     def mechanism(self, name: str, value: Any) -> Table:
         """The table that an intervention puts in place of the variable's own."""
@@ -173,16 +175,15 @@ class Discrete(SCM):
         if not known:
             return float(self.weight(wanted))
         names = list(wanted)
-        if int(np.prod([len(self.levels(name)) for name in names])) <= JOINT:
+        if prod([len(self.levels(name)) for name in names]) <= JOINT:
             table = self.weight(known, names, scale=False)
-            total = float(table.sum())
-            for mask in wanted.values():
-                table = np.tensordot(mask, table, axes=(0, 0))
-            part = float(table)
+            total, part = float(table.sum()), table
+            for mask in reversed(wanted.values()):
+                part = part @ mask
         else:
             both = {name: wanted.get(name, 1.0) * known.get(name, 1.0) for name in {**wanted, **known}}
             total, part = float(self.weight(known)), float(self.weight(cast("Masks", both)))
-        return part / _possible(total, behind)
+        return float(part) / _possible(total, behind)
 
     def mean(self, y: str, given: EventLike | None = None) -> float:
         if is_event(y):

@@ -69,13 +69,13 @@ class Plan:
 
 def summed(scopes: Sequence[Scope], tables: Sequence[Floats], keep: Scope = ()) -> Floats:
     """Σ over all but `keep` of the product of the tables; one axis for each member of `keep`, in that order."""
-    return make_plan(scopes, sizes_of(scopes, tables), keep).run(tables)[-1]
+    return make_plan(scopes, Layout(sizes_of(scopes, tables)), keep).run(tables)[-1] if scopes else np.ones(())
 
 
 def drawn(scopes: Sequence[Scope], tables: Sequence[Floats], n: int, rng: Generator) -> dict[int, Codes]:
     """n draws of all variables from the distribution that is proportional to the product of the tables."""
     sizes = sizes_of(scopes, tables)
-    plan = _Builder(scopes, sizes).build(make_order(scopes, sizes), (), apart=True)
+    plan = _Builder(scopes, Layout(sizes)).build(make_order(scopes, sizes), (), apart=True)
     assert plan is not None
     work = plan.run(tables)
     found: dict[int, Codes] = {}
@@ -101,26 +101,22 @@ def sizes_of(scopes: Sequence[Scope], tables: Sequence[Floats]) -> dict[int, int
 # plans --------------------------------------------------------------------------------------------------------------
 
 
-def make_plan(
-    scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope, order: Iterable[int] | None = None
-) -> Plan:
+def make_plan(scopes: Sequence[Scope], layout: Layout, keep: Scope, order: Iterable[int] | None = None) -> Plan:
     """The steps that sum everything but `keep` out of tables with these scopes; `order` is tried first, if given."""
-    if order is not None:
-        plan = _Builder(scopes, sizes).build([v for v in order if v in sizes and v not in keep], keep, CHEAP)
-        if plan is not None:
-            return plan
-    plan = _Builder(scopes, sizes).build(make_order(scopes, sizes, keep), keep)
+    if order is not None and (plan := _Builder(scopes, layout).build(order, keep, CHEAP)) is not None:
+        return plan
+    plan = _Builder(scopes, layout).build(make_order(scopes, layout.sizes, keep), keep)
     assert plan is not None
     return plan
 
 
 def make_order(scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope = ()) -> list[int]:
     """An order in which to eliminate all but `keep`."""
-    near: dict[int, int] = dict.fromkeys(sizes, 0)
+    near: dict[int, int] = {}
     for scope in scopes:
         together = sum(1 << v for v in scope)
         for v in scope:
-            near[v] |= together
+            near[v] = near.get(v, 0) | together
     gone = [v for v in near if v not in keep]
     weight = {v: log2(size) for v, size in sizes.items()}
     order, cost = _greedy(near, gone, weight, _table_size)
@@ -161,33 +157,50 @@ def _greedy(
         around = near.pop(v)
         cost += 2.0 ** sum(weight[i] for i in bits(around))
         around &= ~(1 << v)
+        touched = around
         for i in bits(around):
+            if score is _new_edges and around & ~near[i]:
+                touched |= near[i]  # an edge that is new to i is one that its other neighbours no longer lack
             near[i] = (near[i] | around) & ~(1 << v)
-        for i in bits(around):
-            if i in scores:
-                scores[i] = score(i, near, weight)
-                heappush(queue, (scores[i], i))
+        for i in bits(touched):
+            if i in scores and (value := score(i, near, weight)) != scores[i]:
+                scores[i] = value
+                heappush(queue, (value, i))
     return order, cost
+
+
+class Layout:
+    """The sizes of some variables, and of sets of them; their letters in the notation of einsum."""
+
+    def __init__(self, sizes: Mapping[int, int]) -> None:
+        self.sizes = sizes
+        self.letter = dict(zip(sizes, ascii_letters, strict=False)) if len(sizes) <= len(ascii_letters) else None
+        self._cells: dict[int, int] = {}
+        self._text: dict[int, str] = {}
+
+    def cells(self, nodes: int) -> int:
+        """The cells of a table over a set of variables."""
+        if nodes not in self._cells:
+            self._cells[nodes] = prod([self.sizes[v] for v in bits(nodes)])
+        return self._cells[nodes]
+
+    def spec(self, scopes: Sequence[Scope], out: Scope) -> str:
+        """What einsum is told to do: each scope in, `out` out."""
+        letter = self.letter
+        if letter is None:  # too many variables for the alphabet: each step has letters of its own
+            letter = dict(zip(dict.fromkeys(chain.from_iterable(scopes)), ascii_letters, strict=False))
+        ins = ",".join(["".join([letter[v] for v in scope]) for scope in scopes])
+        return f"{ins}->{''.join([letter[v] for v in out])}"
 
 
 class _Builder:
     """Writes the steps of one plan."""
 
-    def __init__(self, scopes: Sequence[Scope], sizes: Mapping[int, int]) -> None:
-        self.scopes, self.sizes = list(scopes), sizes
+    def __init__(self, scopes: Sequence[Scope], layout: Layout) -> None:
+        self.scopes, self.layout = list(scopes), layout
         self.steps: list[Step] = []
         self.cost = 0
-        self.letter = dict(zip(sizes, ascii_letters, strict=False)) if len(sizes) <= len(ascii_letters) else None
-        self.live: dict[int, set[int]] = {v: set() for v in sizes}
-        self.free: list[int] = []  # slots that hold one number
-        for slot, scope in enumerate(scopes):
-            self.enter(slot, scope)
-
-    def enter(self, slot: int, scope: Scope) -> None:
-        for v in scope:
-            self.live[v].add(slot)
-        if not scope:
-            self.free.append(slot)
+        self.live = {slot: sum([1 << v for v in scope]) for slot, scope in enumerate(scopes)}
 
     def build(self, order: Iterable[int], keep: Scope, limit: int = -1, apart: bool = False) -> Plan | None:
         """The plan of an order; None where it touches more than `limit` cells.
@@ -195,66 +208,66 @@ class _Builder:
         Variables whose tables make a small product are summed out together, except `apart`.
         """
         buckets: list[tuple[int, tuple[int, ...]]] = []
-        slots, gone = set[int](), set[int]()
+        group: dict[int, int] = {}
+        together = gone = 0
         for v in order:
-            both = slots | self.live[v]
-            if gone and (apart or not self.small(both)):
-                self.sum_out(tuple(slots), gone)
-                both, gone = set(self.live[v]), set[int]()
-                if 0 <= limit < self.cost:
+            bucket, both = self.take(1 << v)
+            if gone and (apart or not self.small(len(group) + len(bucket), together | both)):
+                if 0 <= limit < self.cost + self.layout.cells(together):
                     return None
-            slots = both
-            gone.add(v)
-            buckets.append((v, tuple(slots)))
-        rest = {*self.free, *(slot for v in keep for slot in self.live[v])}
-        if gone and not self.small(rest | slots):
-            self.sum_out(tuple(slots), gone)
-            rest, slots = {*self.free, *(slot for v in keep for slot in self.live[v])}, set[int]()
-        self.sum_out(tuple(rest | slots), gone, keep)
+                self.sum_out(group, together, gone)
+                self.live |= bucket
+                group, together, gone = {}, 0, 0
+                bucket, both = self.take(1 << v)
+            group |= bucket
+            together |= both
+            gone |= 1 << v
+            buckets.append((v, tuple(group)))
+        rest = sum([1 << v for v in keep])
+        if 0 <= limit < self.cost + self.layout.cells(together):
+            return None
+        if gone and not self.small(len(group) + len(self.live), together | rest):
+            self.sum_out(group, together, gone)
+            group, together, gone = {}, 0, 0
+        self.sum_out(group | self.live, together | rest, gone, keep)
         return Plan(tuple(self.steps), tuple(self.scopes), tuple(buckets))
 
-    def small(self, slots: Iterable[int]) -> bool:
-        return len(found := tuple(slots)) <= OPERANDS and self.cells(self.union(found)) <= SMALL
+    def take(self, node: int) -> tuple[dict[int, int], int]:
+        """The tables over a variable, and all that they are over."""
+        bucket = {slot: nodes for slot, nodes in self.live.items() if nodes & node}
+        together = 0
+        for slot, nodes in bucket.items():
+            del self.live[slot]
+            together |= nodes
+        return bucket, together
 
-    def cells(self, scope: Scope) -> int:
-        return prod([self.sizes[v] for v in scope])
+    def small(self, count: int, together: int) -> bool:
+        return count <= OPERANDS and self.layout.cells(together) <= SMALL
 
-    def sum_out(self, slots: tuple[int, ...], gone: set[int], scope: Scope | None = None) -> None:
+    def sum_out(self, slots: dict[int, int], together: int, gone: int, scope: Scope | None = None) -> None:
         """Join some tables without what is `gone`, or to `scope`; two at a time where they are not small."""
-        together = self.union(slots)
-        while len(slots) > 2 and (len(slots) > OPERANDS or self.cells(together) > SMALL):
-            first, second, *rest = sorted(slots, key=lambda slot: self.cells(self.scopes[slot]))
-            pair = self.union((first, second))
-            self.step((first, second), pair, pair)
-            slots = (*rest, len(self.scopes) - 1)
-            together = self.union(slots)
-        self.step(slots, together, tuple([v for v in together if v not in gone]) if scope is None else scope)
+        cells = self.layout.cells
+        while len(slots) > 2 and not self.small(len(slots), together):
+            first, second, *rest = sorted(slots, key=lambda slot: cells(slots[slot]))
+            pair = slots[first] | slots[second]
+            new = self.step((first, second), pair, tuple(bits(pair)))
+            slots = {slot: slots[slot] for slot in rest} | {new: pair}
+        left = together & ~gone
+        new = self.step(tuple(slots), together, tuple(bits(left)) if scope is None else scope)
+        self.live[new] = left
 
-    def union(self, slots: tuple[int, ...]) -> Scope:
-        scopes = self.scopes
-        if len(slots) == 1:
-            return scopes[slots[0]]
-        return tuple(dict.fromkeys(chain.from_iterable([scopes[slot] for slot in slots])))
-
-    def step(self, slots: tuple[int, ...], together: Scope, scope: Scope) -> None:
+    def step(self, slots: tuple[int, ...], together: int, scope: Scope) -> int:
         """The next slot: the product of some tables, summed to `scope`."""
-        cells = self.cells(together)
-        if len(together) > len(ascii_letters) or cells > CELLS:
+        cells = self.layout.cells(together)
+        if cells > CELLS or together.bit_count() > len(ascii_letters):
             raise QueryError(
-                f"this query joins {len(together)} variables in one table, which does not fit in memory; "
+                f"this query joins {together.bit_count()} variables in one table, which does not fit in memory; "
                 "ask about fewer variables, give more of them, or use sample() instead"
             )
         self.cost += cells
-        letter = self.letter or dict(zip(together, ascii_letters, strict=False))
-        ins = ",".join(["".join([letter[v] for v in self.scopes[slot]]) for slot in slots])
-        for slot in slots:
-            for v in self.scopes[slot]:
-                self.live[v].discard(slot)
-        if self.free:
-            self.free = [slot for slot in self.free if slot not in slots]
-        self.steps.append(Step(f"{ins}->{''.join([letter[v] for v in scope])}", slots))
+        self.steps.append(Step(self.layout.spec([self.scopes[slot] for slot in slots], scope), slots))
         self.scopes.append(scope)
-        self.enter(len(self.scopes) - 1, scope)
+        return len(self.scopes) - 1
 
 
 # networks -----------------------------------------------------------------------------------------------------------
@@ -281,8 +294,8 @@ class Network:
         self._above = _closures(parents)
         self._around = [sum(1 << i for i in scope) for scope in self.scopes]
         self._zeros = {v for v, table in enumerate(self.tables) if table.min() <= 0}
-        self._sizes = {v: table.shape[-1] for v, table in enumerate(self.tables)}
-        self._order = make_order(self.scopes, self._sizes)
+        self._layout = Layout({v: table.shape[-1] for v, table in enumerate(self.tables)})
+        self._order = make_order(self.scopes, self._layout.sizes)
 
     def table(
         self,
@@ -336,14 +349,20 @@ class Network:
             else:
                 ready.append(self.tables[v])
             scopes.append(scope)
+        if not scopes:
+            return _Query((), (), (), (np.ones(()),))
         scopes += [(v,) for v in masks]
         ready += [None] * len(masks)
-        sizes = {v: self._sizes[v] for scope in scopes for v in scope}
-        plan = make_plan(scopes, sizes, keep, self._order)
+        left = {v for scope in scopes for v in scope}
+        if self._layout.letter is None and len(left) <= len(ascii_letters):
+            layout = Layout({v: self._layout.sizes[v] for v in left})
+        else:
+            layout = self._layout
+        plan = make_plan(scopes, layout, keep, [v for v in self._order if v in left and v not in keep])
         steps: list[tuple[int, Step]] = []
         for slot, step in enumerate(plan.steps, len(scopes)):
             before = [ready[i] for i in step.slots]
-            known = all([table is not None for table in before])
+            known = all(table is not None for table in before)
             ready.append(step.done(before) if known else None)
             if not known:
                 steps.append((slot, step))

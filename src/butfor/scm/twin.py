@@ -164,11 +164,11 @@ class _Builder:
             if cause not in self.model.tables[effect].parents or not 0 <= source < len(earlier):
                 raise QueryError(f"{cause} -> {effect} cannot be read from world {source}")
         new = {name: self._done(name, value) for name, value in world.do.items()}
-        order = [self.model.whole.names[i] for i in self.model.whole.order]
+        graph = self.model.whole
         if any(isinstance(node, Table) and node.parents for node in new.values()):
-            order = _ordered(self.model, {name: node for name, node in new.items() if isinstance(node, Table)})
+            graph = self.model.do(world.do).whole  # new causes, perhaps another order
         found: dict[str, int] = {}
-        for name in order:
+        for name in (graph.names[i] for i in graph.order):
             done = new.get(name)
             if isinstance(done, int):
                 found[name] = self._constant(name, done)
@@ -199,8 +199,3 @@ class _Builder:
             self.made[key] = len(self.nodes)
             self.nodes.append(node)
         return self.made[key]
-
-
-def _ordered(model: Discrete, new: Mapping[str, Table]) -> list[str]:
-    changed = model.do(new)
-    return [changed.whole.names[i] for i in changed.whole.order]
