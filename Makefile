@@ -33,7 +33,7 @@ check: $(ENV)
 bench: model peers oracles
 	$(BIN)/python bench/scoring.py
 	$(BIN)/python bench/training.py
-	for each in causal refute discovery; do $(ORACLES)/bin/python bench/$$each.py || exit 1; done
+	for each in causal inference refute discovery; do $(ORACLES)/bin/python -W ignore bench/$$each.py || exit 1; done
 
 peers: $(ENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[lm,discovery,dev,peers]" || echo "the peers cannot be had here: comparing without them"
