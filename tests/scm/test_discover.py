@@ -125,7 +125,9 @@ def test_latent_causes_leave_circles_or_two_heads(method: str) -> None:
 
 def test_the_method_is_chosen_from_the_data() -> None:
     data, graph = world(5, 1000, 0)
-    assert discover(data, bootstraps=0).method == "boss"
+    assert discover(data, bootstraps=0).method == "exact"
+    more = discover(world(9, 1000, 0)[0], bootstraps=0)
+    assert more.method == "boss" and "the Gaussian BIC" in more.why
     assert "independences alone tell directions" in discover(data, bootstraps=0).why
     latent = discover(data, latent=True, bootstraps=0)
     assert latent.method == "gfci" and "unseen" in latent.why
@@ -146,7 +148,7 @@ def test_lingam_steps_back_where_its_noise_depends_on_causes() -> None:
     x = rng.uniform(-2, 2, 2000)
     y = x**2 + x + rng.uniform(-1, 1, 2000)
     found = discover({"X": x, "Y": y, "Z": rng.exponential(size=2000)}, bootstraps=0)
-    assert found.method == "boss" and "lingam was tried, but the noise depends on a cause" in found.why
+    assert found.method == "exact" and "lingam was tried first, but the noise depends on a cause" in found.why
     asked = discover({"X": x, "Y": y, "Z": rng.exponential(size=2000)}, "lingam", bootstraps=0)
     assert not asked.ok and any(check.code == "independence" and not check.ok for check in asked.checks)
 
@@ -257,8 +259,8 @@ def test_json_and_words() -> None:
         ({"prior": {"required": ["V0 -> V1", "V1 -> V0"]}}, SpecError, "cycle"),
         ({"method": "pc", "prior": {"beliefs": {"V0 -> V1": 0.9}}}, UserError, "pc cannot weigh beliefs; .* boss, ges"),
         ({"latent": True, "prior": {"beliefs": {"V0 -> V1": 0.9}}}, QueryError, "no method weighs beliefs"),
-        ({"bootstraps": -1}, QueryError, "0 or more"),
-        ({"jobs": 0}, QueryError, "1 or more"),
+        ({"bootstraps": -1}, QueryError, "both are 0 or more"),
+        ({"jobs": -1}, QueryError, "both are 0 or more"),
         ({"alpha": 0.0}, QueryError, "alpha must lie between 0 and 1"),
         ({"level": 95}, QueryError, "level must lie between 0 and 1"),
         ({"discrete": ["Q"]}, UnknownName, "unknown column 'Q'"),

@@ -25,14 +25,12 @@ def discover_command(
     as_json: bool,
 ) -> None:
     """Search, write graph.svg and discovery.json into `out`, print the edges; 3 where a check fails."""
-    import os
-
     from butfor.cli.app import show_json
     from butfor.core.errors import Untrusted
     from butfor.core.folder import write_bytes
     from butfor.scm.discover import discover
 
-    found = discover(file, method, prior, bootstraps, seed, latent=latent, jobs=os.cpu_count() or 1)
+    found = discover(file, method, prior, bootstraps, seed, latent=latent, jobs=0)
     paths = out / "graph.svg", out / "discovery.json"
     write_bytes(paths[0], found.svg().encode())
     write_bytes(paths[1], (found.to_json() + "\n").encode())

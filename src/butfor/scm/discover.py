@@ -13,6 +13,8 @@ Limits    Rows must be independent draws of one population. No data alone can te
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -39,6 +41,7 @@ from butfor.stats.quantiles import z_below
 
 FEW = 8  # variables: the exact posterior stands beside the resamples
 LINGAM_MOST = 30  # variables: its cost grows with their cube
+WORTH_PROCESSES = 5.0  # seconds of work: starting them takes one or two
 
 
 def discover(
@@ -58,8 +61,8 @@ def discover(
 
     `prior`: a TOML file, a mapping of the same keys, or a `Prior`. `discrete` names the columns to read as categories:
     by default labels and columns of few whole numbers. `latent`: unseen variables may cause several columns. `alpha`:
-    the level of independence tests. `level`: of the intervals of frequencies. `jobs`: processes for the resamples,
-    which give the same result however many they are.
+    the level of independence tests. `level`: of the intervals of frequencies. `jobs`: processes for the resamples, 0
+    for as many as pay; the result is the same however many they are.
     """
     _check_numbers(bootstraps, alpha, level, jobs)
     columns = Columns.read(data)
@@ -100,38 +103,45 @@ def _chosen(ready: Search, kind: Kind, latent: bool) -> tuple[Search, str, Patte
     search = replace(ready, method=method)
     pattern = search.run()
     bad = [check for check in _lingam_checks(search.matrix, pattern) if not check.ok] if method == "lingam" else []
-    if not bad:
-        return search, why, pattern
-    why = f"boss: {_size(ready)}; lingam was tried, but {bad[0].message}; no latent common cause is taken to exist"
-    return ready, why, ready.run()
+    if bad:
+        method, said = _by_score(ready, kind)
+        search, why = replace(ready, method=method), f"{said}; lingam was tried first, but {bad[0].message}"
+        pattern = search.run()
+    return search, why, pattern
 
 
 def choose(ready: Search, kind: Kind, latent: bool) -> tuple[str, str]:
     """The method for such data, and why, in a sentence."""
     rows, count = ready.matrix.shape
-    told = {
-        "discrete": f"{_size(ready)}, all categories: families are scored by BDeu",
-        "mixed": f"{_size(ready)}, categories and numbers: families are scored by the degenerate Gaussian BIC",
-        "numbers": f"{_size(ready)} of numbers: families are scored by the Gaussian BIC",
-    }[kind]
     if latent and ready.rules.soft:
         raise QueryError(
             "no method weighs beliefs where latent common causes are allowed; make them rules, or drop one"
         )
     if latent:
-        return "gfci", f"gfci: {told}; unseen common causes are allowed"
-    if ready.rules.soft and count <= FEW:
-        return "exact", f"exact: {told}; they are so few that every graph is weighed, with the beliefs"
-    if ready.rules.soft:
-        return "boss", f"boss: {told}, and weighed with the beliefs; no latent common cause is taken to exist"
-    if kind == "numbers" and count <= LINGAM_MOST and rows >= 10 * count:
-        parents, _ = climb(ready.score(), ready.rules, ready.rules.bare)
-        gaussian = int((jarque_bera(noise_of(ready.matrix, matrix_of(parents))) > 0.001 / count).sum())
-        if gaussian <= 1:
-            about = "their noise is not Gaussian, so its shape can tell directions; effects are taken to be linear"
-            return "lingam", f"lingam: {_size(ready)} of numbers; {about}, without latent common causes"
-        told += f"; the noise of {gaussian} looks Gaussian, so independences alone tell directions"
-    return "boss", f"boss: {told}; no latent common cause is taken to exist"
+        return (
+            "gfci",
+            f"gfci: {_size(ready)}; unseen common causes are allowed, so a class of graphs with <-> is sought",
+        )
+    method, why = _by_score(ready, kind)
+    if ready.rules.soft or kind != "numbers" or count > LINGAM_MOST or rows < 10 * count:
+        return method, why
+    parents, _ = climb(ready.score(), ready.rules, ready.rules.bare)
+    gaussian = int((jarque_bera(noise_of(ready.matrix, matrix_of(parents))) > 0.001 / count).sum())
+    if gaussian > 1:
+        return method, f"{why}; the noise of {gaussian} looks Gaussian, so independences alone tell directions"
+    about = "their noise is not Gaussian, so its shape can tell directions; effects are taken to be linear"
+    return "lingam", f"lingam: {_size(ready)} of numbers; {about}, without unseen common causes"
+
+
+def _by_score(ready: Search, kind: Kind) -> tuple[str, str]:
+    """Exactly where the variables are few, else by the best order."""
+    few = ready.matrix.shape[1] <= FEW
+    name = {"discrete": "BDeu", "mixed": "the degenerate Gaussian BIC", "numbers": "BGe" if few else "the Gaussian BIC"}
+    of = {"discrete": "all categories", "mixed": "categories and numbers", "numbers": "all numbers"}[kind]
+    how = "so few that every graph is weighed" if few else "families are scored"
+    with_beliefs = ", with the beliefs" if ready.rules.soft else ""
+    why = f"{_size(ready)}, {of}; {how}, by {name[kind]}{with_beliefs}; no unseen common cause is taken to exist"
+    return ("exact", f"exact: {why}") if few else ("boss", f"boss: {why}")
 
 
 def _size(search: Search) -> str:
@@ -139,8 +149,8 @@ def _size(search: Search) -> str:
 
 
 def _check_numbers(bootstraps: int, alpha: float, level: float, jobs: int) -> None:
-    if bootstraps < 0 or jobs < 1:
-        raise QueryError(f"bootstraps = {bootstraps} and jobs = {jobs}: resamples are 0 or more, processes 1 or more")
+    if bootstraps < 0 or jobs < 0:
+        raise QueryError(f"bootstraps = {bootstraps} and jobs = {jobs}: both are 0 or more")
     for name, value in (("alpha", alpha), ("level", level)):
         if not 0 < value < 1:
             raise QueryError(f"{name} must lie between 0 and 1, not {value}")
@@ -155,15 +165,19 @@ def _numbers(columns: Columns, name: str, category: bool) -> Floats:
 
 def _resampled(search: Search, bootstraps: int, seed: int, jobs: int) -> list[Marks]:
     """The marks of every resample on which the method could work."""
-    numbers = list(range(bootstraps))
     run = partial(_chunk, search, seed)
-    if jobs == 1 or bootstraps < 2 * jobs:
-        found = run(numbers)
+    begin = time.perf_counter()
+    first = run(range(min(2, bootstraps)))
+    seconds = (time.perf_counter() - begin) / 2 * bootstraps
+    jobs = jobs or (os.cpu_count() or 1 if seconds > WORTH_PROCESSES else 1)
+    left = range(len(first), bootstraps)
+    if jobs == 1 or len(left) < jobs:
+        found = run(left)
     else:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            parts = list(pool.map(run, [numbers[k::jobs] for k in range(jobs)]))
-        found = [parts[k % jobs][k // jobs] for k in numbers]
-    return [marks for marks in found if marks is not None]
+            parts = list(pool.map(run, [left[k::jobs] for k in range(jobs)]))
+        found = [parts[k % jobs][k // jobs] for k in range(len(left))]
+    return [marks for marks in (*first, *found) if marks is not None]
 
 
 def _chunk(search: Search, seed: int, numbers: Sequence[int]) -> list[Marks | None]:
