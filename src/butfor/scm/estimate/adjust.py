@@ -95,7 +95,7 @@ class Adjust:
         return Columns.read(data, (self.x, self.y, *self.given))
 
     def _learners(self) -> tuple[Learner, Learner]:
-        usual: Learner = "linear" if self.how in ("regression", "ipw", "matching") else "spline"
+        usual: Learner = "linear" if self.how in ("regression", "ipw") else "spline"
         return self.outcome or usual, self.propensity or usual
 
     def _fold(self, groups: Codes, repeat: int = 0) -> Codes:
@@ -124,7 +124,7 @@ class Adjust:
                 pull = counted.compared.pull
                 return _Found(pull.estimate, pull.se, pull, counted.arms, counted.compared, _sparse(counted))
             case "matching":
-                matched = match(arms, self.matches, generator(self.seed, "estimate", "ties"))
+                matched = match(arms, self.matches, outcome, generator(self.seed, "estimate", "ties"))
                 e = scores.in_sample(arms, propensity)
                 compared = scores.Compared(Pull(matched.estimate, np.zeros(0)), e, matched.weights)
                 return _Found(matched.estimate, matched.se, None, arms, compared)

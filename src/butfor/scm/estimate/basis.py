@@ -1,7 +1,9 @@
 """Covariates as the columns of a regression: straight lines, or curves with products.
 
-A curve is a natural cubic spline, x and terms d_j(x) that bend between five quantiles and run on straight outside them
-(Hastie, Tibshirani & Friedman 2009, eq. 5.4). Where there are few covariates for the rows, products of pairs follow.
+A curve is a natural cubic spline, x and terms d_j(x) that bend between five to nine quantiles and run on straight
+outside them (Hastie, Tibshirani & Friedman 2009, eq. 5.4). Products of pairs follow. How many of either: as many as
+leave the basis under 100 terms, and five rows for each.
+
 Everything is centred and scaled on the rows that the basis was made from, and can then be made for any others.
 """
 
@@ -12,9 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from butfor.scm.estimate.result import Floats
+from butfor.stats.quantiles import z_below
 
-KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
-MOST = 100  # terms with products
+KNOTS = (9, 7, 5)  # tried in this order, with products before without
+OUTER = 2.5  # knots are evenly spaced for normal data, the outer ones so many deviations from the middle
+MOST = 100  # terms
 ROWS = 5  # rows for each term
 STRAIGHT = 0.05  # how much a penalty counts for straight terms, against 1 for the others
 
@@ -34,20 +38,16 @@ class Basis:
     def straight(cls, z: Floats) -> Basis:
         """Intercept and straight lines."""
         centre, spread = z.mean(axis=0), _spread(z)
-        k = z.shape[1]
+        k = int(z.shape[1])
         return cls(centre, spread, (np.zeros(0),) * k, False, np.zeros(k), np.ones(k))
 
     @classmethod
     def curved(cls, z: Floats, rows: int) -> Basis:
         """Curves, and products, where `rows` rows to fit on allow them."""
-        k = z.shape[1]
+        k = int(z.shape[1])
         centre, spread = z.mean(axis=0), _spread(z)
         unit = (z - centre) / spread
-        knots = tuple(_knots(column) for column in unit.T)
-        curves = sum(max(len(places) - 2, 0) for places in knots)
-        if k + curves > rows / ROWS:
-            knots, curves = (np.zeros(0),) * k, 0
-        products = k > 1 and k + curves + k * (k - 1) // 2 <= min(MOST, rows / ROWS)
+        knots, products = _afforded(unit, rows)
         bare = cls(centre, spread, knots, products, np.zeros(1), np.ones(1))
         terms = bare._terms(z)
         return cls(centre, spread, knots, products, terms.mean(axis=0), _spread(terms))
@@ -79,10 +79,20 @@ def _spread(z: Floats) -> Floats:
     return np.where(spread > 1e-12, spread, 1.0)
 
 
-def _knots(column: Floats) -> Floats:
-    if len(np.unique(column[: 10 * len(KNOTS)])) <= 2 and len(np.unique(column)) <= 2:
-        return np.zeros(0)
-    places = np.unique(np.quantile(column, KNOTS))
+def _afforded(unit: Floats, rows: int) -> tuple[tuple[Floats, ...], bool]:
+    """The knots of each covariate, and whether there are products."""
+    k = unit.shape[1]
+    most = min(MOST, rows / ROWS)
+    curved = [column for column in unit.T if len(np.unique(column[:100])) > 2 or len(np.unique(column)) > 2]
+    for products in (True, False):
+        for count in KNOTS:
+            if k + len(curved) * (count - 2) + (k * (k - 1) // 2 if products else 0) <= most:
+                return tuple(_knots(column, count) for column in unit.T), products and k > 1
+    return (np.zeros(0),) * k, False
+
+
+def _knots(column: Floats, count: int) -> Floats:
+    places = np.unique(np.quantile(column, z_below(np.linspace(-OUTER, OUTER, count))))
     return places if len(places) > 2 else np.zeros(0)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from butfor.scm.columns import Codes
 from butfor.scm.estimate.nuisance import expit
-from butfor.scm.estimate.result import Floats
+from butfor.scm.estimate.result import Floats, Mask
 
 BINS = 32
 DEPTH = 3
@@ -22,6 +22,7 @@ TREES = 200
 PATIENCE = 15
 LEAST = 10.0  # rows of a leaf
 RIDGE = 1.0
+ENOUGH = 50  # rows, to set some apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,37 +48,52 @@ class Boosted:
 
 
 def fit_boosted(z: Floats, y: Floats, *, logit: bool) -> Boosted:
-    """Boost until a fifth of the rows, every fifth one, are predicted no better; keep the trees that were best."""
+    """Boost on all rows, with as many trees as predict every fifth row, set apart, best."""
     edges = tuple(np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1])) for column in z.T)
     bins = _binned(z, edges)
-    apart = np.arange(len(y)) % 5 == 4 if len(y) >= 50 else np.zeros(len(y), dtype=np.bool_)
-    train = ~apart
+    count = TREES // 4
+    if len(y) >= ENOUGH:
+        apart = np.arange(len(y)) % 5 == 4
+        count = _boost(edges, bins, y, ~apart, TREES, logit)[1]
+    return _boost(edges, bins, y, np.ones(len(y), dtype=np.bool_), count, logit)[0]
+
+
+def _boost(
+    edges: tuple[Floats, ...], bins: Codes, y: Floats, train: Mask, count: int, logit: bool
+) -> tuple[Boosted, int]:
+    """Up to `count` trees on some rows, and how many of them predict the other rows best."""
     mean = float(np.clip(y[train].mean(), 1e-3, 1 - 1e-3)) if logit else float(y[train].mean())
     start = float(np.log(mean / (1 - mean))) if logit else mean
     eta = np.full(len(y), start)
     trees: list[tuple[Codes, Codes, Floats]] = []
-    best, kept = _loss(eta[apart], y[apart], logit), 0
-    for _ in range(TREES if apart.any() else TREES // 4):
+    best, kept = np.inf, 0
+    for done in range(count):
         p = expit(eta[train]) if logit else eta[train]
-        weight = p * (1 - p) if logit else np.ones(len(p))
-        tree = _grow(bins[train], y[train] - p, weight)
-        trees.append(tree)
-        eta += tree[2][_leaf(bins, tree[0], tree[1])]
-        loss = _loss(eta[apart], y[apart], logit)
-        if loss < best or not apart.any():
-            best, kept = loss, len(trees)
-        elif len(trees) - kept >= PATIENCE:
+        features, cuts, leaves = _grow(bins[train], y[train] - p, p * (1 - p) if logit else np.ones(len(p)))
+        trees.append((features, cuts, leaves))
+        eta += leaves[_leaf(bins, features, cuts)]
+        if train.all():
+            continue
+        loss = _loss(eta[~train], y[~train], logit)
+        if loss < best:
+            best, kept = loss, done + 1
+        elif done - kept >= PATIENCE:
             break
     size = 2**DEPTH
-    features = np.array([tree[0] for tree in trees[:kept]], dtype=np.int64).reshape(kept, size - 1)
-    cuts = np.array([tree[1] for tree in trees[:kept]], dtype=np.int64).reshape(kept, size - 1)
-    leaves = np.array([tree[2] for tree in trees[:kept]], dtype=np.float64).reshape(kept, size)
-    return Boosted(edges, start, features, cuts, leaves, logit)
+    return Boosted(
+        edges, start,
+        np.array([tree[0] for tree in trees], dtype=np.int64).reshape(-1, size - 1),
+        np.array([tree[1] for tree in trees], dtype=np.int64).reshape(-1, size - 1),
+        np.array([tree[2] for tree in trees], dtype=np.float64).reshape(-1, size),
+        logit,
+    ), kept  # fmt: skip
 
 
 def _binned(z: Floats, edges: tuple[Floats, ...]) -> Codes:
-    columns = [np.searchsorted(edge, column, side="left") for edge, column in zip(edges, z.T, strict=True)]
-    return np.stack(columns, axis=1).astype(np.int64)
+    found = np.empty(z.shape, dtype=np.int64)
+    for place, edge in enumerate(edges):
+        found[:, place] = np.searchsorted(edge, z[:, place], side="left")
+    return found
 
 
 def _grow(bins: Codes, slope: Floats, weight: Floats) -> tuple[Codes, Codes, Floats]:
@@ -86,10 +102,10 @@ def _grow(bins: Codes, slope: Floats, weight: Floats) -> tuple[Codes, Codes, Flo
     features = np.zeros(2**DEPTH - 1, dtype=np.int64)
     cuts = np.full(2**DEPTH - 1, BINS, dtype=np.int64)
     node = np.zeros(n, dtype=np.int64)
-    flat = bins + BINS * np.arange(k)
+    flat: Codes = bins + BINS * np.arange(int(k))
     for depth in range(DEPTH):
         count = 2**depth
-        places = (flat + (node * k * BINS)[:, None]).ravel()
+        places: Codes = (flat + (node * k * BINS)[:, None]).ravel()
         shape = (count, k, BINS)
         sums = [
             np.bincount(places, np.repeat(values, k), minlength=count * k * BINS).reshape(shape).cumsum(axis=2)
@@ -127,6 +143,5 @@ def _leaf(bins: Codes, features: Codes, cuts: Codes) -> Codes:
 
 
 def _loss(eta: Floats, y: Floats, logit: bool) -> float:
-    if not len(y):
-        return 0.0
-    return float(np.mean(np.logaddexp(0.0, eta) - y * eta if logit else (y - eta) ** 2))
+    losses: Floats = np.logaddexp(0.0, eta) - y * eta if logit else (y - eta) ** 2
+    return float(losses.mean())

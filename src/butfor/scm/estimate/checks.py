@@ -6,7 +6,7 @@
 
 The thresholds are those that the calibration (docs/estimate.md) shows to separate worlds where intervals hold from
 worlds where they do not: a propensity under 0.025 for more than 5 % of rows, fewer than 30 rows left, 0.1 standard
-deviations beyond three times what luck allows.
+deviations beyond two standard errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RARE = 0.025  # a propensity below this is rare
 SHARE = 0.05  # of rows that may be rare, or outside the other arm's range
 LEFT = 30.0  # effective rows of an arm
 APART = 0.1  # standard deviations
-LUCK = 3.0
+LUCK = 2.0  # standard errors
 
 
 def arm_checks(arms: Arms, e: tuple[Floats, Floats], weights: tuple[Floats, Floats]) -> tuple[Check, ...]:
@@ -69,7 +69,7 @@ def balance(arms: Arms, weights: tuple[Floats, Floats]) -> Check:
     gap = one @ z / one.sum() - zero @ z / zero.sum()
     size = np.abs(gap) / np.where(spread > 0, spread, 1.0)
     worst = int(np.argmax(size))
-    limit = APART + LUCK * math.sqrt(1 / kish(one) + 1 / kish(zero)) * math.sqrt(0.25)
+    limit = APART + LUCK * math.sqrt(1 / kish(one) + 1 / kish(zero))
     ok = bool(size[worst] <= limit)
     told = f"after weighting the arms differ most in {names[worst]}, by {size[worst]:.3f} standard deviations"
     return Check("balance", ok, told if ok else f"{told} (over {limit:.2f}): the propensities are not right")

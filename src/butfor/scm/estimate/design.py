@@ -146,8 +146,7 @@ def covariates(data: Columns, given: Sequence[str]) -> tuple[Floats, tuple[str, 
         spread = column.std()
         if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
             continue
-        unit: Floats = np.round((column - column.mean()) / spread, 9)
-        key = bytes(unit.data)
+        key = np.asarray(np.round((column - column.mean()) / spread, 9), dtype=np.float64).tobytes()
         if key not in seen:
             seen.add(key)
             kept.append(place)

@@ -90,7 +90,7 @@ def _balance(read: Dose, v: Floats) -> Check:
     unit = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-12)
     size = np.abs(unit.T @ v) / (len(v) * v.std())
     worst = int(np.argmax(size))
-    limit = APART + LUCK / math.sqrt(len(v))
+    limit = APART + LUCK / math.sqrt(kish(v**2))
     ok = bool(size[worst] <= limit)
     told = f"what is left of the treatment correlates most with {names[worst]}, at {size[worst]:.3f}"
     return Check("balance", ok, told if ok else f"{told} (over {limit:.2f}): use how='dml', which bends")

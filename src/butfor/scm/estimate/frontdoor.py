@@ -160,9 +160,9 @@ class Score:
         return Pull(estimate, score - estimate)
 
     def checks(self, case: Case) -> tuple[Check, ...]:
-        """Overlap of treatment and mediators, effective n, and whether the weights move the mediators as they should."""
-        rare = float(np.mean(np.min(self.e, axis=1) < RARE))
-        apart = float(np.mean(np.min(self.shown, axis=1) < RARE))
+        """Overlap of treatment and mediators, effective n, and whether weighted mediators are those of the arms."""
+        rare = float(np.mean(self.e.min(axis=1) < RARE))
+        apart = float(np.mean(self.shown.min(axis=1) < RARE))
         ok = max(rare, apart, self.unseen) <= SHARE
         told = f"{rare:.1%} of rows have a treatment under {RARE} given the covariates; {apart:.1%} have mediators that"
         told += f" hardly occur with some treatment; {self.unseen:.1%} rests on combinations that never occur"
@@ -210,10 +210,10 @@ def score_of(case: Case, e: Floats, p: Floats, mu: Floats, kappa: tuple[Floats, 
 
 def one_step(case: Case, fold: Codes, learner: Learner) -> Score:
     """The cross-fitted score."""
-    e, p, mu = np.empty((3, case.n, case.levels))
+    e, p, mu = (np.empty((case.n, case.levels)) for _ in range(3))
     kappa = (np.empty((case.n, case.levels)), np.empty((case.n, case.levels)))
     for k in np.unique(fold):
-        here = fold == k
+        here: Mask = fold == k
         fit: Nested = nested(case.x, case.levels, case.y, case.m, case.z, ~here, learner)
         e[here], p[here], mu[here] = (
             fit.e(case.z[here]),
@@ -232,9 +232,7 @@ def counted(case: Case, m: tuple[Codes, int], z: tuple[Codes, int]) -> Score:
     count = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
     total = np.bincount(flat, case.y, minlength=int(np.prod(shape))).reshape(shape)
     if not (count.sum(axis=2) > 0).all():
-        raise DataError(
-            "a value of the covariates never occurs with some treatment; merge values, or use how='onestep'"
-        )
+        raise DataError("a value of the covariates never occurs with some treatment; merge values, or how='onestep'")
     pooled = total.sum(axis=1, keepdims=True) / np.maximum(count.sum(axis=1, keepdims=True), 1)
     mu = np.where(count > 0, total / np.maximum(count, 1), pooled)  # [z, x, m]
     e = count.sum(axis=2) / count.sum(axis=(1, 2))[:, None]  # [z, x]

@@ -9,7 +9,7 @@ With covariates and intercept partialled out of everything, P the projection on 
 
 Its variance is robust to heteroskedasticity (`robust=False`: homoskedastic). Beside it:
 
-    first-stage F         x'Px / trace of the robust variance's weight (Montiel Olea & Pflueger 2013); homoskedastic: the usual F
+    first-stage F         x'Px over the trace of its robust variance (Montiel Olea & Pflueger 2013), or the usual F
     Anderson–Rubin        every β with which y - xβ does not move with the instruments: right however weak they are
     Sargan, Hansen J      do several instruments agree? n R² of residuals, and its robust form by two-step GMM
 
@@ -117,7 +117,7 @@ class Instrument:
         strength = _first_stage(stage, self.robust)
         region = anderson_rubin(stage, self.level, self.robust).times(step)
         sargan, hansen = _sargan(stage, beta), _hansen(stage)
-        checks = (_weak(strength, region, self.level), *_agree(stage, hansen if self.robust else sargan, self.robust))
+        checks = (_weak(strength, region, self.level), *_agree(hansen if self.robust else sargan, self.robust))
         kind = "2SLS" if self.how == "2sls" else "LIML"
         effect = effect_of(
             beta * step, _se(stage, beta, kappa, self.robust) * abs(step), len(stage.x), level=self.level,
@@ -267,11 +267,11 @@ def _weak(strength: float, region: Region, level: float) -> Check:
     ok = strength >= STRONG
     told = f"first-stage F = {strength:.3g}"
     if not ok:
-        told += f", under {STRONG:g}: the interval is not to be trusted; Anderson–Rubin, which is, says {region} ({level:.0%})"
+        told += f", under {STRONG:g}: do not trust the interval, but that of Anderson–Rubin: {region} ({level:.0%})"
     return Check("weak-instrument", ok, told)
 
 
-def _agree(stage: Stage, test: ChiSquare, robust: bool) -> tuple[Check, ...]:
+def _agree(test: ChiSquare, robust: bool) -> tuple[Check, ...]:
     if not test.df:
         return ()
     name = "Hansen's J" if robust else "Sargan's test"

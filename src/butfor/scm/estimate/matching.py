@@ -1,8 +1,8 @@
 """Matching: each row is compared with its nearest neighbours in the other arm.
 
 τ = mean of (Y(1) - Y(0)) with the missing one replaced by the mean outcome of M neighbours, nearest by Mahalanobis
-distance of the covariates, after adding m(Z_i) - m(Z_j) for the difference that is left (m by least squares in the
-neighbours' arm). With K_i the number of times that row i is used (over M), the variance is
+distance of the covariates, after adding m(Z_i) - m(Z_j) for the difference that is left (m fitted in the neighbours'
+arm). With K_i the number of times that row i is used (over M), the variance is
 
     V = Σ (τ_i - τ)² / n² + Σ (K_i² + (2 - 1/M) K_i) σ²(Z_i) / n²          (everyone)
 
@@ -25,7 +25,7 @@ from scipy.spatial import KDTree
 
 from butfor.core.errors import DataError
 from butfor.scm.estimate.design import Arms
-from butfor.scm.estimate.nuisance import learn
+from butfor.scm.estimate.nuisance import Learner, learn
 from butfor.scm.estimate.result import Floats
 
 JITTER = 1e-7
@@ -41,7 +41,7 @@ class Matched:
     weights: tuple[Floats, Floats]
 
 
-def match(arms: Arms, matches: int, rng: Generator) -> Matched:
+def match(arms: Arms, matches: int, learner: Learner, rng: Generator) -> Matched:
     """Match every row the effect is about with `matches` neighbours in each arm that it is not in."""
     if not arms.z.shape[1]:
         raise DataError("matching needs covariates to match on: given=(…); without any, use how='regression'")
@@ -56,7 +56,7 @@ def match(arms: Arms, matches: int, rng: Generator) -> Matched:
         rows = np.flatnonzero(mask)
         m = min(matches, len(rows))
         found = rows[_neighbours(near[rows], near[of], m)]  # [of, m]
-        model = learn("linear", arms.z[rows], arms.y[rows], logit=False).predict(arms.z)
+        model = learn(learner, arms.z[rows], arms.y[rows], logit=False).predict(arms.z)
         filled = np.mean(arms.y[found] - model[found], axis=1) + model[of]
         own = mask[of]
         missing.append(np.where(own, arms.y[of], filled))

@@ -1,13 +1,13 @@
 """Natural direct and indirect effects: how much of an effect passes through mediators.
 
-With θ(t, c) = E[Y(t, M(c))]: total = θ(t, t) - θ(c, c), direct = θ(t, c) - θ(c, c), indirect = θ(t, t) - θ(t, c), so that
+With θ(t, c) = E[Y(t, M(c))]: total = θ(t, t) - θ(c, c), direct = θ(t, c) - θ(c, c), indirect = θ(t, t) - θ(t, c):
 direct + indirect = total. θ(t, c) is the mean of the multiply robust score (Tchetgen Tchetgen & Shpitser 2012)
 
     1{X = t} f(M | c, Z) / (e_t f(M | t, Z)) (Y - μ_t(M, Z)) + 1{X = c} / e_c (μ_t(M, Z) - ω(Z)) + ω(Z),
 
 ω(Z) = E[μ_t(M, Z) | X = c, Z], cross-fitted; the ratio is P(c | M, Z) / (P(t | M, Z) e_c), so no density is estimated.
 
-Limits   Needs covariates that block confounding of treatment, mediators and outcome, none of them moved by the treatment.
+Limits   Needs covariates that block confounding of treatment, mediators and outcome; the treatment must move none.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Scores:
 def scores_of(case: Case, fold: Codes, learner: Learner) -> Scores:
     """Cross-fitted scores."""
     t, c = case.a
-    e, p, mu = np.empty((3, case.n, case.levels))
+    e, p, mu = (np.empty((case.n, case.levels)) for _ in range(3))
     omega, own = np.empty(case.n), np.empty((case.n, 2))
     for k in np.unique(fold):
         here = fold == k
@@ -154,7 +154,7 @@ def scores_of(case: Case, fold: Codes, learner: Learner) -> Scores:
 
 
 def _checks(case: Case, e: Floats, p: Floats, weights: tuple[Floats, ...]) -> tuple[Check, ...]:
-    rare = float(np.mean(np.min(e[:, list(case.a)], axis=1) < RARE))
+    rare = float(np.mean(np.minimum(e[:, case.a[0]], e[:, case.a[1]]) < RARE))
     apart = float(np.mean(p[case.at(case.a[1]), case.a[0]] < RARE)) if case.at(case.a[1]).any() else 0.0
     told = f"{rare:.1%} of rows have a treatment under {RARE} given the covariates; {apart:.1%} of control rows have"
     told += " mediators that hardly occur under treatment"

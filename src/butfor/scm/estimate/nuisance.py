@@ -78,11 +78,15 @@ def learn(learner: Learner, z: Floats, y: Floats, *, logit: bool) -> Model:
 def fit_linear(basis: Basis, z: Floats, y: Floats, *, logit: bool) -> Linear:
     """The unpenalised fit; columns that are combinations of others do no harm."""
     terms = basis(z)
-    ridge = np.full(terms.shape[1], RIDGE)
+    ridge = np.full(len(terms.T), RIDGE)
     ridge[0] = 0.0
     if logit:
-        return Linear(basis, newton(terms, y, ridge, np.zeros(terms.shape[1])), 0.0, True)
-    return Linear(basis, np.linalg.solve(terms.T @ terms + np.diag(ridge), terms.T @ y), 0.0, False)
+        return Linear(basis, newton(terms, y, ridge, np.zeros(len(ridge))), 0.0, True)
+    return Linear(basis, solve(terms.T @ terms + np.diag(ridge), terms.T @ y), 0.0, False)
+
+
+def solve(matrix: Floats, vector: Floats) -> Floats:
+    return np.asarray(np.linalg.solve(matrix, vector), dtype=np.float64)
 
 
 def expit(eta: Floats) -> Floats:
@@ -125,7 +129,7 @@ def _spline(terms: Floats, weights: Floats, y: Floats, logit: bool, penalty: flo
     """Coefficients of the terms of a curved basis, and the penalty."""
     if not logit:
         return _ridge(terms, weights, y)
-    beta = np.zeros(terms.shape[1])
+    beta = np.zeros(len(weights))
     if penalty is not None:
         return newton(terms, y, penalty * len(y) * weights, beta), penalty
     best: tuple[float, float, Floats] = (np.inf, 0.0, beta)
@@ -148,7 +152,8 @@ def _left_out(terms: Floats, y: Floats, ridge: Floats, beta: Floats) -> float:
     inverse = np.linalg.inv((terms * w[:, None]).T @ terms + np.diag(ridge + 1e-10))
     lever = np.sum((terms @ inverse) * terms, axis=1)
     without = eta - lever * (y - p) / np.maximum(1 - lever * w, 1e-3)
-    return float(np.mean(np.logaddexp(0.0, without) - y * without))
+    loss: Floats = np.logaddexp(0.0, without) - y * without
+    return float(loss.mean())
 
 
 def _ridge(terms: Floats, weights: Floats, y: Floats) -> tuple[Floats, float]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import linalg
@@ -62,7 +64,7 @@ class Region:
         """The set where `inside` holds, which changes only at `roots`."""
         ends = [-math.inf, *sorted(set(roots)), math.inf]
         pieces: list[tuple[float, float]] = []
-        for low, high in zip(ends, ends[1:], strict=False):
+        for low, high in pairwise(ends):
             if not inside(_between(low, high)):
                 continue
             if pieces and pieces[-1][1] == low:
@@ -90,7 +92,8 @@ class Region:
         eye, nil = np.eye(q + 1), np.zeros((q + 1, q + 1))
         left = np.block([[nil, eye], [-a0, -a1]])
         right = np.block([[eye, nil], [nil, a2]])
-        top, bottom = linalg.eig(left, right, right=False, homogeneous_eigvals=True)
+        pair: Any = linalg.eig(left, right, right=False, homogeneous_eigvals=True)
+        top, bottom = pair
         finite = np.abs(bottom) > 1e-12 * np.abs(top)
         values = top[finite] / bottom[finite]
         roots = [float(v.real) for v in values if abs(v.imag) <= 1e-7 * max(1.0, abs(v))]

@@ -6,7 +6,7 @@
     plugin       Σ_z P(z) (mean of Y in arm t and cell z - the same for c)
 
 For `att` and `atc` the mean is over one arm, and weights are multiplied by the chance r(Z) of being in it. The
-influence values of the first two hold what estimating m and e adds (stacked estimating equations, Stefanski & Boos 2002): with
+influence values of the first two hold what estimating m and e adds (stacked equations, Stefanski & Boos 2002): with
 score s_i and information H of a fit, and gradient G of the estimate by its coefficients, row i adds G' H⁻¹ s_i. Outcome
 residuals are divided by 1 - h_i as in HC3, so that small arms are not thought too sure.
 
@@ -162,7 +162,7 @@ def _propensity_fit(arms: Arms, mask: Mask, learner: Learner) -> Linear:
         if bool(np.all((fit.predict(arms.z) > 0.5) == mask)):
             raise DataError(
                 "the covariates tell the two arms apart without a mistake (perfect separation), so no weights make\n"
-                "them alike; leave out what decides the treatment, or narrow the data to rows that could be in either arm"
+                "them alike; leave out what decides the treatment, or keep only rows that could be in either arm"
             )
         return fit
     found = learn("spline", arms.z, t, logit=True)
