@@ -44,7 +44,7 @@ def layout(sizes: Sequence[Point], down: Sequence[Pair], loose: Sequence[Pair] =
     rows.arrange()
     widest = max(3.0, 1.6 * math.sqrt(n)) * (max((w for w, _ in sizes), default=0.0) + ACROSS)
     left = _left_over(alone, sizes, max(widest, 300.0) if len(alone) < n else widest)
-    widths = [w for w, _ in sizes] + [BEND] * (len(rows.row_of) - n)
+    widths = [w for w, _ in sizes] + [BEND] * sum(map(len, rows.bends.values()))
     x = _places(rows, widths)
     lift = _depths(rows, sizes, x)
     at = [(x[i], lift[rows.row_of[i]]) if i in rows.row_of else (0.0, 0.0) for i in range(n)]
