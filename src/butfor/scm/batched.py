@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 RIDGE = 1e-8
 STEPS = 30
 FAR = 30.0  # logits beyond this are certain
-CLOSE = 1e-9
+CLOSE = 1e-7
 EMPTY = 1e-10  # a share of a column's variance that counts as none
 
 
@@ -107,32 +107,51 @@ def predicted(weights: Floats, y: Floats, covariates: Floats, rows: Floats, *, a
     return found
 
 
-def logistic(design: Floats, labels: Floats, weights: Floats | None = None) -> Floats:
-    """Chances P(label = 1) [draws, n] of fits of labels [draws, n] or [n] on a design [n, k], with rows weighted."""
-    scale = _scale(design)
-    z = design / scale
-    weight = np.ones((1, len(z))) if weights is None else weights
-    label = labels if labels.ndim == 2 else labels[None]
-    draws = max(len(weight), len(label))
-    if np.any((label != 0) & (label != 1)):
+def logistic(design: Floats, labels: Floats, weights: Floats | None = None, *, added: Floats | None = None) -> Floats:
+    """Chances P(label = 1) [draws, n] of fits of labels on a design [n, k], with rows weighted or a column added.
+
+    Labels are [n] or [draws, n], weights and added [draws, n]. Where all draws share the labels, the Newton steps begin
+    at the plain fit, from which two or three lead to the end.
+    """
+    if np.any((labels != 0) & (labels != 1)):
         raise DataError("a logistic regression needs labels that are 0 or 1")
+    z = design / _scale(design)
+    start: Floats = np.zeros(len(z.T))
+    if labels.ndim == 1 and (weights is not None or added is not None):
+        start = _newton(z, labels[None], np.ones((1, len(z))), None, start)[0][0]
+    label = labels if labels.ndim == 2 else labels[None]
+    weight = np.ones((1, len(z))) if weights is None else weights
+    return _newton(z, label, weight, added, start)[1]
+
+
+def _newton(z: Floats, label: Floats, weight: Floats, added: Floats | None, start: Floats) -> tuple[Floats, Floats]:
+    """Coefficients [draws, k] and chances [draws, n]."""
     k = z.shape[1]
     rows, cols = np.triu_indices(k)
     products = z[:, rows] * z[:, cols]
-    beta = np.zeros((draws, k))
-    chance = np.full((draws, len(z)), 0.5)
+    draws, size = max(len(label), len(weight), 0 if added is None else len(added)), k + (added is not None)
+    beta = np.zeros((draws, size))
+    beta[:, :k] = start
+    chance = np.zeros((draws, len(z)))
     for _ in range(STEPS):
-        slope = (weight * (label - chance)) @ z  # [draws, k]
-        curve = (weight * chance * (1 - chance)) @ products
-        hessian = np.empty((draws, k, k))
-        hessian[:, rows, cols] = hessian[:, cols, rows] = curve
-        hessian[:, range(k), range(k)] += RIDGE * len(z)
-        step = np.linalg.solve(hessian, slope[:, :, None])[:, :, 0]
-        beta += np.clip(step, -5, 5)
-        chance = 1 / (1 + np.exp(-np.clip(beta @ z.T, -FAR, FAR)))
+        eta = beta[:, :k] @ z.T
+        if added is not None:
+            eta += beta[:, k:] * added
+        chance = 1 / (1 + np.exp(-np.clip(eta, -FAR, FAR)))
+        rest, curve = weight * (label - chance), weight * chance * (1 - chance)
+        slope, hessian = np.empty((draws, size)), np.empty((draws, size, size))
+        slope[:, :k] = rest @ z
+        hessian[:, rows, cols] = hessian[:, cols, rows] = curve @ products
+        if added is not None:
+            slope[:, k] = _dot(rest, added)
+            hessian[:, k, :k] = hessian[:, :k, k] = (curve * added) @ z
+            hessian[:, k, k] = _dot(curve * added, added)
+        hessian[:, range(size), range(size)] += RIDGE * len(z)
+        step = np.clip(np.linalg.solve(hessian, slope[:, :, None])[:, :, 0], -5, 5)
         if np.abs(step).max() < CLOSE:
             break
-    return chance
+        beta += step
+    return beta, chance
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

@@ -89,10 +89,7 @@ def _part(ask: Adjust, data: Columns, replaced: Copies, weights: Floats | None) 
 
 def _weighted(one: Floats, y: Floats, z: Floats, new: Floats | None, rows: Floats) -> Floats:
     """Hájek's difference of weighted means [draws]."""
-    if new is None:
-        e = logistic(with_one(z), one, rows)
-    else:
-        e = np.concatenate([logistic(with_one(np.column_stack([z, column])), one, rows) for column in new])
+    e = logistic(with_one(z), one if len(one) > 1 else one[0], rows if len(rows) > 1 else None, added=new)
     e = np.clip(e, TINY, 1 - TINY)
     up, down = rows * one / e, rows * (1 - one) / (1 - e)
     return np.sum(up * y, axis=1) / up.sum(1) - np.sum(down * y, axis=1) / down.sum(1)
