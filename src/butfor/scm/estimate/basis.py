@@ -44,7 +44,6 @@ class Basis:
     @classmethod
     def curved(cls, z: Floats, rows: int) -> Basis:
         """Curves, and products, where `rows` rows to fit on allow them."""
-        k = int(z.shape[1])
         centre, spread = z.mean(axis=0), _spread(z)
         unit = (z - centre) / spread
         knots, products = _afforded(unit, rows)

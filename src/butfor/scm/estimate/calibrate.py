@@ -27,6 +27,7 @@ from butfor.scm.estimate.adjust import Adjust
 from butfor.scm.estimate.frontdoor import FrontDoor
 from butfor.scm.estimate.instrument import Instrument
 from butfor.scm.estimate.mediate import Mediate
+from butfor.scm.estimate.nuisance import Learner
 from butfor.scm.estimate.plugin import Empirical, Plugin
 
 SEED = 20261121
@@ -121,13 +122,14 @@ def adjustment() -> list[Case]:
             cases.append(_case("Covariates that are seen", name, how, worlds.CONFOUNDED[name], estimator, promise))
     study = "One of two nuisances wrong, and both"
     curved, bent = "curved outcome, straight propensity", "straight outcome, curved propensity"
-    for name, method, outcome, propensity, promised in (
+    nuisances: list[tuple[str, str, Learner, Learner, Promise]] = [
         (curved, "aipw, outcomes ignore covariates", "mean", "linear", "covers"),
         (curved, "aipw, outcomes straight", "linear", "linear", "covers"),
         (bent, "aipw, propensities straight", "linear", "linear", "covers"),
         (bent, "aipw, propensities ignore covariates", "linear", "mean", "covers"),
         ("linear", "aipw, both ignore covariates", "mean", "mean", "warns"),
-    ):
+    ]
+    for name, method, outcome, propensity, promised in nuisances:
         estimator = replace(base, outcome=outcome, propensity=propensity)
         cases.append(_case(study, name, method, worlds.CONFOUNDED[name], estimator, promised))
     study = "Weak overlap: some are hardly ever in one of the arms"
@@ -163,13 +165,14 @@ def others() -> list[Case]:
     one, two = (Instrument("X", "Y", names, ("W",)) for names in (("Z0",), ("Z0", "Z1")))
     three = replace(one, instruments=("Z0", "Z1", "Z2"))
     strong, weak = worlds.Instrumented(0.4, 2), worlds.Instrumented(0.06, 1)
-    for name, draw, estimator, promise in (
+    moved: list[tuple[str, worlds.Instrumented, Instrument, Promise]] = [
         ("strong", strong, two, "covers"),
         ("strong, uneven noise", replace(strong, uneven=True), two, "covers"),
         ("weak", weak, one, "warns"),
         ("weak, three instruments", replace(weak, count=3), three, "warns"),
         ("one of three acts directly", worlds.Instrumented(0.4, 3, 0.5), three, "warns"),
-    ):
+    ]
+    for name, draw, estimator, promise in moved:
         for how in ("2sls", "liml"):
             cases.append(_case(study, name, how, draw, replace(estimator, how=how), promise))
         promise = "covers" if promise == "covers" or name.startswith("weak") else "warns"

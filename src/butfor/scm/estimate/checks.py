@@ -6,7 +6,7 @@
 
 The thresholds are those that the calibration (docs/estimate.md) shows to separate worlds where intervals hold from
 worlds where they do not: a propensity under 0.025 for more than 5 % of rows, fewer than 30 rows left, 0.1 standard
-deviations beyond two standard errors.
+deviations beyond two and a half standard errors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RARE = 0.025  # a propensity below this is rare
 SHARE = 0.05  # of rows that may be rare, or outside the other arm's range
 LEFT = 30.0  # effective rows of an arm
 APART = 0.1  # standard deviations
-LUCK = 2.0  # standard errors
+LUCK = 2.5  # standard errors
 
 
 def arm_checks(arms: Arms, e: tuple[Floats, Floats], weights: tuple[Floats, Floats]) -> tuple[Check, ...]:

@@ -161,8 +161,8 @@ class Score:
 
     def checks(self, case: Case) -> tuple[Check, ...]:
         """Overlap of treatment and mediators, effective n, and whether weighted mediators are those of the arms."""
-        rare = float(np.mean(self.e.min(axis=1) < RARE))
-        apart = float(np.mean(self.shown.min(axis=1) < RARE))
+        least: list[Floats] = [table.min(axis=1) for table in (self.e, self.shown)]
+        rare, apart = (float(np.mean(low < RARE)) for low in least)
         ok = max(rare, apart, self.unseen) <= SHARE
         told = f"{rare:.1%} of rows have a treatment under {RARE} given the covariates; {apart:.1%} have mediators that"
         told += f" hardly occur with some treatment; {self.unseen:.1%} rests on combinations that never occur"

@@ -29,6 +29,8 @@ from butfor.scm.estimate.nuisance import Learner, learn
 from butfor.scm.estimate.result import Floats
 
 JITTER = 1e-7
+FLAT = 6  # dimensions in which a tree is faster
+LARGEST = 1 << 22  # distances at once
 PEERS = 4  # rows of the same arm for the residual variance
 
 
@@ -83,8 +85,19 @@ def whitened(z: Floats) -> Floats:
 
 
 def _neighbours(points: Floats, at: Floats, m: int) -> NDArray[np.int64]:
-    _, found = KDTree(points).query(at, k=m)
-    return np.asarray(found, dtype=np.int64).reshape(len(at), m)
+    """The m points nearest to each of `at`, nearest first [at, m]; a tree where it helps, all distances elsewhere."""
+    if points.shape[1] <= FLAT:
+        _, found = KDTree(points).query(at, k=m)
+        return np.asarray(found, dtype=np.int64).reshape(len(at), m)
+    near = np.empty((len(at), m), dtype=np.int64)
+    norms = np.sum(points**2, axis=1)
+    block = max(1, LARGEST // len(points))
+    for start in range(0, len(at), block):
+        far = norms - 2 * at[start : start + block] @ points.T
+        some = np.argpartition(far, m - 1, axis=1)[:, :m]
+        order = np.argsort(np.take_along_axis(far, some, axis=1), axis=1)
+        near[start : start + block] = np.take_along_axis(some, order, axis=1)
+    return near
 
 
 def _noise(arms: Arms, near: Floats) -> Floats:

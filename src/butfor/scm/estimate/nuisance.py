@@ -26,7 +26,8 @@ from butfor.scm.estimate.result import Floats, Mask
 Learner = Literal["mean", "linear", "spline", "boosted"]
 RIDGE = 1e-6  # keeps copies of one another apart in an unpenalised fit
 STEPS = 60
-PENALTIES = 10.0 ** np.arange(2, -4, -1)  # for a row
+PENALTIES = 10.0 ** np.arange(1, -7, -0.5)  # for a row, of least squares
+LOGISTIC = 10.0 ** np.arange(0, -6, -1)
 
 
 class Model(Protocol):
@@ -133,13 +134,13 @@ def _spline(terms: Floats, weights: Floats, y: Floats, logit: bool, penalty: flo
     if penalty is not None:
         return newton(terms, y, penalty * len(y) * weights, beta), penalty
     best: tuple[float, float, Floats] = (np.inf, 0.0, beta)
-    for share in PENALTIES:
+    for share in LOGISTIC:
         ridge = share * len(y) * weights
         beta = newton(terms, y, ridge, beta)
         error = _left_out(terms, y, ridge, beta)
         if error < best[0]:
             best = (error, float(share), beta)
-        elif error > 1.02 * best[0]:
+        elif error > 1.005 * best[0]:
             break
     return best[2], best[1]
 
