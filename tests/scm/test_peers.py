@@ -1,16 +1,22 @@
-"""Decisions of ID against packages that also decide: antecedent, causaleffect and causalrl."""
+"""ID against packages that also identify: antecedent, causaleffect and causalrl.
+
+Decisions must agree with all three. causaleffect's expressions are read into ours, and both are evaluated in a random
+world: two formulae may look different and be the same function, so it is their values that must agree.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.scm.brute import random_admg, random_world
 
 from butfor.core.errors import NotIdentified
+from butfor.scm.expression import Node, P, Ratio, product, total
 from butfor.scm.graph import Graph
 from butfor.scm.identification import Search
-from tests.scm.brute import random_admg
 
 pytestmark = pytest.mark.peer
 
@@ -62,3 +68,35 @@ def test_decisions_agree(theirs: Callable[[Graph, str, str], bool]) -> None:
         seen[mine] += 1
         assert mine == theirs(graph, x, y), (graph, x, y)
     assert min(seen.values()) > 20
+
+
+def read(theirs: Any) -> Node:
+    """causaleffect's expression as one of ours."""
+    body = product(map(read, theirs._children)) if theirs._recursive else P(tuple(theirs._var), tuple(theirs._cond))
+    body = total(sorted(theirs._sumset), body)
+    return Ratio(body, read(theirs._divisor)) if theirs._fraction else body
+
+
+def test_formulae_agree() -> None:
+    peer = pytest.importorskip("causaleffect")
+    rng = np.random.default_rng(23)
+    compared = 0
+    for _ in range(400):
+        graph = random_admg(int(rng.integers(3, 6)), rng, 0.6, 0.3)
+        if any(not graph.parents(name) | graph.children(name) for name in graph.names):
+            continue
+        x, y = map(str, rng.choice(graph.names, 2, replace=False))
+        edges = [f"{a}->{b}" for a, b in graph.edges] + [f"{a}<->{b}" for a, b in graph.confounded]
+        found = peer.ID({y}, {x}, peer.createGraph(edges))
+        if found.hedge is not None:
+            continue
+        world = random_world(graph, rng)
+        mine = Search(graph).conditional(graph.set(y), graph.set(x), 0).table(world)
+        theirs = read(found).table(world)
+        for levels in np.ndindex(2, 2):
+            values = dict(zip((x, y), map(int, levels), strict=True))
+            ours_, theirs_ = mine.at(values).values, theirs.at(values).values
+            assert np.allclose(ours_, ours_.ravel()[0], atol=1e-10)
+            assert np.allclose(theirs_, ours_.ravel()[0], atol=1e-10), (graph, x, y)
+        compared += 1
+    assert compared > 100

@@ -155,7 +155,8 @@ class Search:
         self.say("hedge", "{0} and {1} cannot be told apart", district, wanted)
         return NotIdentified(
             f"not identified: latent causes join {{{one}}} in one district, all of it causes {{{two}}},"
-            f" and setting the rest leaves {{{two}}}: two models with this graph make the same data and differ here",
+            f" and setting the rest leaves {{{two}}}: two models with this graph make the same data and differ here;\n"
+            "balke_pearl() or manski() gives bounds",
             (frozenset(graph.named(district)), frozenset(graph.named(wanted))),
         )
 
