@@ -19,6 +19,7 @@ Limits    The graph is taken as true, the kind of each mechanism as chosen once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,10 +33,10 @@ from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
 from butfor.scm.discrete import Discrete
 from butfor.scm.event import EventLike
-from butfor.scm.functional import DRAWS, Functional
+from butfor.scm.functional import Functional
 from butfor.scm.gaussian import LinearGaussian
 from butfor.scm.graph import Edge, Graph
-from butfor.scm.learn import Learner, Logit, Regression, TableLearner, regressions
+from butfor.scm.learn import Learner, Logit, Regression, TableLearner, forms, line
 from butfor.scm.model import SCM, Reference, merged
 from butfor.scm.residual import independence, lopsided
 from butfor.scm.ricf import fitted as most_likely
@@ -46,7 +47,7 @@ Kind = Literal["table", "logit", "linear", "nonlinear"]
 
 FEW = 10  # rows without which nothing is fitted
 THIN = 5  # rows that a row of a table should rest on
-REFIT_DRAWS = 4_000  # of a functional model's refit
+DRAWS, REFIT_DRAWS = 20_000, 2_000  # of a functional model, and of each refit
 ALPHA = 0.01  # of the checks together
 LOST = 0.1  # share of refits that may have no answer
 
@@ -108,8 +109,9 @@ class Fitted:
             raise Impossible(
                 f"{lost:.0%} of the refits give the evidence no chance: too few rows speak to this question"
             )
-        moved = np.array(found) - center
-        low, high = (float(end) for end in np.quantile(moved, [(1 - self.level) / 2, (1 + self.level) / 2]))
+        moved = np.sort(np.array(found) - center)
+        tail = max(math.floor((len(moved) + 1) * (1 - self.level) / 2), 1)
+        low, high = float(moved[tail - 1]), float(moved[-tail])
         p = None if null is None else _p_value(moved, estimate - null)
         return Effect(
             estimate=estimate, low=estimate + min(low, 0.0), high=estimate + max(high, 0.0), level=self.level, p=p,
@@ -253,7 +255,7 @@ def fit(
     *,
     kind: Kind | Mapping[str, Kind] | None = None,
     prior: float = 1.0,
-    refits: int = 400,
+    refits: int = 200,
     draws: int = DRAWS,
     level: float = 0.95,
     seed: int = 0,
@@ -348,14 +350,15 @@ def _chosen(
             raise DataError(f"{name} cannot have a logit: it is not discrete")
         return Logit.of(data, name, parents), Why(name, parents, "logit", given)
     if not parents:
-        line = regressions(data, name, parents, seed)[0]
-        return line, Why(name, parents, "values", "a number without causes: the values seen")
-    line, curve, compared = regressions(data, name, parents, seed)
-    bends = compared.bends if kind is None else kind == "nonlinear"
-    told = (f"error left out: {compared.curve:.3g} for a curve, {compared.line:.3g} for a line, "
-            f"standard error {compared.se:.2g}")  # fmt: skip
-    told = told if kind is None else f"as asked; {told}"
-    return (curve if bends else line), Why(name, parents, "nonlinear" if bends else "linear", told)
+        return line(data, name, ()), Why(name, parents, "values", "a number without causes: the values seen")
+    if kind == "linear":
+        return line(data, name, parents), Why(name, parents, "linear", "as asked")
+    found = forms(data, name, parents, seed)
+    best = found[min(1, len(found) - 1)] if kind == "nonlinear" else found[0]
+    for form in found[1:]:
+        best = form if form.beats(best) else best
+    told = "error on rows left out: " + ", ".join(f"{form.error:.3g} {form.name}" for form in found)
+    return best.learner, Why(name, parents, best.name, f"as asked; {told}" if kind else told)
 
 
 def _looked_at(learners: Mapping[str, Learner], data: Columns, seed: int) -> tuple[list[Check], bool]:
@@ -376,7 +379,7 @@ def _looked_at(learners: Mapping[str, Learner], data: Columns, seed: int) -> tup
         left = learner.residuals(ones)
         normal &= lopsided(left) > alpha
         if learner.parents:
-            p = independence(left, learner.x[:, 1 : 1 + learner.inputs], seed)
+            p = independence(left, learner.x[:, 1 : learner.design.straight], seed)
             told = "show no dependence" if p > alpha else "depend"
             told = f"the residuals of {name} {told} on its causes (HSIC, p = {p:.2g})"
             told += "" if p > alpha else ": noise is not just added, so counterfactuals and probabilities are off"

@@ -3,42 +3,39 @@
     table       P(v | row of causes) = (count + prior · P(v)) / (rows + prior): Dirichlet, shrunk to no effect
     logit       softmax of a linear score, by Newton's method with a small ridge
     linear      least squares on the causes (labels as indicators)
-    nonlinear   the same plus a Gaussian kernel in all causes together, on at most `CENTERS` of the rows (Nyström):
+    curves      the same plus f = Σ f_j(x_j), each in a Gaussian kernel around quantiles of its cause
+    surface     or plus f(x), in one kernel of all causes together, around some of the rows (Nyström):
                 min Σ w (y - a - b'x - f(x))² + λ |f|²; the linear part is not penalised
 
-Width and λ come from five folds. A line is kept unless the curve's cross-validated error is lower by more than one
-standard error of the difference, row by row. The noise of both is what they leave: residuals, centred, scaled by
-√(n / (n - degrees of freedom)), sorted (so that refits with the same stream of noise differ little by chance).
+Width and λ come from five folds. The simpler form is kept unless the cross-validated error of the other is lower by
+more than two standard errors of the difference, row by row (one took every tenth line for a curve): where causes go
+together, a surface has seen little of what an intervention asks for. The noise is what is left: residuals, centred,
+scaled by √(n / (n - degrees of freedom)), and sorted, so that refits with the same stream of noise differ little.
 
-Source    Williams & Seeger 2001 (Nyström); Breiman et al. 1984 (the rule of one standard error).
+Source    Williams & Seeger 2001 (Nyström); after Breiman et al. 1984 (the rule of standard errors).
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from butfor.core.errors import QueryError
 from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
+from butfor.scm.features import TINY, Block, Codes, Design, Floats, Values, coded
 from butfor.scm.mechanism import Categorical, EmpiricalNoise, Function, Mechanism
 from butfor.scm.table import Table
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Values = NDArray[Any]
-
-CENTERS, FOLDS, STEPS = 100, 5, 25
+CENTERS, SPOTS, FOLDS, STEPS = 100, 16, 5, 25
 WIDTHS = (0.5, 1.0, 2.0)  # of the kernel, in median distances
 PENALTIES = tuple(10.0**power for power in range(-3, 4))
-TINY = 1e-8  # ridge that keeps equations solvable
 RIDGE = 1e-2  # of the logit
+SURE = 2.0  # standard errors by which a form must beat a simpler one
 
 
 class Learner(ABC):
@@ -103,94 +100,6 @@ class _Rows:
         return self.table.p[tuple(codes)]
 
 
-def coded(x: Values, levels: tuple[Any, ...], name: str) -> Codes:
-    """The places of values among sorted levels; others are refused."""
-    known = np.array(levels)
-    place = np.searchsorted(known, x).clip(0, len(known) - 1)
-    strange = known[place] != x
-    if strange.any():
-        raise QueryError(
-            f"{name} has no level {x[strange][0]}; its levels in the data are {', '.join(map(str, levels))}"
-        )
-    return place.astype(np.int64)
-
-
-# designs --------------------------------------------------------------------------------------------------------------
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class _Coding:
-    """How one cause enters a regression: a number, centred and scaled, or indicators of all levels but the first."""
-
-    name: str
-    center: float
-    scale: float
-    levels: tuple[Any, ...] = ()
-
-    def __call__(self, x: Values) -> Floats:
-        if self.levels:
-            return (coded(x, self.levels, self.name)[:, None] == np.arange(1, len(self.levels))).astype(np.float64)
-        if x.dtype.kind not in "buif":
-            raise QueryError(f"{self.name} is a number, and {x[0]!r} is not")
-        return (x.astype(np.float64)[:, None] - self.center) / self.scale
-
-
-@final
-@dataclass(frozen=True, slots=True, eq=False)
-class Design:
-    """The columns of a regression for arrays of the causes' values: 1, the causes, and the kernel's."""
-
-    codings: tuple[_Coding, ...]
-    centers: Floats  # [m, d]
-    whitening: Floats  # [m, m]
-    width: float = 1.0
-
-    @classmethod
-    def of(cls, data: Columns, parents: tuple[str, ...]) -> Design:
-        codings: list[_Coding] = []
-        for name in parents:
-            if data.is_number(name):
-                codings.append(_Coding(name, float(data[name].mean()), float(data[name].std())))
-            else:
-                codings.append(_Coding(name, 0.0, 1.0, data.codes(name)[1]))
-        return cls(tuple(codings), np.zeros((0, 0)), np.zeros((0, 0)))
-
-    def curved(self, centers: Floats, scale: float) -> Design:
-        """The same with a kernel of `scale` median distances around `centers` [m, d]."""
-        apart = _squared(centers, centers)
-        width = scale * math.sqrt(float(np.median(apart[~np.eye(len(apart), dtype=bool)])) or 1.0)
-        values, vectors = np.linalg.eigh(np.exp(-apart / (2 * width**2)))
-        kept = values > 1e-6 * values.max()
-        return replace(self, centers=centers, whitening=vectors[:, kept] / np.sqrt(values[kept]), width=width)
-
-    def inputs(self, causes: Sequence[Values], n: int) -> Floats:
-        """[n, d]."""
-        parts = [coding(x) for coding, x in zip(self.codings, causes, strict=True)]
-        return np.concatenate([np.zeros((n, 0)), *parts], axis=1)
-
-    def matrix(self, z: Floats) -> Floats:
-        """[n, 1 + d + m] from inputs [n, d]."""
-        parts = [np.ones((len(z), 1)), z]
-        if len(self.centers):
-            parts.append(np.exp(-_squared(z, self.centers) / (2 * self.width**2)) @ self.whitening)
-        return np.concatenate(parts, axis=1)
-
-    def penalty(self, strength: float) -> Floats:
-        """The ridge of each column [1 + d + m]."""
-        d = 1 + sum(max(len(coding.levels) - 1, 1) for coding in self.codings)
-        return np.concatenate([np.full(d, TINY), np.full(self.whitening.shape[1], strength)])
-
-
-def _solved(matrix: Floats, side: Floats) -> Floats:
-    return np.asarray(np.linalg.solve(matrix, side), dtype=np.float64)
-
-
-def _squared(a: Floats, b: Floats) -> Floats:
-    apart = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
-    return np.maximum(apart, 0.0)
-
-
 # regressions ----------------------------------------------------------------------------------------------------------
 
 
@@ -205,11 +114,6 @@ class Regression(Learner):
     y: Floats  # [n]
     penalty: Floats  # [p]
 
-    @property
-    def inputs(self) -> int:
-        """How many columns the causes fill, after the first."""
-        return self.x.shape[1] - 1 - self.design.whitening.shape[1]
-
     def solved(self, weights: Floats) -> tuple[Floats, float]:
         """Coefficients [p] and degrees of freedom."""
         heavy = self.x * weights[:, None]
@@ -219,15 +123,17 @@ class Regression(Learner):
 
     def residuals(self, weights: Floats) -> Floats:
         """What the regression leaves, row by row [n], centred and scaled for the degrees of freedom."""
-        weight, freedom = self.solved(weights)
+        return self._left(weights, *self.solved(weights))
+
+    def _left(self, weights: Floats, weight: Floats, freedom: float) -> Floats:
         left = self.y - self.x @ weight
         left = left - weights @ left / weights.sum()
         return left * math.sqrt(len(left) / max(len(left) - freedom, 1.0))
 
     def mechanism(self, weights: Floats) -> Mechanism:
-        weight, _ = self.solved(weights)
-        left = np.repeat(self.residuals(weights), weights.astype(np.int64))
-        return Function(_Fit(self.design, weight), self.parents, EmpiricalNoise(np.sort(left)), additive=True)
+        weight, freedom = self.solved(weights)
+        left = np.repeat(self._left(weights, weight, freedom), weights.astype(np.int64))
+        return Function(_Fit.of(self.design, weight), self.parents, EmpiricalNoise(np.sort(left)), additive=True)
 
 
 @final
@@ -236,56 +142,82 @@ class _Fit:
     """A fitted regression as a function of causes and noise."""
 
     design: Design
-    weight: Floats  # [p]
+    line: Floats  # [1 + d]
+    curves: tuple[Floats, ...]  # for each block, one weight for each of its centers
+
+    @classmethod
+    def of(cls, design: Design, weight: Floats) -> _Fit:
+        ends = np.cumsum([design.straight, *(block.whitening.shape[1] for block in design.blocks)])
+        parts = np.split(weight, ends[:-1])
+        curves = [block.whitening @ part for block, part in zip(design.blocks, parts[1:], strict=True)]
+        return cls(design, parts[0], tuple(curves))
 
     def __call__(self, *values: Values) -> Floats:
         *causes, noise = values
-        return self.design.matrix(self.design.inputs(causes, len(noise))) @ self.weight + noise
+        z = self.design.inputs(causes, len(noise))
+        found = self.line[0] + z @ self.line[1:] + noise
+        for block, curve in zip(self.design.blocks, self.curves, strict=True):
+            found = found + block.kernel(z) @ curve
+        return found
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Line against curve: cross-validated mean squared errors, and the standard error of their difference."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A regression and its squared errors on rows that were left out [n]."""
 
-    line: float
-    curve: float
-    se: float
+    name: str  # linear, curves, surface
+    learner: Regression
+    errors: Floats
 
     @property
-    def bends(self) -> bool:
-        """The curve is better by more than one standard error."""
-        return self.line - self.curve > self.se
+    def error(self) -> float:
+        return float(self.errors.mean())
+
+    def beats(self, other: Form) -> bool:
+        """Its error is lower by more than `SURE` standard errors of the difference."""
+        gap = other.errors - self.errors
+        return float(gap.mean()) > SURE * float(gap.std(ddof=1)) / math.sqrt(len(gap))
 
 
-def regressions(
-    data: Columns, name: str, parents: tuple[str, ...], seed: int
-) -> tuple[Regression, Regression, Compared]:
-    """The line, the best curve, and how they compare."""
-    y, design = data.number(name), Design.of(data, parents)
-    z = design.inputs([data[parent] for parent in parents], data.n)
-    line = Regression(parents, design, design.matrix(z), y, design.penalty(0.0))
-    if not parents:
-        return line, line, Compared(float(y.var()), float(y.var()), 0.0)
-    rng = generator(seed, "folds", name)
+def line(data: Columns, name: str, parents: tuple[str, ...]) -> Regression:
+    """Least squares."""
+    design = Design.of(data, parents)
+    x = design.matrix(design.inputs([data[parent] for parent in parents], data.n))
+    return Regression(parents, design, x, data.number(name), design.penalty(0.0))
+
+
+def forms(data: Columns, name: str, parents: tuple[str, ...], seed: int) -> list[Form]:
+    """The line, the curves and (with two causes or more) the surface, each at its best width and penalty."""
+    straight = line(data, name, parents)
+    z, rng = straight.x[:, 1:], generator(seed, "folds", name)
     folds = rng.permutation(data.n) % FOLDS
-    straight = _errors(line.x, y, [line.penalty], folds)[:, 0]
-    count = min(CENTERS, max(data.n // 4, 2))
-    distinct = np.unique(z, axis=0)
-    chosen = distinct[np.sort(rng.choice(len(distinct), size=min(count, len(distinct)), replace=False))]
-    best, curve, bent = math.inf, line, straight
-    scale = max(float(y.std()), 1e-300)
+    found = [Form("linear", straight, _errors(straight.x, straight.y, [straight.penalty], folds)[:, 0])]
+    columns = range(z.shape[1])
+    spots = {j: np.unique(np.quantile(z[:, j], np.linspace(0, 1, SPOTS)))[:, None] for j in columns}
+    bending = [j for j in columns if len(spots[j]) > 2]
+    if bending:
+        found.append(_best("curves", straight, lambda w: [Block.of((j,), spots[j], w) for j in bending], folds))
+    if len(columns) > 1:
+        rows = np.unique(z, axis=0)
+        count = min(CENTERS, max(data.n // 4, 2), len(rows))
+        centers = rows[np.sort(rng.choice(len(rows), size=count, replace=False))]
+        found.append(_best("surface", straight, lambda w: [Block.of(columns, centers, w)], folds))
+    return found
+
+
+def _best(name: str, straight: Regression, blocks: Callable[[float], list[Block]], folds: Codes) -> Form:
+    """The width and penalty with the smallest error on rows left out."""
+    scale = max(float(straight.y.std()), 1e-300)
+    found: list[Form] = []
     for width in WIDTHS:
-        kernel = design.curved(chosen, width)
-        x = kernel.matrix(z)
-        penalties = [kernel.penalty(strength) for strength in PENALTIES]
-        errors = _errors(x, y / scale, penalties, folds) * scale**2
+        design = replace(straight.design, blocks=tuple(blocks(width)))
+        x = design.matrix(straight.x[:, 1:])
+        penalties = [design.penalty(strength) for strength in PENALTIES]
+        errors = _errors(x, straight.y / scale, penalties, folds) * scale**2
         place = int(np.argmin(errors.mean(0)))
-        if errors[:, place].mean() < best:
-            best, bent = float(errors[:, place].mean()), errors[:, place]
-            curve = Regression(parents, kernel, x, y, penalties[place])
-    se = float(np.std(straight - bent, ddof=1)) / math.sqrt(data.n)
-    return line, curve, Compared(float(straight.mean()), float(bent.mean()), se)
+        found.append(Form(name, replace(straight, design=design, x=x, penalty=penalties[place]), errors[:, place]))
+    return min(found, key=lambda form: form.error)
 
 
 def _errors(x: Floats, y: Floats, penalties: list[Floats], folds: Codes) -> Floats:
@@ -361,3 +293,7 @@ def _softmax(score: Floats) -> Floats:
     whole = np.concatenate([np.zeros((len(score), 1)), score], axis=1)
     whole = np.exp(whole - whole.max(1, keepdims=True))
     return whole / whole.sum(1, keepdims=True)
+
+
+def _solved(matrix: Floats, side: Floats) -> Floats:
+    return np.asarray(np.linalg.solve(matrix, side), dtype=np.float64)

@@ -33,6 +33,7 @@ Values = NDArray[Any]
 Function_ = Callable[..., Any]
 
 STEP = 1e-5  # of the central difference
+GRID = 1024  # points at which a kernel density is made
 
 
 class Noise(Protocol):
@@ -93,8 +94,14 @@ class EmpiricalNoise:
         quarter, rest = (float(np.quantile(seen, share)) for share in (0.25, 0.75))
         spread = min(float(seen.std()), (rest - quarter) / 1.349 or math.inf)
         width: float = max(0.9 * spread * len(seen) ** -0.2, 1e-12)
-        grid: Floats = np.linspace(float(seen[0]) - 4 * width, float(seen[-1]) + 4 * width, 512, dtype=np.float64)
-        kernel = np.exp(-(((grid[:, None] - seen) / width) ** 2) / 2).mean(1) / (width * math.sqrt(2 * math.pi))
+        grid: Floats = np.linspace(float(seen[0]) - 4 * width, float(seen[-1]) + 4 * width, GRID, dtype=np.float64)
+        step = float(grid[1] - grid[0])
+        place = np.clip((seen - grid[0]) / step, 0.0, GRID - 1.001)
+        left = place.astype(np.int64)
+        share = np.bincount(left, left + 1 - place, GRID) + np.bincount(left + 1, place - left, GRID)
+        reach = min(math.ceil(5 * width / step), (GRID - 1) // 2)
+        bell = np.exp(-((np.arange(-reach, reach + 1) * step / width) ** 2) / 2) / (width * math.sqrt(2 * math.pi))
+        kernel = np.convolve(share / len(seen), bell, mode="same")
         beyond = np.maximum(np.maximum(grid[0] - noise, noise - grid[-1]), 0.0) / width
         inside = np.asarray(np.interp(noise, grid, np.log(np.maximum(kernel, 1e-300))), dtype=np.float64)
         return inside - beyond**2 / 2 - 4 * beyond
