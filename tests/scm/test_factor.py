@@ -14,7 +14,7 @@ import pytest
 from butfor.core.errors import QueryError
 from butfor.scm import factor
 from butfor.scm.bif import read_bif, write_bif
-from butfor.scm.factor import Network, drawn, make_order, sizes_of, summed
+from butfor.scm.factor import Layout, Network, drawn, make_order, make_plan, sizes_of, summed
 from butfor.scm.model import SCM
 
 NETWORKS = ("asia", "sachs", "child", "alarm")
@@ -102,6 +102,8 @@ def test_an_order_leaves_a_grid_narrow() -> None:
         for i in near[v]:
             near[i] = (near[i] | near[v]) - {v}
     assert widest <= 8
+    plan = make_plan(edges, Layout(sizes_of(edges, tables)), ())
+    assert max(len(scope) for scope in plan.scopes) <= 8  # what is summed together adds nothing to the width
     assert summed(edges, tables) == pytest.approx(2.0**36)
 
 

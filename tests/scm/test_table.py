@@ -20,10 +20,15 @@ def test_every_way_of_writing_is_read() -> None:
             "W": (("Y",), [[0.2, 0.3, 0.5], [1, 0, 0]]),
             "V": Table("X", ("low", "high"), [[0.9, 0.1], [0.2, 0.8]]),
             "D": [0.1, 0.2, 0.7],
+            "R": ("C", {"red": {"a": 0.9, "b": 0.1}, "blue": {"b": 1}}),
+            "Q": (("X", "C"), {(0, "red"): {1: 1}, (1, "red"): {2: 1}, (0, "blue"): {3: 1}, (1, "blue"): {1: 1}}),
             "F": (("C",), lambda c: c == "red"),
         }
     )
-    assert list(tables) == ["S", "Z", "C", "X", "Y", "W", "V", "D", "F"]
+    assert list(tables) == ["S", "Z", "C", "X", "Y", "W", "V", "D", "R", "Q", "F"]
+    assert tables["R"].p.tolist() == [[0.9, 0.1], [0, 1]]
+    assert tables["Q"].levels == (1, 2, 3)
+    assert tables["Q"].p[:, 0].tolist() == [[1, 0, 0], [0, 1, 0]]
     assert tables["Z"].p.tolist() == [0.7, 0.3]
     assert tables["C"].levels == ("red", "blue")
     assert tables["X"].parents == ("Z",)
@@ -54,6 +59,8 @@ def test_all_mistakes_are_told_at_once() -> None:
                 "G": 0.5,
                 "H": ("G", [[0.5, 0.5], [0.3, 0.3]]),
                 "I": (("G", "H"), [[0.1, 0.2]]),
+                "K": ("G", {0: {"a": 1}, 2: {"a": 1}}),
+                "L": ("G", {0: 0.5, 1: 0.2}),
                 "J": [float("nan"), 1.0],
             }
         )
@@ -65,10 +72,13 @@ def test_all_mistakes_are_told_at_once() -> None:
         "D: a level stands twice: u",
         "E: the table has shape (2,); (E) need (3,)",
         "H: the row of G=1 sums to 0.6, not to 1",
+        "K: no row for G=1",
+        "K: a row for 2, which is no combination of the levels of G",
+        "L: a row by levels is a mapping, as in {0: {'low': 0.9, 'high': 0.1}, 1: {…}}",
         "J: a probability is negative, above one or not finite",
     ):
         assert line in told.splitlines()
-    assert len(caught.value.mistakes) == 7  # I waits for H, whose own mistake is told
+    assert len(caught.value.mistakes) == 10  # I waits for H, whose own mistake is told
 
 
 def test_wrong_parents_are_told_before_shapes() -> None:

@@ -205,14 +205,16 @@ class _Builder:
     def build(self, order: Iterable[int], keep: Scope, limit: int = -1, apart: bool = False) -> Plan | None:
         """The plan of an order; None where it touches more than `limit` cells.
 
-        Variables whose tables make a small product are summed out together, except `apart`.
+        A variable follows the one before it in the same step where they share a table and the product is small;
+        not if they are wanted `apart`.
         """
         buckets: list[tuple[int, tuple[int, ...]]] = []
         group: dict[int, int] = {}
         together = gone = 0
         for v in order:
             bucket, both = self.take(1 << v)
-            if gone and (apart or not self.small(len(group) + len(bucket), together | both)):
+            joined = together >> v & 1 and self.small(len(group) + len(bucket), together | both)
+            if gone and (apart or not joined):
                 if 0 <= limit < self.cost + self.layout.cells(together):
                     return None
                 self.sum_out(group, together, gone)

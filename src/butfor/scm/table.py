@@ -5,13 +5,15 @@
  "X": ("Z", [0.1, 0.7]),                         binary: P(X=1 | Z=0), P(X=1 | Z=1)
  "Y": (("X", "Z"), [[0.1, 0.4], [0.5, 0.9]]),    binary: P(Y=1 | X, Z) at [level of X, level of Z]
  "W": (("Y",), [[0.2, 0.3, 0.5], [1, 0, 0]]),    levels 0, 1, 2: one more axis, whose rows sum to one
+ "R": ("C", {"red": {"a": 0.9, "b": 0.1}, "blue": {"a": 1}}),
+                                                 a row for each level of the parent; of several parents: for each tuple
  "S": (("X", "Y"), lambda x, y: x + y),          a function of the parents' levels
  "V": Table(("X",), ("low", "high"), [[0.9, 0.1], [0.2, 0.8]])}     in full: parents, levels, P(V | X)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, cast
@@ -143,6 +145,8 @@ class _Reader:
                 return self.array(name, [chances.get(level, 0.0) for level in levels], (), levels)
             return self.array(name, list(chances.values()), (), tuple(chances))
         body = cast("tuple[Any, Any]", written)[1] if isinstance(written, tuple) else written
+        if isinstance(body, Mapping):
+            return self.rows(name, cast("Mapping[Any, Any]", body), above, levels)
         if callable(body):
             return self.function(name, body, above, levels)
         return self.array(name, body, above, levels)
@@ -159,6 +163,28 @@ class _Reader:
                 return None
             p = np.stack([1 - p, p], axis=-1)
         return Table(above, levels or tuple(range(p.shape[-1])), p)
+
+    def rows(
+        self, name: str, body: Mapping[Any, Any], above: tuple[str, ...], levels: tuple[Any, ...] | None
+    ) -> Table | None:
+        """Rows by the levels of the parents, each a mapping of own levels to probabilities."""
+        sets = [self.found[parent].levels for parent in above]
+        cells = list(product(*sets))
+        rows = {key if isinstance(key, tuple) and len(above) > 1 else (key,): row for key, row in body.items()}
+        if not all(isinstance(row, Mapping) for row in rows.values()):
+            self.wrong(name, "a row by levels is a mapping, as in {0: {'low': 0.9, 'high': 0.1}, 1: {…}}")
+            return None
+        for key in [cell for cell in cells if cell not in rows][:1]:
+            self.wrong(name, f"no row for {_at(above, key)}")
+        for key in [key for key in rows if key not in cells][:1]:
+            self.wrong(name, f"a row for {_shown(key)}, which is no combination of the levels of {_shown(above)}")
+        own = levels or tuple(dict.fromkeys(level for row in rows.values() for level in row))
+        if strange := [level for row in rows.values() for level in row if level not in own]:
+            self.wrong(name, f"unknown level {strange[0]!r}; the levels are {_shown(own)}")
+        if self.mistakes and self.mistakes[-1].where == name:
+            return None
+        p = [[rows[cell].get(level, 0.0) for level in own] for cell in cells]
+        return self.array(name, np.array(p).reshape(*map(len, sets), len(own)), above, own)
 
     def function(
         self, name: str, body: Callable[..., Any], above: tuple[str, ...], levels: tuple[Any, ...] | None
@@ -188,11 +214,14 @@ class _Reader:
             sums = table.p.sum(axis=-1)
             for index in np.argwhere(np.abs(sums - 1) > SLACK)[:1]:
                 cell = tuple(int(i) for i in index)
-                at = ", ".join(
-                    f"{parent}={self.found[parent].levels[i]}" for parent, i in zip(table.parents, cell, strict=True)
-                )
+                found = [self.found[parent].levels[i] for parent, i in zip(table.parents, cell, strict=True)]
+                at = _at(table.parents, found)
                 self.wrong(name, f"the row{at and f' of {at}'} sums to {sums[cell]:.6g}, not to 1")
         return len(self.mistakes) == before
+
+
+def _at(parents: Iterable[str], values: Iterable[Any]) -> str:
+    return ", ".join(f"{parent}={value}" for parent, value in zip(parents, values, strict=True))
 
 
 def _shown(levels: Any) -> str:
