@@ -3,7 +3,7 @@
     refute(data, Adjust("X", "Y", given=("Z",)))        -> a Refutation for every refuter that these data admit
     refute(data, estimator, which=["placebo", Subset(share=0.5), NegativeControl(outcome="W")])
 
-Where it should find nothing        Placebo, DummyOutcome, SimulatedOutcome (`nulls`), NegativeControl (`control`)
+Where it should find nothing        Placebo, DummyOutcome, SimulatedNull (`nulls`), NegativeControl (`control`)
 Where it should not move            RandomCause, Subset, Bootstrap (`stability`)
 How strong must the unseen be       UnobservedCause (`hidden`), EValueBound, MarginalBounds, RosenbaumBounds (`bounds`)
 
@@ -17,7 +17,7 @@ from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBou
 from butfor.scm.refuters.case import Case, Estimator, Refutation
 from butfor.scm.refuters.control import NegativeControl
 from butfor.scm.refuters.hidden import Tipping, UnobservedCause, tipping_point
-from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedOutcome
+from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedNull
 from butfor.scm.refuters.run import ALL, Refuter, refute
 from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 
@@ -35,7 +35,7 @@ __all__ = [
     "Refutation",
     "Refuter",
     "RosenbaumBounds",
-    "SimulatedOutcome",
+    "SimulatedNull",
     "Subset",
     "Tipping",
     "UnobservedCause",

@@ -1,12 +1,12 @@
-"""Do refuters alarm as often as they promise, and when they should? Simulated worlds behind the tables of docs/refute.md:
+"""Do refuters alarm as often as they promise, and when they should? The worlds behind the tables of docs/refute.md:
 
     python -m butfor.scm.refuters.calibrate [--worlds 500]
 
-False alarms   the share of worlds without any flaw in which `ok` is False; the level is 5 %, and a tolerance makes it less
+False alarms   the share of flawless worlds in which `ok` is False; the level is 5 %, and a tolerance makes it less
 Alarms         the same where one thing is wrong: a covariate in the wrong form, an interval too narrow by a factor, a
                hidden confounder (with a negative control that shares it)
-Hidden         a confounder `strength` times as strong as the observed one in a world without effect: the estimate that it
-               makes, and the tipping point, which should be its strength squared, strengths being shares of variance
+Hidden         a confounder `strength` times as strong as the observed one in a world without effect: the estimate that
+               it makes, and the tipping point, which should be the strength squared (a ratio of shares of variance)
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ World = Callable[[int, int], dict[str, Floats]]
 
 LINEAR = Adjust("X", "Y", given=("Z",), how="regression")
 IPW = Adjust("X", "Y", given=("Z",), how="ipw")
-NULLS = ("placebo", "dummy_outcome", "simulated_outcome", "random_cause", "subset", "bootstrap")
+NULLS = ("placebo", "dummy_outcome", "simulated_null", "random_cause", "subset", "bootstrap")
 
 
 def world(n: int, seed: int, *, effect: float = 0.5, hidden: float = 0.0, arms: bool = False) -> dict[str, Floats]:
@@ -99,46 +99,54 @@ def hidden(strength: float, ask: Adjust, n: int = 50_000, worlds: int = 10) -> t
     return float(estimate), float(k)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--worlds", type=int, default=500)
-    worlds = parser.parse_args().worlds
-    print(
-        f"False alarms, {worlds} worlds a row\n\n| estimator, rows, tolerance | {' | '.join(NULLS)} | negative control |"
-    )
+def level(worlds: int) -> None:
+    """The table of false alarms."""
+    print(f"False alarms, {worlds} worlds a row\n")
+    print(f"| estimator, rows, tolerance | {' | '.join(NULLS)} | negative_control |")
     print("|---|" + "---|" * (len(NULLS) + 1))
     asked = (*NULLS, NegativeControl(outcome="W"))
     for ask, arms, name in ((LINEAR, False, "slope"), (LINEAR, True, "regression"), (IPW, True, "weighting")):
         for n, tolerance in ((100, 0.0), (100, 0.2), (500, 0.0), (500, 0.2)):
-            rates = alarms(
-                lambda n, seed, arms=arms: world(n, seed, arms=arms), ask, asked, n, worlds, tolerance=tolerance
-            )
+            rates = alarms(partial(world, arms=arms), ask, asked, n, worlds, tolerance=tolerance)
             print(f"| {name}, {n}, {tolerance} | " + " | ".join(f"{rate:.3f}" for rate in rates.values()) + " |")
-    few = max(20, worlds // 5)
-    print(f"\nAlarms where something is wrong, {few} worlds, 500 rows")
+
+
+def power(worlds: int) -> None:
+    """How often an alarm comes where one is due."""
+    print(f"\nAlarms where something is wrong, {worlds} worlds, 500 rows\n")
+    print("| what is wrong | refuter | alarms |\n|---|---|---|")
+    confounded, control = partial(world, effect=0.0, hidden=1.0), NegativeControl(outcome="W")
     cases: tuple[tuple[str, World, Any, str | Refuter], ...] = (
-        ("a bent covariate, straight adjustment: simulated_outcome", bent, LINEAR, "simulated_outcome"),
-        ("the same with splines: simulated_outcome", bent, replace(LINEAR, outcome="spline"), "simulated_outcome"),
-        ("an interval of 0.7 times its width: subset", world, Narrow(LINEAR, 0.7), "subset"),
-        ("an interval of 0.7 times its width: bootstrap", world, Narrow(LINEAR, 0.7), "bootstrap"),
-        ("a hidden confounder as strong as Z: negative_control", _confounded, LINEAR, NegativeControl(outcome="W")),
-        ("a hidden confounder as strong as Z: placebo", _confounded, LINEAR, "placebo"),
+        ("covariates bend, adjusted for straight", bent, LINEAR, "simulated_null"),
+        ("nothing: the same, adjusted for by splines", bent, replace(LINEAR, outcome="spline"), "simulated_null"),
+        ("an interval of 0.7 times its width", world, Narrow(LINEAR, 0.7), "subset"),
+        ("an interval of 0.7 times its width", world, Narrow(LINEAR, 0.7), "bootstrap"),
+        ("an interval of half its width", world, Narrow(LINEAR, 0.5), "bootstrap"),
+        ("a hidden confounder as strong as Z", confounded, LINEAR, control),
+        ("a hidden confounder as strong as Z", confounded, LINEAR, "placebo"),
     )
     for told, make, ask, which in cases:
-        print(f"  {told:60s} {next(iter(alarms(make, ask, [which], 500, few, draws=50).values())):.2f}")
-    print(
-        "\nHidden: strength of U (Z's is 1), the estimate where the truth is 0, the tipping point, the strength squared"
-    )
-    for ask in (LINEAR, IPW):
+        name, rate = next(iter(alarms(make, ask, [which], 500, worlds).items()))
+        print(f"| {told} | {name} | {rate:.2f} |")
+
+
+def tipping(worlds: int) -> None:
+    """What a hidden confounder does, and whether the tipping point knows its strength."""
+    print(f"\nHidden confounders, {worlds} worlds of 50,000 rows, the truth 0\n")
+    print("| estimator | strength (Z: 1) | mean estimate | mean tipping point | strength² |\n|---|---|---|---|---|")
+    for ask, name in ((LINEAR, "slope"), (IPW, "weighting")):
         for strength in (0.4, 0.7, 1.0):
-            estimate, k = hidden(strength, ask)
-            print(
-                f"  {'slope' if ask is LINEAR else 'weighting':9s} {strength:.1f}  {estimate:6.3f}  {k:.3f}  {strength**2:.2f}"
-            )
+            estimate, k = hidden(strength, ask, worlds=worlds)
+            print(f"| {name} | {strength:.1f} | {estimate:.3f} | {k:.3f} | {strength**2:.2f} |")
 
 
-def _confounded(n: int, seed: int) -> dict[str, Floats]:
-    return world(n, seed, effect=0.0, hidden=1.0)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--worlds", type=int, default=500)
+    worlds = parser.parse_args().worlds
+    level(worlds)
+    power(max(20, worlds // 5))
+    tipping(max(2, worlds // 50))
 
 
 if __name__ == "__main__":

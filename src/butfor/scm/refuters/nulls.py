@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError
-from butfor.scm.estimate.design import covariates, is_binary
+from butfor.scm.estimate.design import arm, covariates, is_binary, is_dose
 from butfor.scm.estimate.nuisance import learn
 from butfor.scm.refuters.case import Case, Refutation, between, off_target, shown
 
@@ -81,32 +81,51 @@ class DummyOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedOutcome:
-    """An outcome that depends on the covariates as the real one does, however they bend, and not on the treatment.
+class SimulatedNull:
+    """Treatment and outcome drawn anew from the covariates, each bending with them as the real one does; no effect.
 
-    Y' = m(Z) + a shuffled residual (0 or 1 with chance m(Z) for such outcomes), m a penalised spline of Y on the
-    covariates. Null: the estimates are zero on average; they are not where the estimator takes Z in a wrong form.
+    X' = e(Z) and Y' = m(Z), each a penalised spline plus a shuffled residual (two arms and outcomes of 0 and 1: drawn
+    with the chance that a logistic spline gives). Null: the estimates are zero on average; they are not where the
+    estimator takes Z in a wrong form. Conditional on the real X an estimate may rightly be off by chance; hence X'.
     """
 
-    name: ClassVar[str] = "simulated_outcome"
+    name: ClassVar[str] = "simulated_null"
 
     def unfit(self, case: Case) -> str:
-        return "" if case.given else "it needs an estimator that adjusts for covariates"
+        elsewhere = any(hasattr(case.estimator, name) for name in ("instruments", "mediators"))
+        return "" if case.given and not elsewhere else "it needs an estimator that adjusts for covariates"
 
     def __call__(self, case: Case) -> Refutation:
-        y, rng = case.data.number(case.estimator.y), case.rng(self.name)
+        ask, rng = case.estimator, case.rng(self.name)
         z, _ = covariates(case.data, case.given)
-        binary = is_binary(y)
-        mean = learn("spline", z, y, logit=binary).predict(z)
-        if binary:
-            drawn = (rng.random((case.draws, case.data.n)) < mean).astype(np.float64)
-        else:
-            drawn = mean + rng.permuted(np.tile(y - mean, (case.draws, 1)), axis=1)
-        values = case.points(replaced={case.estimator.y: drawn})
+        y = case.data.number(ask.y)
+        copies = {ask.x: _treatments(case, z, rng), ask.y: _numbers(y, z, is_binary(y), case.draws, rng)}
+        values = case.points(replaced=copies)
         given, bias = ", ".join(case.given), shown(float(values.mean()))
         told = f"so adjusting for {given} in this form leaves a bias of about {bias}"
-        opening = f"with an outcome made from {given} alone"
-        return of_zero(self.name, case, values, opening, told)
+        return of_zero(self.name, case, values, f"with {ask.x} and {ask.y} drawn anew from {given} alone", told)
+
+
+def _numbers(y: Floats, z: Floats, binary: bool, draws: int, rng: Generator) -> Floats:
+    """Columns [draws, n] that depend on z as y does."""
+    mean = learn("spline", z, y, logit=binary).predict(z)
+    if binary:
+        return (rng.random((draws, len(y))) < mean).astype(np.float64)
+    return mean + rng.permuted(np.tile(y - mean, (draws, 1)), axis=1)
+
+
+def _treatments(case: Case, z: Floats, rng: Generator) -> NDArray[Any]:
+    """The same of the treatment; rows of neither arm keep theirs."""
+    ask, column = case.estimator, case.data[case.estimator.x]
+    treated, control = getattr(ask, "treated", 1), getattr(ask, "control", 0)
+    if is_dose(case.data, ask.x, treated, control):
+        return _numbers(column, z, False, case.draws, rng)
+    one, two = arm(case.data, ask.x, treated), arm(case.data, ask.x, control)
+    rows = one | two
+    drawn = _numbers(one[rows].astype(np.float64), z[rows], True, case.draws, rng) > 0
+    copies = np.tile(column, (case.draws, 1))
+    copies[:, rows] = np.where(drawn, column[one][0], column[two][0])
+    return copies
 
 
 def of_zero(name: str, case: Case, values: Floats, opening: str, told: str) -> Refutation:

@@ -12,7 +12,7 @@ from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBou
 from butfor.scm.refuters.case import Case, Estimator, Refutation
 from butfor.scm.refuters.control import NegativeControl
 from butfor.scm.refuters.hidden import UnobservedCause
-from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedOutcome
+from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedNull
 from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 from butfor.stats.effect import Effect
 
@@ -34,7 +34,7 @@ class Refuter(Protocol):
 BY_NAME: dict[str, Refuter] = {
     refuter.name: refuter
     for refuter in (
-        Placebo(), DummyOutcome(), SimulatedOutcome(), RandomCause(), Subset(), Bootstrap(), UnobservedCause(),
+        Placebo(), DummyOutcome(), SimulatedNull(), RandomCause(), Subset(), Bootstrap(), UnobservedCause(),
         EValueBound(), MarginalBounds(), RosenbaumBounds(),
     )
 }  # fmt: skip
@@ -89,16 +89,16 @@ def _refuter(one: str | Refuter) -> Refuter:
 
 
 def _used(estimator: Estimator, columns: Columns, refuters: Iterable[Refuter]) -> Columns:
-    """The columns that the estimator or a refuter names: copying the others many times over would cost much."""
-    named: set[str] = set()
-    for thing in (estimator, *refuters):
-        if not dataclasses.is_dataclass(thing):
-            return columns
-        for field in dataclasses.fields(thing):
-            value: object = getattr(thing, field.name)
-            parts = cast(tuple[object, ...], value) if isinstance(value, tuple) else (value,)
-            named |= {part for part in parts if isinstance(part, str)}
+    """The columns that an estimator of ours or a refuter names: copying the others many times over would cost much."""
     for name in (estimator.x, estimator.y):
         if name not in columns:
             raise UnknownName("column", name, columns.names)
+    if not type(estimator).__module__.startswith("butfor.scm.estimate."):
+        return columns
+    named: set[str] = set()
+    for thing in (estimator, *refuters):
+        for field in dataclasses.fields(cast(Any, thing)):
+            value: object = getattr(thing, field.name)
+            parts = cast(tuple[object, ...], value) if isinstance(value, tuple) else (value,)
+            named |= {part for part in parts if isinstance(part, str)}
     return Columns.read(columns, [name for name in columns.names if name in named])
