@@ -217,3 +217,51 @@ def test_deep_graphs_are_fast() -> None:
     edges = [(names[i], names[j]) for i in range(300) for j in range(i + 1, min(i + 4, 300))]
     body, _ = counterfactual(question("P(V299_{V150=1}=1 | V150=0)"), Graph(names, edges))
     assert "V149" in str(body)
+
+
+NAPKIN = Graph.parse("W -> R -> X -> Y; W <-> X; W <-> Y")
+
+
+def test_two_values_settle_more() -> None:
+    """P(Y_1, X=0) = P(Y_1) - P(Y, X=1): the effect on the treated, wherever the effect on all is identified."""
+    text = "P(Y_{X=1}=1 | X=0)"
+    with pytest.raises(
+        NotIdentified, match=r"where X has no values but 0 and 1, it is identified: say so with two_valued"
+    ):
+        counterfactual(question(text), NAPKIN)
+    body, steps = counterfactual(question(text), NAPKIN, {"X": (0, 1)})
+    assert steps[0].startswith("complement: X=0 wherever X=1 does not hold")
+    for seed in range(5):
+        world = Enumerated(NAPKIN, default_rng(seed))
+        assert value(body, world) == pytest.approx(world.answer(text), abs=1e-10)
+    with pytest.raises(NotIdentified, match="balke_pearl"):
+        counterfactual(question("P(Y_{X=1}=1 | X=0)"), Graph.parse("X -> Y; X <-> Y"), {"X": (0, 1), "Y": (0, 1)})
+
+
+@pytest.mark.peer
+def test_effects_on_the_treated_agree_with_antecedent() -> None:
+    peer = pytest.importorskip("antecedent")
+    from antecedent.counterfactual_id import prepare_effect_on_treated
+
+    answered = refused = 0
+    for seed in range(150):
+        rng = default_rng(seed)
+        graph = random_admg(int(rng.integers(3, 6)), rng, 0.5, 0.3)
+        x, y = (graph.names[i] for i in sorted(rng.permutation(len(graph.names))[:2], key=graph.order.index))
+        world = random_world(graph, rng)
+        shape = peer.Admg.from_edges(list(graph.names), graph.edges, graph.confounded)
+        levels = {name: [0.0, 1.0] for name in graph.names}
+        try:
+            how = {"treatment": x, "active": 1.0, "observed": 0.0, "outcome": y, "outcome_level": 1.0}
+            theirs = prepare_effect_on_treated(shape, levels, **how).evaluate(
+                probabilities=world.joint(graph.names).ravel().tolist()
+            )
+        except peer.errors.CausalUnsupportedError:
+            with pytest.raises(NotIdentified):
+                counterfactual(question(f"P({y}_{{{x}=1}}=1 | {x}=0)"), graph, {x: (0, 1)})
+            refused += 1
+            continue
+        body, _ = counterfactual(question(f"P({y}_{{{x}=1}}=1 | {x}=0)"), graph, {x: (0, 1)})
+        assert float(np.mean(body.table(world).values)) == pytest.approx(theirs.probability, abs=1e-9)
+        answered += 1
+    assert answered > 30 and refused > 30

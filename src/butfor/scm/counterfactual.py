@@ -13,30 +13,55 @@ district, Y_{X=1} and Y_{X=0}) is not a function of any experiment's results. Fa
 the rest cancel in P(γ, δ) / P(δ). A subscript that is itself a counterfactual is the value of that copy.
 
 Source   Shpitser & Pearl 2007, 2008 (ID*, IDC*, make-cg); Correa, Lee & Bareinboim 2021 (factors, nesting, cancelling)
-Limits   A free variable may stand for one copy only: give the others values. How many values there are is not used:
-         P(X=1 | Y=1, Y_{X=0}=0) is refused, though it is 1 where X has two. `balke_pearl` bounds what is refused.
+Limits   A free variable may stand for one copy only: give the others values. What holds only where a
+         variable has two values is found if `two_valued` says so. `balke_pearl` bounds what is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from butfor.core.errors import Impossible, NotIdentified, QueryError
-from butfor.scm.expression import ZERO, Node, Ratio, Value, at, product, total
+from butfor.scm.expression import ZERO, Combination, Node, Ratio, Value, at, product, total
 from butfor.scm.graph import Graph, bits
 from butfor.scm.identification import Part, Search, merged
 from butfor.scm.query import Question, Term
 
 World: TypeAlias = tuple[Term, ...]
+Events: TypeAlias = tuple[Term, ...]
 Token: TypeAlias = tuple[str, str | int]  # ("=", value), ("copy", number) or ("free", name)
 
 
-def counterfactual(question: Question, graph: Graph) -> tuple[Node, tuple[str, ...]]:
-    """An expression over what is seen, with all given values set, and its derivation; or `NotIdentified`."""
-    given = [Term(term.variable, term.value, term.do or question.do) for term in question.given]
-    asked = [Term(term.variable, term.value, term.do or question.do) for term in question.outcome]
+def counterfactual(
+    question: Question, graph: Graph, two_valued: Mapping[str, tuple[Value, Value]] | None = None
+) -> tuple[Node, tuple[str, ...]]:
+    """An expression over what is seen, with all given values set, and its derivation; or `NotIdentified`.
+
+    `two_valued` names variables that have two values and no more: {"X": (0, 1)}. Then P(X=0, …) is P(…) - P(X=1, …),
+    which answers some questions that are not answered where X may have a third value.
+    """
+    given = tuple(Term(term.variable, term.value, term.do or question.do) for term in question.given)
+    asked = tuple(Term(term.variable, term.value, term.do or question.do) for term in question.outcome)
+    try:
+        return _general(graph, asked, given)
+    except NotIdentified as error:
+        pairs = two_valued if two_valued is not None else _spoken([*given, *asked])
+        try:
+            found = _complement(graph, asked, given, pairs)
+        except NotIdentified:
+            raise error from None
+        if two_valued is None:
+            used = ", ".join(f"{name} has no values but {one} and {two}" for name, (one, two) in pairs.items())
+            raise NotIdentified(
+                f"{error};\nwhere {used}, it is identified: say so with two_valued", error.hedge
+            ) from None
+        return found
+
+
+def _general(graph: Graph, asked: Events, given: Events) -> tuple[Node, tuple[str, ...]]:
+    """Whatever the number of values."""
     below = Copies.of(graph, given)
     if below.impossible:
         raise Impossible(f"what is given contradicts itself ({below.impossible}): nothing follows from it")
@@ -52,6 +77,51 @@ def counterfactual(question: Question, graph: Graph) -> tuple[Node, tuple[str, .
     under = _Side(below, bottom, given, steps)
     steps.append("condition: the first divided by the second")
     return _quotient(above, under), tuple(dict.fromkeys(steps))
+
+
+def _complement(
+    graph: Graph, asked: Events, given: Events, pairs: Mapping[str, tuple[Value, Value]], done: Events = ()
+) -> tuple[Node, tuple[str, ...]]:
+    """P(X=0, γ | δ) = P(γ | δ) - P(X=1, γ | δ), for one event after the other; then the same in P(γ, δ) / P(δ)."""
+    try:
+        return _general(graph, asked, given)
+    except NotIdentified as error:
+        for term in asked:
+            bare = Term(term.variable, None, term.do)
+            if term.variable not in pairs or term.value is None or bare in done:
+                continue
+            values = pairs[term.variable]
+            other = Term(term.variable, values[0] if _word(values[1]) == _word(term.value) else values[1], term.do)
+            rest = tuple(one for one in asked if one != term)
+            try:
+                whole, why = _complement(graph, rest, given, pairs, (*done, bare))
+                part, more = _complement(graph, (*rest, other), given, pairs, (*done, bare))
+            except NotIdentified:
+                continue
+            told = f"complement: {term} wherever {other} does not hold, for {term.variable} has two values"
+            return Combination(((1.0, whole), (-1.0, part))), (told, *why, *more)
+        if not given:
+            raise error
+        top, why = _complement(graph, (*given, *asked), (), pairs, done)
+        bottom, more = _complement(graph, given, (), pairs, done)
+        return Ratio(top, bottom), (*why, *more)
+
+
+def _spoken(events: Iterable[Term]) -> dict[str, tuple[Value, Value]]:
+    """Variables that the question sets or sees at two values."""
+    found: dict[str, dict[str, Value]] = {}
+    todo = list(events)
+    while todo:
+        term = todo.pop()
+        todo += term.do
+        if term.value is not None:
+            found.setdefault(term.variable, {}).setdefault(_word(term.value), term.value)
+    pairs = {name: sorted(values.values(), key=_word) for name, values in found.items()}
+    return {name: (values[0], values[1]) for name, values in sorted(pairs.items()) if len(values) == 2}
+
+
+def _word(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 # copies -------------------------------------------------------------------------------------------------------------
@@ -104,7 +174,7 @@ class Copies:
         return self.token(self.place[i, world])
 
     def _fixed(self, value: Value) -> Token:
-        word = str(value) if isinstance(value, str) else f"{value:g}"
+        word = _word(value)
         self.names.setdefault(word, value)
         return "=", word
 
