@@ -246,6 +246,8 @@ def test_levels_are_matched_by_value_or_by_text() -> None:
     assert model.mean("N") == pytest.approx(1.75)
     assert model.mean("C=red | N=2") == pytest.approx(0.2)
     assert model.sample(4, seed=0)["C"].dtype.kind == "U"
+    mixed = SCM.discrete({"X": {1: 0.5, "many": 0.5}}).sample(50, seed=0)["X"]
+    assert set(mixed.tolist()) == {1, "many"}
     with pytest.raises(QueryError, match="C has no level 'green'; its levels are red, blue"):
         model.p("C=green")
     with pytest.raises(QueryError, match="not numbers: ask for an event, such as 'C=red'"):

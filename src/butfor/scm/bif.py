@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from bisect import bisect_left as bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -31,10 +32,13 @@ TOKEN = re.compile(
 )
 
 
+NUMBERS = re.compile(r"([^;\"{}()\[\]|/]*);")
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     text: str
-    line: int
+    start: int
     quoted: bool = False
 
 
@@ -96,51 +100,61 @@ def _levels(states: tuple[str, ...]) -> tuple[object, ...]:
     return tuple(map(int, states)) if whole else states
 
 
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 class _Reader:
     """One pass over the tokens of a file."""
 
     def __init__(self, text: str, where: Path | str) -> None:
-        self.where = where
-        self.tokens: list[Token] = []
-        line = place = 0
-        while place < len(text):
-            match = TOKEN.match(text, place)
-            if match is None:
-                self.fail(line + 1, f"unexpected {text[place]!r}")
-            if match["skip"] is None:
-                quoted = match["quoted"] is not None
-                self.tokens.append(Token(match["quoted"] if quoted else match[0], line + 1, quoted))
-            line += match[0].count("\n")
-            place = match.end()
-        self.last, self.at = line + 1, 0
+        self.text, self.where = text, where
+        self.breaks = [match.start() for match in re.finditer("\n", text)]
+        self.place = 0
+        self.token = self.scan()
         self.states: dict[str, tuple[str, ...]] = {}
         self.blocks: dict[str, _Block] = {}
+
+    def scan(self) -> Token | None:
+        """The token that stands next; None at the end."""
+        while self.place < len(self.text):
+            match = TOKEN.match(self.text, self.place)
+            if match is None:
+                self.fail(bisect(self.breaks, self.place) + 1, f"unexpected {self.text[self.place]!r}")
+            start, self.place = self.place, match.end()
+            if match["skip"] is None:
+                quoted = match["quoted"]
+                return Token(match[0], start) if quoted is None else Token(quoted, start, quoted=True)
+        return None
 
     def fail(self, line: int, reason: str) -> NoReturn:
         raise MalformedData(self.where, line, reason)
 
     @property
     def line(self) -> int:
-        return self.tokens[self.at].line if self.at < len(self.tokens) else self.last
+        return bisect(self.breaks, len(self.text) if self.token is None else self.token.start) + 1
 
     def peek(self) -> str:
         """The next token where it is a bare one, else an empty text."""
-        token = self.tokens[self.at] if self.at < len(self.tokens) else Token("", 0)
-        return "" if token.quoted else token.text
+        return "" if self.token is None or self.token.quoted else self.token.text
 
     def next(self, wanted: str = "") -> str:
         """The next token; `wanted` is what it must be."""
-        if self.at >= len(self.tokens):
-            self.fail(self.last, f"the file ends where {wanted or 'more'!r} should stand")
-        token = self.tokens[self.at]
+        token = self.token
+        if token is None:
+            self.fail(self.line, f"the file ends where {wanted or 'more'!r} should stand")
         if wanted and (token.quoted or token.text != wanted):
-            self.fail(token.line, f"{token.text!r} where {wanted!r} should stand")
-        self.at += 1
+            self.fail(self.line, f"{token.text!r} where {wanted!r} should stand")
+        self.token = self.scan()
         return token.text
 
     def read(self) -> Tables:
-        while self.at < len(self.tokens):
-            kind, line = self.next().lower(), self.line
+        while self.token is not None:
+            line, kind = self.line, self.next().lower()
             if kind == "network":
                 while self.peek() != "{":
                     self.next()
@@ -154,10 +168,10 @@ class _Reader:
             else:
                 self.fail(line, f"{kind!r} where 'network', 'variable' or 'probability' should stand")
         if not self.states:
-            self.fail(self.last, "no variable is declared")
+            self.fail(self.line, "no variable is declared")
         for name in self.states:
             if name not in self.blocks:
-                self.fail(self.last, f"variable {name!r} has no probability block")
+                self.fail(self.line, f"variable {name!r} has no probability block")
         return {name: self.table(name) for name in self.states}
 
     def skip_braces(self) -> None:
@@ -220,14 +234,21 @@ class _Reader:
         return found
 
     def numbers(self) -> list[float]:
-        found: list[float] = []
+        """Numbers up to a semicolon, all at once: most of a file is made of them."""
         line = self.line
-        for word in self.listed(";"):
-            try:
-                found.append(float(word))
-            except ValueError:
-                self.fail(line, f"{word!r} is not a number")
-        return found
+        start = len(self.text) if self.token is None else self.token.start
+        match = NUMBERS.match(self.text, start)
+        if match is None:
+            words = self.listed(";")
+        else:
+            self.place = match.end()
+            self.token = self.scan()
+            words = match[1].replace(",", " ").split()
+        try:
+            return list(map(float, words))
+        except ValueError:
+            wrong = next(word for word in words if not _is_number(word))
+            self.fail(line, f"{wrong!r} is not a number")
 
     def probability(self) -> None:
         line = self.line

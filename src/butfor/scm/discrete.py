@@ -205,16 +205,20 @@ class Discrete(SCM):
         for i in self.whole.order:
             name = self.whole.names[i]
             table = self.tables[name]
-            ends = np.cumsum(table.p, axis=-1)[
-                tuple(codes[parent] for parent in table.parents)
-            ]  # [n, levels] or [levels]
+            ends = np.cumsum(table.p, axis=-1)[..., :-1]
+            cut = ends[tuple(codes[parent] for parent in table.parents)]  # [n, levels - 1], or one row for all
             place = generator(seed, "sample", name).random(n)
-            codes[name] = (place[:, None] >= ends[..., :-1]).sum(axis=1)
+            codes[name] = (place[:, None] >= cut).sum(axis=1)
         return {name: self.decoded(name, codes[name]) for name in self.labels}
 
     def decoded(self, name: str, codes: NDArray[np.int64]) -> NDArray[Any]:
         """Codes of a variable as its levels."""
-        return np.array(self.levels(name))[codes]
+        levels = self.levels(name)
+        if len(set(map(type, levels))) == 1 and not isinstance(levels[0], tuple):
+            return np.array(levels)[codes]
+        mixed = np.empty(len(levels), dtype=object)
+        mixed[:] = levels
+        return mixed[codes]
 
     # imagining ------------------------------------------------------------------------------------------------------
 

@@ -210,21 +210,21 @@ class SCM(ABC):
         return SCM.discrete(read_bif(source), latent=latent, coupling=coupling)
 
     @staticmethod
-    def linear(*args: Any, **how: Any) -> LinearGaussian:
-        """A linear model with normal noise; see `butfor.scm.gaussian.linear`."""
+    def linear(coefficients: Mapping[str, Mapping[str, float]], **how: Any) -> LinearGaussian:
+        """A linear model with normal noise, from {effect: {cause: weight}}; see `butfor.scm.gaussian.linear`."""
         from butfor.scm.gaussian import linear
 
-        return linear(*args, **how)
+        return linear(coefficients, **how)
 
     @staticmethod
-    def functional(*args: Any, **how: Any) -> Functional:
-        """A model of any functions and noises; see `butfor.scm.functional.functional`."""
+    def functional(mechanisms: Mapping[str, Any], **how: Any) -> Functional:
+        """A model of any functions and noises, {name: function}; see `butfor.scm.functional.functional`."""
         from butfor.scm.functional import functional
 
-        return functional(*args, **how)
+        return functional(mechanisms, **how)
 
     @staticmethod
-    def random(graph: Graph, seed: int = 0, kind: str = "discrete", **how: Any) -> SCM:
+    def random(graph: Graph | str, seed: int = 0, kind: str = "discrete", **how: Any) -> SCM:
         """A seeded random model on a graph; see `butfor.scm.worlds.random_scm`."""
         from butfor.scm.worlds import random_scm
 

@@ -170,7 +170,9 @@ class _Reader:
         """Rows by the levels of the parents, each a mapping of own levels to probabilities."""
         sets = [self.found[parent].levels for parent in above]
         cells = list(product(*sets))
-        rows = {key if isinstance(key, tuple) and len(above) > 1 else (key,): row for key, row in body.items()}
+        rows: dict[tuple[Any, ...], Any] = {}
+        for key, row in body.items():
+            rows[cast("tuple[Any, ...]", key) if isinstance(key, tuple) and len(above) > 1 else (key,)] = row
         if not all(isinstance(row, Mapping) for row in rows.values()):
             self.wrong(name, "a row by levels is a mapping, as in {0: {'low': 0.9, 'high': 0.1}, 1: {…}}")
             return None
