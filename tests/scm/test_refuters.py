@@ -257,12 +257,12 @@ def case_of(data: Data, estimator: Any, **how: Any) -> Case:
 
 def test_an_unseen_cause_added_to_least_squares_is_the_closed_form() -> None:
     data = world(300, 9, effect=0.8)
-    found = tipping_point(case_of(data, LINEAR))
+    found = tipping_point(data, LINEAR)
     left = omitted(data, "X", "Y", ["Z"])
     for at in found.grid:
         assert at.estimate == pytest.approx(left.adjusted(at.r_x, at.r_y)[0], abs=1e-8)
     assert 0 < found.k_interval < found.k
-    negative = tipping_point(case_of({**data, "Y": -data["Y"]}, LINEAR))
+    negative = tipping_point({**data, "Y": -data["Y"]}, LINEAR)
     assert negative.k == pytest.approx(found.k, rel=1e-3)
     assert negative.grid[0].estimate == pytest.approx(-found.grid[0].estimate)
     assert negative.grid[0].high == pytest.approx(-found.grid[0].low)
@@ -277,21 +277,21 @@ def test_the_tipping_point_names_the_strength_of_the_confounder_that_is_really_t
     data = world(40_000, 10, effect=0.0, hidden=strength)
     assert LINEAR(data).estimate > 0.1
     assert dataclasses.replace(LINEAR, given=("Z", "U"))(data).estimate == pytest.approx(0, abs=0.02)
-    found = tipping_point(case_of(data, LINEAR, draws=20))
+    found = tipping_point(data, LINEAR, draws=20)
     assert found.covariate == "Z"
     assert found.k == pytest.approx(strength**2, abs=0.05)
 
 
 def test_the_tipping_point_of_weighting_agrees_with_the_hidden_confounder() -> None:
     data = world(20_000, 11, effect=0.0, hidden=0.8, arms=True)
-    hidden = tipping_point(case_of(data, IPW, draws=20))
+    hidden = tipping_point(data, IPW, draws=20)
     assert hidden.k == pytest.approx(0.64, abs=0.1)
 
 
 def test_without_covariates_strength_is_the_share_explained() -> None:
     data = world(300, 12, effect=1.5)
     alone = dataclasses.replace(LINEAR, given=())
-    found = tipping_point(case_of(data, alone))
+    found = tipping_point(data, alone)
     assert found.covariate == ""
     assert found.k == pytest.approx(omitted(data, "X", "Y").robustness(), rel=1e-3)
     assert "of both" in one(data, alone, "unobserved_cause").sentence
@@ -432,6 +432,8 @@ def test_bad_input_is_refused() -> None:
         case_of(data, Mean()).altered(given=("Z",))
     with pytest.raises(QueryError, match="adjusts for covariates"):
         one(data, Mean(), "random_cause")
+    with pytest.raises(QueryError, match="no tipping point here"):
+        tipping_point(data, Mean())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,9 @@ from __future__ import annotations
 from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBounds
 from butfor.scm.refuters.case import Case, Estimator, Refutation
 from butfor.scm.refuters.control import NegativeControl
-from butfor.scm.refuters.hidden import Tipping, UnobservedCause, tipping_point
+from butfor.scm.refuters.hidden import Tipping, UnobservedCause
 from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedNull
-from butfor.scm.refuters.run import ALL, Refuter, refute
+from butfor.scm.refuters.run import ALL, Refuter, refute, tipping_point
 from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 
 __all__ = [

@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.adjust import Adjust
-from butfor.scm.refuters.case import Case
 from butfor.scm.refuters.control import NegativeControl
-from butfor.scm.refuters.hidden import tipping_point
-from butfor.scm.refuters.run import Refuter, refute
+from butfor.scm.refuters.run import Refuter, refute, tipping_point
 from butfor.stats.effect import Effect
 
 Floats = NDArray[np.float64]
@@ -94,8 +92,7 @@ def hidden(strength: float, ask: Adjust, n: int = 50_000, worlds: int = 10) -> t
     for seed in range(worlds):
         data = Columns.read(world(n, seed, effect=0.0, hidden=strength, arms=ask.how == "ipw"))
         effect = ask(data)
-        case = Case(data, ask, effect, 20, seed, 1, 0.05, 0.2)
-        found.append((effect.estimate, tipping_point(case).k))
+        found.append((effect.estimate, tipping_point(data, ask, effect=effect, draws=20, seed=seed).k))
     estimate, k = np.mean(found, axis=0)
     return float(estimate), float(k)
 

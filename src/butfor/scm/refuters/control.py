@@ -47,7 +47,7 @@ class NegativeControl:
         ok = p >= case.alpha
         pair = f"{ask.x} on {column}" if self.outcome else f"{column} on {ask.y}"
         verdict = (
-            "which can hold 0, as it must"
+            "which agrees with 0, as it must"
             if ok
             else f"where none can be (p = {shown(p)}): something unseen joins them, and may join {ask.x} to {ask.y}"
         )

@@ -81,13 +81,14 @@ class UnobservedCause:
         return "hidden causes of instruments and mediators are another matter" if _has_mediators(case) else ""
 
     def __call__(self, case: Case) -> Refutation:
-        found = tipping_point(case, like=self.like, times=self.times)
+        found = tipping_of(case, like=self.like, times=self.times)
         at, k = found.grid[0], found.k
         before, ask = case.effect, case.estimator
         if found.covariate:
             like = f"{'as' if at.k == 1 else f'{shown(at.k)} times as'} strong as {found.covariate}"
             need = f"{_times(k)} as strong as {found.covariate} to carry it to 0"
-            need += f", {_times(found.k_interval)} for its interval to hold 0" if before.excludes(0.0) else ""
+            if before.excludes(0.0) and shown(found.k_interval) != shown(k):
+                need += f", {_times(found.k_interval)} for its interval to hold 0"
         else:
             like = f"that explains {at.r_x:.0%} of what is left of {ask.x} and of {ask.y}"
             need = f"one that explains {k:.0%} of both to carry it to 0" if k < 1 else "one that explains all of both"
@@ -100,7 +101,7 @@ class UnobservedCause:
         return Refutation(self.name, at.estimate, at.low, at.high, None, ok, case.draws, sentence)
 
 
-def tipping_point(case: Case, *, like: str = "", times: tuple[float, ...] = (1.0, 2.0, 3.0)) -> Tipping:
+def tipping_of(case: Case, *, like: str = "", times: tuple[float, ...] = (1.0, 2.0, 3.0)) -> Tipping:
     """The estimate under unseen causes of several strengths, and where it reaches zero."""
     x = treatment(case)
     data = case.data.with_(**{case.estimator.x: x})

@@ -42,7 +42,8 @@ class Placebo:
         values = case.points(replaced={name: case.data[name][order] for name in moved})
         beyond = int(np.sum(np.abs(values) >= abs(case.effect.estimate)))
         within = f" within {', '.join(self.strata)}" if self.strata else ""
-        told = f"{beyond} of them were as large as the effect of {shown(case.effect.estimate)}"
+        some = {0: "none of them was", 1: "1 of them was"}.get(beyond, f"{beyond} of them were")
+        told = f"{some} as large as the effect of {shown(case.effect.estimate)}"
         return of_zero(self.name, case, values, f"with {case.estimator.x} shuffled{within}", told)
 
 
@@ -101,9 +102,10 @@ class SimulatedNull:
         y = case.data.number(ask.y)
         copies = {ask.x: _treatments(case, z, rng), ask.y: _numbers(y, z, is_binary(y), case.draws, rng)}
         values = case.points(replaced=copies)
-        given, bias = ", ".join(case.given), shown(float(values.mean()))
-        told = f"so adjusting for {given} in this form leaves a bias of about {bias}"
-        return of_zero(self.name, case, values, f"with {ask.x} and {ask.y} drawn anew from {given} alone", told)
+        given, size = ", ".join(case.given), shown(float(values.mean()))
+        opening = f"with {ask.x} and {ask.y} drawn anew from {given} alone"
+        told = f"the form in which {given} {'are' if len(case.given) > 1 else 'is'} adjusted for does no harm"
+        return of_zero(self.name, case, values, opening, told, f"that form leaves a bias of about {size}")
 
 
 def _numbers(y: Floats, z: Floats, binary: bool, draws: int, rng: Generator) -> Floats:
@@ -128,15 +130,15 @@ def _treatments(case: Case, z: Floats, rng: Generator) -> NDArray[Any]:
     return copies
 
 
-def of_zero(name: str, case: Case, values: Floats, opening: str, told: str) -> Refutation:
-    """The refutation that the estimates are zero on average."""
+def of_zero(name: str, case: Case, values: Floats, opening: str, told: str, otherwise: str = "") -> Refutation:
+    """The refutation that the estimates are zero on average; its sentence ends in `told`, or `otherwise` if they are not."""
     p = off_target(values, 0.0, float(values.std(ddof=1)), case.tolerance)
     low, high = case.range_of(values)
     ok = p >= case.alpha
     verdict = "as it should" if ok else f"but it should be 0 (p = {shown(p)}): the estimator itself is biased here"
     sentence = (
         f"{opening[0].upper()}{opening[1:]}, the mean of {len(values)} estimates is {shown(float(values.mean()))} "
-        f"{between(low, high)}, {verdict}; {told}."
+        f"{between(low, high)}, {verdict}; {told if ok else otherwise or told}."
     )
     return Refutation(name, float(values.mean()), low, high, p, ok, len(values), sentence)
 

@@ -11,7 +11,7 @@ from butfor.scm.columns import Columns
 from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBounds
 from butfor.scm.refuters.case import Case, Estimator, Refutation
 from butfor.scm.refuters.control import NegativeControl
-from butfor.scm.refuters.hidden import UnobservedCause
+from butfor.scm.refuters.hidden import Tipping, UnobservedCause, tipping_of
 from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedNull
 from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 from butfor.stats.effect import Effect
@@ -76,6 +76,28 @@ def refute(
         if not why:
             fitting.append(refuter)
     return tuple(refuter(case) for refuter in fitting)
+
+
+def tipping_point(
+    data: Any,
+    estimator: Estimator,
+    *,
+    effect: Effect | None = None,
+    like: str = "",
+    times: tuple[float, ...] = (1.0, 2.0, 3.0),
+    draws: int = 100,
+    seed: int = 0,
+) -> Tipping:
+    """How strong an unseen common cause must be to carry the effect to zero, and what weaker ones would leave.
+
+    Strength is counted in `times` the strongest covariate, or the one named by `like`.
+    """
+    columns = _used(estimator, Columns.read(data), ())
+    found = effect if effect is not None else estimator(columns)
+    case = Case(columns, estimator, found, draws, seed, None, 1 - found.level, TOLERANCE)
+    if why := UnobservedCause().unfit(case):
+        raise QueryError(f"there is no tipping point here: {why}")
+    return tipping_of(case, like=like, times=times)
 
 
 def _refuter(one: str | Refuter) -> Refuter:

@@ -50,11 +50,10 @@ class RandomCause:
         low, high = case.range_of(values)
         ok = p >= case.alpha
         shift = abs(float(values.mean()) - estimate) / case.se if case.se > 0 else 0.0
-        verdict = "as it should" if ok else "which is more than chance allows: the estimator is unstable"
+        verdict = "as little as it should" if ok else "more than it should: the estimator is unstable"
         sentence = (
             f"With a column of noise adjusted for as well, the estimate goes from {shown(estimate)} to "
-            f"{shown(float(values.mean()))} {between(low, high)} on average, {shown(shift)} of its standard errors, "
-            f"{verdict}."
+            f"{shown(float(values.mean()))} {between(low, high)}: {shown(shift)} standard errors on average, {verdict}."
         )
         return Refutation(self.name, float(values.mean()), low, high, p, ok, len(values), sentence)
 
