@@ -33,11 +33,11 @@ def test_same_seed_same_graph_on_any_machine() -> None:
 
 def test_every_pair_is_equally_likely_and_names_tell_nothing() -> None:
     forward = np.zeros((4, 4))
-    for seed in range(3000):
+    for seed in range(1500):
         for a, b in random_graph(4, seed, density=0.5, latent=0).edges:
             forward[int(a[1]), int(b[1])] += 1
-    share = forward[~np.eye(4, dtype=bool)] / 3000
-    assert np.allclose(share, 0.25, atol=0.04)
+    share = forward[~np.eye(4, dtype=bool)] / 1500
+    assert np.allclose(share, 0.25, atol=0.05)
 
 
 def test_a_thousand_variables_take_no_time() -> None:

@@ -13,6 +13,9 @@ All variables discrete: `Discrete`. All lines with normal noise, or correlated n
 Intervals are percentiles of refits on resampled rows, moved to where the estimate stands: answers by Monte Carlo use
 the same streams of noise in all refits, so that only the rows vary between them.
 
+Where all is discrete, an answer that depends on how the noise of different rows of a table goes together (most
+counterfactuals do) says so in a check, with the answer under the other extreme.
+
 Limits    The graph is taken as true, the kind of each mechanism as chosen once. Where variables share unseen causes
           (`<->`) a fitted mechanism would take confounding for effect: refused, but for linear models without bows.
 """
@@ -45,10 +48,12 @@ from butfor.stats.effect import Check, Effect
 Floats = NDArray[np.float64]
 Kind = Literal["table", "logit", "linear", "nonlinear"]
 
+LINES: tuple[Kind, ...] = ("linear", "nonlinear")  # kinds that take a discrete variable for a number
 FEW = 10  # rows without which nothing is fitted
 THIN = 5  # rows that a row of a table should rest on
 DRAWS, REFIT_DRAWS = 20_000, 2_000  # of a functional model, and of each refit
 ALPHA = 0.01  # of the checks together
+SAME = 1e-9  # two answers that differ by less are one
 LOST = 0.1  # share of refits that may have no answer
 
 
@@ -90,7 +95,7 @@ class Fitted:
     def __str__(self) -> str:
         return "\n".join(str(line) for line in (*self.why, *self.checks))
 
-    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Fitted:
+    def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> Fitted:
         """The fitted model after an intervention."""
         return replace(self, done=(*self.done, merged(assignments, values)))
 
@@ -113,9 +118,10 @@ class Fitted:
         tail = max(math.floor((len(moved) + 1) * (1 - self.level) / 2), 1)
         low, high = float(moved[tail - 1]), float(moved[-tail])
         p = None if null is None else _p_value(moved, estimate - null)
+        checks = (*self.checks, *self._coupled(question, estimate))
         return Effect(
             estimate=estimate, low=estimate + min(low, 0.0), high=estimate + max(high, 0.0), level=self.level, p=p,
-            n=self.source.n, method=f"fitted model, bootstrap of rows ({len(found)} refits)", checks=self.checks,
+            n=self.source.n, method=f"fitted model, bootstrap of rows ({len(found)} refits)", checks=checks,
         )  # fmt: skip
 
     def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
@@ -184,6 +190,17 @@ class Fitted:
     def pns(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
         """Probability of necessity and sufficiency."""
         return self.effect(lambda m: m.pns(x, y, treated, control, outcome), null=None)
+
+    def _coupled(self, question: Callable[[SCM], float], estimate: float) -> tuple[Check, ...]:
+        """Tables do not say how the noise of one row goes with another's: does the answer hang on it?"""
+        if not isinstance(self.source.model, Discrete):
+            return ()
+        other = question(self._after(replace(self.source.model, coupling="independent")))
+        if abs(other - estimate) < SAME:
+            return ()
+        told = (f"data cannot tell how the noise of different rows of a table goes together: {estimate:.3f} if in step "
+                f"(monotone), {other:.3f} if independent; bounds hold either way")  # fmt: skip
+        return (Check("coupling", False, told),)
 
     def _after(self, model: SCM) -> SCM:
         for assignments in self.done:
@@ -277,10 +294,12 @@ def fit(
         raise QueryError(f"refits={refits} must be 20 or more, and prior={prior} not negative")
     if graph.confounded:
         return _with_confounding(graph, columns, kinds, refits, draws, level, seed)
+    discrete = {name for name in graph.names if columns.is_discrete(name) and kinds.get(name) not in LINES}
     learners: dict[str, Learner] = {}
     why: list[Why] = []
     for i, name in enumerate(graph.names):
-        learners[name], reason = _chosen(columns, name, graph.named(graph.pa[i]), kinds.get(name), prior, seed)
+        parents = graph.named(graph.pa[i])
+        learners[name], reason = _chosen(columns, name, parents, kinds.get(name), discrete, prior, seed)
         why.append(reason)
     checks, normal = _looked_at(learners, columns, seed)
     lines = all(reason.kind in ("linear", "values") for reason in why) and normal
@@ -330,24 +349,21 @@ def _with_confounding(
 
 
 def _chosen(
-    data: Columns, name: str, parents: tuple[str, ...], kind: Kind | None, prior: float, seed: int
+    data: Columns, name: str, parents: tuple[str, ...], kind: Kind | None, discrete: set[str], prior: float, seed: int
 ) -> tuple[Learner, Why]:
     """The learner of one variable."""
-    discrete = data.is_discrete(name)
-    tabular = discrete and all(data.is_discrete(parent) for parent in parents)
+    numbers = [one for one in (name, *parents) if one not in discrete]
     given = "as asked"
-    if kind is None:
-        given = "discrete, and so are its causes" if tabular else "discrete, with causes that are numbers"
-        if discrete and (tabular or len(data.codes(name)[1]) == 2 or not data.is_number(name)):
-            kind = "table" if tabular else "logit"
-    if kind == "table" and not tabular:
-        odd = next(one for one in (name, *parents) if not data.is_discrete(one))
-        raise DataError(f"{name} cannot have a table: {odd} is not discrete")
-    if kind == "table":
+    if kind is None and name in discrete:
+        kind = "logit" if numbers else "table"
+        given = "discrete, with causes that are numbers" if numbers else "discrete, and so are its causes"
+    if kind == "table" and numbers:
+        raise DataError(f"{name} cannot have a table: {numbers[0]} is not discrete")
+    if kind == "logit" and name in numbers:
+        raise DataError(f"{name} cannot have a logit: it is not discrete")
+    if kind == "table" or (kind == "logit" and not parents):
         return TableLearner.of(data, name, parents, prior), Why(name, parents, "table", given)
     if kind == "logit":
-        if not discrete:
-            raise DataError(f"{name} cannot have a logit: it is not discrete")
         return Logit.of(data, name, parents), Why(name, parents, "logit", given)
     if not parents:
         return line(data, name, ()), Why(name, parents, "values", "a number without causes: the values seen")

@@ -77,10 +77,10 @@ class TableLearner(Learner):
 
     def table(self, weights: Floats) -> Table:
         counts = self.counts(weights)
-        if self.parents:
-            share = counts.sum(0) / counts.sum()
-            counts = counts + self.prior * share
-        p = counts / counts.sum(1, keepdims=True)
+        share = counts.sum(0) / counts.sum()
+        rows: Floats = counts.sum(1)[:, None]
+        mixed = (counts + self.prior * share) / np.maximum(rows + self.prior, TINY)
+        p = np.asarray(np.where(rows + self.prior > 0, mixed, share), dtype=np.float64)
         return Table(self.parents, self.levels, p.reshape(*(len(above) for above in self.above), len(self.levels)))
 
     def mechanism(self, weights: Floats) -> Mechanism:
