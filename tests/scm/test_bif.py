@@ -56,8 +56,6 @@ def test_public_networks_are_read_and_written(path: Path) -> None:
     if not path.exists():
         pytest.skip("BUTFOR_DATA names no folder with bnlearn/*.bif")
     same(path)
-    packed = gzip.compress(path.read_bytes())
-    assert packed[:2] == b"\x1f\x8b"
 
 
 def same(source: str | Path) -> None:

@@ -303,5 +303,16 @@ def test_long_chains_cost_little_and_models_travel() -> None:
     assert model.p(f"V{size - 1}=1 | V0=1") == pytest.approx(float(flip[1, 1]))
     would = model.counterfactual({f"V{size - 1}": 1}, {"V0": 1}).p(f"V{size - 1}=1")
     assert would == pytest.approx(1.0)  # every row is monotone in its parent, and noise is comonotone
+    assert model.joint(["V1"]).sum() == pytest.approx(1)
+    model.joint(["V1"])[:] = 0  # a caller's copy
+    assert model.joint(["V1"]).sum() == pytest.approx(1)
     again = pickle.loads(pickle.dumps(model))
     assert again.p("V3=1") == model.p("V3=1")
+    assert len(pickle.dumps(model)) < 200_000
+
+
+def test_interventions_may_be_text() -> None:
+    assert XY.do("X=1").p("Y=1") == XY.do(X=1).p("Y=1") == pytest.approx(0.7)
+    assert XY.counterfactual("X=0, Y=0", "X=1").p("Y=1") == XY.counterfactual({"X": 0, "Y": 0}, {"X": 1}).p("Y=1")
+    with pytest.raises(QueryError, match=r"do\(X>0\) sets no value; write do\(X=VALUE\)"):
+        XY.do("X>0")

@@ -61,6 +61,8 @@ def test_all_mistakes_are_told_at_once() -> None:
                 "I": (("G", "H"), [[0.1, 0.2]]),
                 "K": ("G", {0: {"a": 1}, 2: {"a": 1}}),
                 "L": ("G", {0: 0.5, 1: 0.2}),
+                "M": ("G", lambda a, b: a),
+                "N": Table("G", (0, 1), [[1, 0]]),
                 "J": [float("nan"), 1.0],
             }
         )
@@ -75,10 +77,12 @@ def test_all_mistakes_are_told_at_once() -> None:
         "K: no row for G=1",
         "K: a row for 2, which is no combination of the levels of G",
         "L: a row by levels is a mapping, as in {0: {'low': 0.9, 'high': 0.1}, 1: {…}}",
+        "N: the table has shape (1, 2); (G, N) need (2, 2)",
         "J: a probability is negative, above one or not finite",
     ):
         assert line in told.splitlines()
-    assert len(caught.value.mistakes) == 10  # I waits for H, whose own mistake is told
+    assert "M: the function of (G) fails at 0: " in told
+    assert len(caught.value.mistakes) == 12  # I waits for H, whose own mistake is told
 
 
 def test_wrong_parents_are_told_before_shapes() -> None:

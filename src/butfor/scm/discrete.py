@@ -14,7 +14,7 @@ Imagining          tables do not say how the noise of one row goes with that of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import prod
 from typing import Any, Literal, Self, cast, final, get_args
@@ -77,6 +77,9 @@ class Discrete(SCM):
         tables = self.tables.values()
         return Network([tuple(at[parent] for parent in table.parents) for table in tables], [t.p for t in tables])
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # what is worked out is left behind
+
     def __repr__(self) -> str:
         hidden = f", {len(self.latent)} of them latent" if self.latent else ""
         return f"Discrete({len(self.tables)} variables{hidden})"
@@ -126,7 +129,7 @@ class Discrete(SCM):
 
     # doing ----------------------------------------------------------------------------------------------------------
 
-    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Self:
+    def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> Self:
         new = {name: self.mechanism(name, value) for name, value in merged(assignments, values).items()}
         done = replace(self, tables={**self.tables, **new})
         if any(table.parents for table in new.values()):
@@ -198,7 +201,7 @@ class Discrete(SCM):
             self.levels(name)
         if len(set(names)) < len(names):
             raise QueryError(f"a variable stands twice in joint({', '.join(names)})")
-        return self.weight({}, names)
+        return self.weight({}, names).copy()  # the network keeps its answer
 
     def sample(self, n: int, seed: int = 0) -> Sample:
         codes: dict[str, NDArray[np.int64]] = {}

@@ -8,7 +8,8 @@ Equation  P(keep, evidence) = Σ over the rest of Π_v P(v | parents of v), the 
 Draws     Eliminated variables are drawn in reverse order, each from the tables it was summed out of: exact draws given
           the evidence, all rows at once.
 Source    Zhang & Poole 1996; Dechter 1999 (bucket elimination); Kjærulff 1990 (orders).
-Limits    A graph of large treewidth needs large tables; past `CELLS` cells the query is refused.
+Limits    A graph of large treewidth needs large tables; past `CELLS` cells the query is refused. Evidence on so many
+          variables that its probability is below 1e-300 is taken for impossible.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Functional(SCM):
     def seen(self) -> tuple[str, ...]:
         return tuple(name for name in self.mechanisms if name not in self.latent)
 
-    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Functional:
+    def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> Functional:
         """The model after an intervention: a value, a function or `Mechanism`, a `Shift`, or {value: probability}."""
         changed = dict(self.mechanisms)
         for name, action in merged(assignments, values).items():

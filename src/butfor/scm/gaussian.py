@@ -111,7 +111,7 @@ class LinearGaussian(SCM):
         """The total effect of x on y, for a step of one."""
         return float(self.totals[self.at(y), self.at(x)])
 
-    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> LinearGaussian:
+    def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> LinearGaussian:
         """The model after an intervention: a value, a `Linear` mechanism, or a `Shift`."""
         b, c, omega, edges = self.b.copy(), self.c.copy(), self.omega.copy(), set(self.edges)
         for name, action in merged(assignments, values).items():

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from numpy.typing import NDArray
 
-from butfor.core.errors import Impossible
-from butfor.scm.event import EventLike, read_event, told
+from butfor.core.errors import Impossible, QueryError
+from butfor.scm.event import EventLike, read_conditions, read_event, told
 from butfor.scm.graph import Edge, Graph
 
 if TYPE_CHECKING:
@@ -101,8 +101,11 @@ class SCM(ABC):
         """The graph over all variables, latent ones among them."""
 
     @abstractmethod
-    def do(self, assignments: Mapping[str, Any] | None = None, /, **values: Any) -> Self:
-        """The model after an intervention: a value (hard), a mechanism (soft), or {value: probability} (stochastic)."""
+    def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> Self:
+        """The model after an intervention: a value (hard), a mechanism (soft), or {value: probability} (stochastic).
+
+        `do(X=1, Z=0)`, `do({"X": 1})` or `do("X=1, Z=0")`.
+        """
 
     @abstractmethod
     def p(self, event: EventLike, given: EventLike | None = None) -> float:
@@ -122,9 +125,9 @@ class SCM(ABC):
 
     # the third rung, and effects ------------------------------------------------------------------------------------
 
-    def counterfactual(self, evidence: EventLike, do: Mapping[str, Any]) -> Counterfactual:
+    def counterfactual(self, evidence: EventLike, do: Mapping[str, Any] | str) -> Counterfactual:
         """What would have been under `do`, in the case where `evidence` was seen."""
-        return Counterfactual(self.parallel([World(do)], evidence))
+        return Counterfactual(self.parallel([World(merged(do, {}))], evidence))
 
     def ate(self, x: str, y: str, treated: Any = 1, control: Any = 0) -> float:
         """Average effect: E[Y | do(X=treated)] - E[Y | do(X=control)]; `y` is a variable or an event."""
@@ -238,6 +241,11 @@ class SCM(ABC):
         return fit(graph, data, **how)
 
 
-def merged(assignments: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The two ways to write an intervention as one."""
+def merged(assignments: Mapping[str, Any] | str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The ways to write an intervention as one."""
+    if isinstance(assignments, str):
+        conditions = read_conditions(assignments)
+        if wrong := [condition for condition in conditions if condition.sign != "="]:
+            raise QueryError(f"do({wrong[0]}) sets no value; write do({wrong[0].name}=VALUE)")
+        assignments = {condition.name: condition.value for condition in conditions}
     return {**(assignments or {}), **values}

@@ -192,8 +192,14 @@ class _Reader:
         self, name: str, body: Callable[..., Any], above: tuple[str, ...], levels: tuple[Any, ...] | None
     ) -> Table | None:
         sets = [self.found[parent].levels for parent in above]
-        values = [body(*cell) for cell in product(*sets)]
-        own = levels or tuple(sorted(set(values)))
+        values: list[Any] = []
+        for cell in product(*sets):
+            try:
+                values.append(body(*cell))
+            except Exception as error:
+                self.wrong(name, f"the function of ({', '.join(above)}) fails at {_shown(cell)}: {error}")
+                return None
+        own = levels or _ordered(values)
         if strange := [value for value in values if value not in own]:
             self.wrong(name, f"the function gives {strange[0]!r}; the levels are {_shown(own)}")
             return None
@@ -220,6 +226,14 @@ class _Reader:
                 at = _at(table.parents, found)
                 self.wrong(name, f"the row{at and f' of {at}'} sums to {sums[cell]:.6g}, not to 1")
         return len(self.mistakes) == before
+
+
+def _ordered(values: Iterable[Any]) -> tuple[Any, ...]:
+    different = tuple(dict.fromkeys(values))
+    try:
+        return tuple(sorted(different))
+    except TypeError:  # levels of several kinds
+        return different
 
 
 def _at(parents: Iterable[str], values: Iterable[Any]) -> str:
