@@ -18,6 +18,7 @@ Limits    The list holds all sets, not the minimal ones alone: no listing of tho
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from butfor.core.errors import NotIdentified
 from butfor.scm.adjust import Names, bounded, proper_causal, treatment_and_outcome
@@ -42,9 +43,9 @@ def front_door_set(graph: Graph, x: Names, y: Names, *, include: Names = (), for
     needed, allowed = bounded(graph, start, goal, include, forbid)
     largest = _largest(graph, start, goal, allowed)
     reasons = [_fault(graph, start, goal, largest | needed)]
-    for i in bits(proper_causal(graph, start, goal) & allowed & ~largest & ~needed):
+    for i in islice(bits(proper_causal(graph, start, goal) & allowed & ~largest & ~needed), 2):
         reasons.append(f"{graph.names[i]} cannot be one: {_fault(graph, start, goal, largest | 1 << i)}")
-    raise NotIdentified(f"no set of variables is a front door: {'; '.join(reasons[:3])}; try identify")
+    raise NotIdentified(f"no set of variables is a front door: {'; '.join(reasons)}; try identify")
 
 
 def is_front_door_set(graph: Graph, x: Names, y: Names, through: Names) -> bool:
