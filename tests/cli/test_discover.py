@@ -91,4 +91,4 @@ def test_lines_without_edges_and_with_long_names() -> None:
     assert "no edges" in lines(apart)
     joined = lines(discover({names[0]: x, names[1]: x + rng.normal(size=200)}, "pc", bootstraps=5))
     assert max(map(len, joined)) <= 80
-    assert not any("joined:" in line for line in lines(discover({"A": x, "B": x**3}, "pc", bootstraps=0)))
+    assert not any("resamples" in line for line in lines(discover({"A": x, "B": x**3}, "pc", bootstraps=0)))

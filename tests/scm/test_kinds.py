@@ -10,7 +10,7 @@ import pytest
 from butfor.core.errors import ButforError, DataError, UnknownName
 from butfor.scm.columns import Columns
 from butfor.scm.discover import discover
-from butfor.scm.kinds import discrete_of, jarque_bera, kind_of, noise_of, refuse_collinear
+from butfor.scm.kinds import discrete_of, kind_of, refuse_collinear
 from butfor.scm.posterior import posterior
 
 
@@ -33,19 +33,6 @@ def test_a_whole_number_at_the_beginning_is_no_category() -> None:
     x = np.random.default_rng(0).normal(size=200)
     x[:100] = np.round(x[:100])
     assert discrete_of(Columns.read({"X": x})) == ()
-
-
-def test_noise_is_what_causes_leave() -> None:
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(500, 2)) + 5
-    noise = rng.uniform(-1, 1, 500)
-    both = np.column_stack([x, x @ [1.0, -2.0] + noise])
-    directed = np.zeros((3, 3), dtype=bool)
-    directed[:2, 2] = True
-    found = noise_of(both, directed)
-    assert np.corrcoef(found[:, 2], noise)[0, 1] > 0.99
-    p = jarque_bera(found)
-    assert (p[:2] > 0.001).all() and p[2] < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def lines(found: Discovery) -> list[str]:
             *_table(seen, found.resamples),
         ]
     if found.resamples:
-        said += ["", f"joined: the share of {found.resamples} resamples, with what more of them could give; no proof"]
+        meaning = "how well so many pin that share down; it is no probability that the edge is true"
+        said += ["", f"1.00 [0.96, 1.00]: the share of {found.resamples} resamples that join the two, and {meaning}"]
     told = [*(f"CONFLICT {conflict}" for conflict in found.conflicts), *(str(c) for c in found.checks if not c.ok)]
     said += ["", *told] if told else []
     return [part for line in said for part in (textwrap.wrap(line, WIDTH, subsequent_indent="  ") or [""])]

@@ -24,7 +24,6 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import derive, generator
@@ -32,15 +31,16 @@ from butfor.scm import conflicts, posterior
 from butfor.scm.climb import climb, matrix_of
 from butfor.scm.columns import Columns, Floats
 from butfor.scm.discovery import Discovery, FoundEdge
-from butfor.scm.equivalence import ARROWS, Marks, Pattern
-from butfor.scm.kinds import Kind, checked, discrete_of, jarque_bera, kind_of, noise_of, refuse_collinear
+from butfor.scm.equivalence import ARROWS, EDGE, Marks, Pattern
+from butfor.scm.kinds import Kind, checked, discrete_of, kind_of, refuse_collinear
+from butfor.scm.noise import jarque_bera, noise_checks, noise_of
 from butfor.scm.priors import Prior
 from butfor.scm.search import METHODS, Search, member_of, method_of
 from butfor.stats.effect import Check
-from butfor.stats.quantiles import z_below
 
 FEW = 8  # variables: the exact posterior stands beside the resamples
 LINGAM_MOST = 30  # variables: its cost grows with their cube
+BACKWARD = {EDGE["<-"], EDGE["<-o"]}
 WORTH_PROCESSES = 5.0  # seconds of work: starting them takes one or two
 
 
@@ -73,9 +73,9 @@ def discover(
     rules = known.rules(names)
     kind = kind_of(columns, categories)
     matrix = np.array([_numbers(columns, name, name in categories) for name in names]).T
-    numbers = [i for i, name in enumerate(names) if name not in categories]
-    refuse_collinear(matrix[:, numbers], [names[i] for i in numbers])
-    ready = Search("boss", matrix, np.isin(names, categories), rules, alpha, derive(seed, "discover", "ties"))
+    coded = np.array([name in categories for name in names])
+    refuse_collinear(matrix[:, ~coded] if categories else matrix, [name for name in names if name not in categories])
+    ready = Search("boss", matrix, coded, rules, alpha, derive(seed, "discover", "ties"))
     if method == "auto":
         search, why, pattern = _chosen(ready, kind, latent)
     else:
@@ -102,7 +102,7 @@ def _chosen(ready: Search, kind: Kind, latent: bool) -> tuple[Search, str, Patte
     method, why = choose(ready, kind, latent)
     search = replace(ready, method=method)
     pattern = search.run()
-    bad = [check for check in _lingam_checks(search.matrix, pattern) if not check.ok] if method == "lingam" else []
+    bad = [check for check in noise_checks(search.matrix, pattern) if not check.ok] if method == "lingam" else []
     if bad:
         method, said = _by_score(ready, kind)
         search, why = replace(ready, method=method), f"{said}; lingam was tried first, but {bad[0].message}"
@@ -115,12 +115,12 @@ def choose(ready: Search, kind: Kind, latent: bool) -> tuple[str, str]:
     rows, count = ready.matrix.shape
     if latent and ready.rules.soft:
         raise QueryError(
-            "no method weighs beliefs where latent common causes are allowed; make them rules, or drop one"
+            "no method weighs beliefs where unseen common causes are allowed; make them rules, or drop one"
         )
     if latent:
         return (
             "gfci",
-            f"gfci: {_size(ready)}; unseen common causes are allowed, so a class of graphs with <-> is sought",
+            f"gfci: {_size(ready)}; unseen common causes are allowed, so <-> is sought, too",
         )
     method, why = _by_score(ready, kind)
     if ready.rules.soft or kind != "numbers" or count > LINGAM_MOST or rows < 10 * count:
@@ -134,8 +134,8 @@ def choose(ready: Search, kind: Kind, latent: bool) -> tuple[str, str]:
 
 
 def _by_score(ready: Search, kind: Kind) -> tuple[str, str]:
-    """Exactly where the variables are few, else by the best order."""
-    few = ready.matrix.shape[1] <= FEW
+    """Exactly where the variables are few, else by the best order; beliefs are worth more of the exact search."""
+    few = ready.matrix.shape[1] <= (posterior.MOST if ready.rules.soft and kind == "numbers" else FEW)
     name = {"discrete": "BDeu", "mixed": "the degenerate Gaussian BIC", "numbers": "BGe" if few else "the Gaussian BIC"}
     of = {"discrete": "all categories", "mixed": "categories and numbers", "numbers": "all numbers"}[kind]
     how = "so few that every graph is weighed" if few else "families are scored"
@@ -201,16 +201,14 @@ def _edges(
     stack = np.array(marks, dtype=np.int8).reshape(total, len(names), len(names))
     joined = pattern.skeleton | (stack != 0).any(axis=0)
     found: list[FoundEdge] = []
-    for i, j in np.argwhere(np.triu(joined)).tolist():
-        arrow = pattern.arrow(names[i], names[j])
-        ends = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True))
-        if "<" in arrow and ">" not in arrow:
-            i, j = j, i
-            arrow = pattern.arrow(names[i], names[j])
-            ends = Counter({(far, near): count for (near, far), count in ends.items()})
-        seen = {ARROWS[pair]: count for pair, count in sorted(ends.items()) if pair != (0, 0)}
+    for i, j in zip(*(side.tolist() for side in np.nonzero(np.triu(joined))), strict=True):
+        ends = int(pattern.marks[j, i]), int(pattern.marks[i, j])
+        if ends in BACKWARD:
+            i, j, ends = j, i, ends[::-1]
+        counts = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True)) if total else {}
+        seen = {ARROWS[pair]: count for pair, count in sorted(counts.items()) if pair != (0, 0)}
         exact = (float(probabilities[i, j]), float(probabilities[j, i])) if probabilities is not None else None
-        found.append(FoundEdge(names[i], names[j], arrow, seen, total, level, exact))
+        found.append(FoundEdge(names[i], names[j], ARROWS.get(ends, ""), seen, total, level, exact))
     return tuple(sorted(found, key=lambda edge: (not edge.arrow, -sum(edge.seen.values()))))
 
 
@@ -234,39 +232,11 @@ def _checks(search: Search, latent: bool, pattern: Pattern, asked: int, done: in
     if latent and not METHODS[search.method].latent:
         yield Check("latent", False, f"{search.method} takes it that no latent variable causes two columns: try gfci")
     if search.method == "lingam":
-        yield from _lingam_checks(search.matrix, pattern)
+        yield from noise_checks(search.matrix, pattern)
 
 
 def _where(bad: bool, why: str) -> str:
     return f": {why}" if bad else ""
-
-
-def _lingam_checks(x: Floats, pattern: Pattern) -> Iterable[Check]:
-    """Is the noise non-Gaussian, and independent of the causes?"""
-    noise, worst, where = noise_of(x, pattern.directed), 1.0, ""
-    edges = np.argwhere(pattern.directed).tolist()
-    for i, j in edges:
-        p = _dependence(noise[:, j], x[:, i]) * len(edges)
-        if p < worst:
-            worst, where = p, f"{pattern.names[j]} on {pattern.names[i]}"
-    gaussian = [name for name, p in zip(pattern.names, jarque_bera(noise), strict=True) if p > 0.01]
-    said = f"the noise of {', '.join(gaussian)} looks Gaussian: directions among these are guesses"
-    yield Check("noise", len(gaussian) <= 1, said if len(gaussian) > 1 else "the noise is not Gaussian")
-    bad = worst < 0.01
-    told = f"the noise depends on a cause ({where}): effects are not linear, or a cause is unseen; try boss or gfci"
-    yield Check("independence", not bad, told if bad else "the noise does not depend on the causes")
-
-
-def _dependence(noise: Floats, cause: Floats) -> float:
-    """P-value that sizes and signs of two columns are unrelated: three rank correlations, Bonferroni."""
-    a, b = _ranks(noise), _ranks(cause)
-    size_a, size_b = _ranks(np.abs(noise - np.median(noise))), _ranks(np.abs(cause - np.median(cause)))
-    strongest = max(abs(float(np.corrcoef(p, q)[0, 1])) for p, q in ((size_a, size_b), (a, size_b), (size_a, b)))
-    return min(1.0, 3 * 2 * float(z_below(-strongest * np.sqrt(len(a) - 1))))
-
-
-def _ranks(values: Floats) -> NDArray[np.float64]:
-    return np.argsort(np.argsort(values)).astype(np.float64)
 
 
 def _conflicts(prior: Prior, search: Search, pattern: Pattern) -> list[conflicts.Conflict]:

@@ -1,11 +1,10 @@
 """What kind of data this is, and whether a search can stand on it.
 
-A column is discrete (labels, or few whole numbers) or a number. Whether noise is Gaussian is a Jarque-Bera test of what
-a column's causes leave of it: the columns themselves are sums of many noises and look Gaussian soon. What no search
-survives is refused here, each with its reason: constant columns, two columns that say the same, a column that is a
-linear function of others, fewer rows than a resample needs.
+A column is discrete (labels, or few whole numbers) or a number. What no search survives is refused here, each with its
+reason: constant columns, two columns that say the same, a column that is a linear function of others, fewer rows than a
+resample needs.
 
-Source    Jarque & Bera 1987, n/6 · (skewness² + excess kurtosis² / 4) against chi-square with 2 degrees of freedom.
+Limits    A category that determines a number is not found; nor is a column that others determine, but not linearly.
 """
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -17,7 +16,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from butfor.core.errors import DataError
@@ -33,39 +31,25 @@ def discrete_of(data: Columns, chosen: Iterable[str] | None = None) -> tuple[str
     if isinstance(chosen, str):
         chosen = [chosen]
     if chosen is None:
-        return tuple(name for name in data.names if _starts_whole(data, name) and data.is_discrete(name))
+        fractions = _fractions(data)
+        return tuple(name for name in data.names if name not in fractions and data.is_discrete(name))
     wanted = set(chosen)
     for name in wanted:
         data[name]  # an unknown name is refused
     return tuple(name for name in data.names if name in wanted or not data.is_number(name))
 
 
-def _starts_whole(data: Columns, name: str) -> bool:
-    """No fraction in the first rows: most columns of numbers are told by these alone."""
-    first = data[name][:64]
-    return first.dtype.kind != "f" or bool((first == np.round(first)).all())
+def _fractions(data: Columns) -> set[str]:
+    """Columns of numbers with a fraction in the first rows: these alone tell most of them."""
+    names = [name for name in data.names if data.is_number(name)]
+    first = np.array([data[name][:64] for name in names]).reshape(len(names), -1)
+    whole = (first == np.round(first)).all(axis=1).tolist()
+    return {name for name, yes in zip(names, whole, strict=True) if not yes}
 
 
 def kind_of(data: Columns, discrete: Sequence[str]) -> Kind:
     """All categories, all numbers, or both."""
     return "numbers" if not discrete else "discrete" if len(discrete) == len(data.names) else "mixed"
-
-
-def noise_of(x: Floats, directed: NDArray[np.bool_]) -> Floats:
-    """What the causes of each column leave of it [n, k]; `directed[i, j]` where i causes j."""
-    noise = x - x.mean(axis=0)
-    centred = noise.copy()
-    for j in np.flatnonzero(directed.any(axis=0)).tolist():
-        causes = centred[:, directed[:, j]]
-        noise[:, j] -= causes @ np.linalg.lstsq(causes, centred[:, j])[0]
-    return noise
-
-
-def jarque_bera(x: Floats) -> Floats:
-    """P-values that each column is Gaussian [k]."""
-    z = (x - x.mean(axis=0)) / x.std(axis=0)
-    statistic = len(x) / 6 * ((z**3).mean(axis=0) ** 2 + ((z**4).mean(axis=0) - 3) ** 2 / 4)
-    return np.exp(-statistic / 2)
 
 
 def checked(data: Columns, discrete: Sequence[str]) -> None:
@@ -110,9 +94,7 @@ def _free(x: Floats) -> bool:
 
 def refuse_collinear(x: Floats, names: Sequence[str]) -> None:
     """A column [n, k] that is a linear function of others, named with those that it is made of."""
-    if x.shape[1] < 2:
-        return
-    if _free(x[: 2 * x.shape[1] + 50]):
+    if x.shape[1] < 2 or _free(x[: x.shape[1] + 50]):
         return
     centred = x - x.mean(axis=0)
     z = centred / np.sqrt((centred**2).sum(axis=0))

@@ -99,7 +99,7 @@ class Prior:
         for name in self._named():
             if name not in known:
                 raise UnknownName("variable in the prior", name, known)
-        if found := _contradictions(self, names):
+        if self.required and (found := _contradictions(self, names)):
             raise SpecError(Mistake("prior", problem) for problem in found)
         n = len(known)
         required, forbidden, odds = np.zeros((n, n), dtype=bool), np.eye(n, dtype=bool), np.zeros((n, n))
@@ -129,6 +129,11 @@ class Rules:
     required: Yes  # [n, n], true at i, j where i -> j must be
     forbidden: Yes  # [n, n], true at i, j where i -> j must not be; the diagonal, and against each required edge
     odds: Floats  # [n, n], what an edge i -> j adds to the log prior
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is required or forbidden."""
+        return not self.required.any() and int(self.forbidden.sum()) == len(self.names)
 
     @property
     def soft(self) -> bool:

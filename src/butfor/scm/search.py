@@ -106,7 +106,7 @@ class Search:
         if self.rules.soft:
             parents, _ = climb(self.score(rows), self.rules, member_of(found, self.rules))
             found = shown(Graph.of(self.rules.names, parents, [0] * len(parents)), self.rules)
-        if broken := self.rules.broken_by(found):
+        if not self.rules.empty and (broken := self.rules.broken_by(found)):
             raise DataError(
                 f"{self.method} found no graph that keeps every rule ({broken[0]}): the data insist on the contrary; "
                 "methods that score graphs always find one: try boss"
@@ -126,8 +126,7 @@ class Search:
             options["categorical"] = np.flatnonzero(self.discrete).tolist()
         if self.method == "boss":
             options["seed"] = self.seed
-        if knowledge := self._knowledge(andrey):
-            options["knowledge"] = knowledge
+        options["knowledge"] = self._knowledge(andrey)
         try:
             with andrey.config(backend="numpy", num_workers=1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -137,10 +136,12 @@ class Search:
         return found.structure.to_numpy().T.astype(np.int8)
 
     def _knowledge(self, andrey: Any) -> Any:
+        if self.rules.empty:
+            return None
         required = [(int(i), int(j)) for i, j in np.argwhere(self.rules.required)]
         against = self.rules.forbidden & ~np.eye(len(self.rules.names), dtype=bool)
         forbidden = [(int(i), int(j)) for i, j in np.argwhere(against)]
-        return andrey.Knowledge(required=required, forbidden=forbidden) if required or forbidden else None
+        return andrey.Knowledge(required=required, forbidden=forbidden)
 
 
 def member_of(found: Pattern, rules: Rules) -> tuple[int, ...]:
