@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from butfor.scm.estimate.adjust import Adjust as Adjust
-    from butfor.scm.estimate.cate import cate as cate
+    from butfor.scm.estimate.heterogeneity import cate as cate
     from butfor.scm.estimate.frontdoor import FrontDoor as FrontDoor
     from butfor.scm.estimate.instrument import Instrument as Instrument
     from butfor.scm.estimate.instrument import IVFit as IVFit
@@ -31,7 +31,7 @@ _HOME = {
     "Instrument": "instrument",
     "Mediate": "mediate",
     "Plugin": "plugin",
-    "cate": "cate",
+    "cate": "heterogeneity",
 }
 
 __all__ = ["Adjust", "Empirical", "FrontDoor", "IVFit", "Instrument", "Mediate", "Plugin", "cate"]

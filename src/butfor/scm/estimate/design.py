@@ -98,12 +98,11 @@ def is_dose(data: Columns, x: str, treated: Label, control: Label) -> bool:
     if not data.is_number(x):
         return False
     levels = np.unique(data[x])
-    return not (len(levels) <= LEVELS and treated in levels and control in levels)
+    return len(levels) > 1 and not (len(levels) <= LEVELS and treated in levels and control in levels)
 
 
 def arm(data: Columns, x: str, label: Label) -> Mask:
     """The rows where `x` has this value; of two labels, 0 is the first in sorted order and 1 the second."""
-    data.varying(x) if data.is_number(x) else None
     codes, levels = data.codes(x)
     if len(levels) == 1:
         raise DataError(f"column {x!r} is constant ({levels[0]}): there is nothing to compare")

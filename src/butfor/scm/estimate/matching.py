@@ -57,12 +57,13 @@ def match(arms: Arms, matches: int, learner: Learner, rng: Generator) -> Matched
     for mask, _ in arms.arms:
         rows = np.flatnonzero(mask)
         m = min(matches, len(rows))
-        found = rows[_neighbours(near[rows], near[of], m)]  # [of, m]
+        others = of[~mask[of]]
+        found = rows[_neighbours(near[rows], near[others], m)]  # [others, m]
         model = learn(learner, arms.z[rows], arms.y[rows], logit=False).predict(arms.z)
-        filled = np.mean(arms.y[found] - model[found], axis=1) + model[of]
-        own = mask[of]
-        missing.append(np.where(own, arms.y[of], filled))
-        used.append(np.bincount(found[~own].ravel(), minlength=arms.n) / m)
+        filled = arms.y.copy()
+        filled[others] = np.mean(arms.y[found] - model[found], axis=1) + model[others]
+        missing.append(filled[of])
+        used.append(np.bincount(found.ravel(), minlength=arms.n) / m)
     effects = missing[0] - missing[1]
     estimate = float(effects.mean())
     noise = _noise(arms, near)
