@@ -272,6 +272,12 @@ def test_levels_are_matched_by_value_or_by_text() -> None:
         (lambda: XY.counterfactual({"X": 0}, {"Q": 1}), UnknownName, "unknown variable 'Q'"),
         (lambda: XY.joint(["X", "X"]), QueryError, "stands twice"),
         (lambda: XY.p("Y"), QueryError, "write NAME=VALUE"),
+        (lambda: XY.p(3), QueryError, "3 is not an event"),  # type: ignore[arg-type]
+        (lambda: XY.p(["Y=1"]), QueryError, "'Y=1' is not an event"),  # type: ignore[list-item]
+        (lambda: XY.do(3), QueryError, "says nothing to do"),  # type: ignore[arg-type]
+        (lambda: XY.sample(-1), QueryError, "must not be negative"),
+        (lambda: XY.parallel([World()]).p({1: "Y=1"}), QueryError, "there is no world 1"),
+        (lambda: SCM.discrete([("X", 0.3)]), QueryError, "a model is a mapping"),  # type: ignore[arg-type]
         (lambda: XY.p("Y=1 | X=0 | X=1"), QueryError, "two bars"),
         (lambda: XY.do(X=("Y", [0.1, 0.2])), UserError, "cycle"),
         (lambda: XY.do(X={0: 0.2, 1: 0.2}), SpecError, "sums to 0.4"),

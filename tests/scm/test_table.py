@@ -89,6 +89,11 @@ def test_wrong_parents_are_told_before_shapes() -> None:
     with pytest.raises(SpecError) as caught:
         read_tables({"treatment": 0.5, "Y": ("treatmnt", [0.1, 0.2]), "W": (("Y", "Y"), [0.1, 0.2]), "T": (1, 2, 3)})
     assert "Y: unknown parent 'treatmnt'; did you mean 'treatment'?" in str(caught.value)
+    with pytest.raises(SpecError) as odd:
+        read_tables({"X": ("X", [0.1, 0.2]), 1: 0.3, "Y": [], "Z": {}})  # type: ignore[dict-item]
+    assert str(odd.value).splitlines() == ["1: names are texts", "X: a variable cannot cause itself"]
+    with pytest.raises(SpecError, match=r"Y: no levels\nZ: no levels"):
+        read_tables({"Y": [], "Z": {}})
     assert "W: a parent stands twice: Y" in str(caught.value)
     assert "T: a tuple of 3; write (parents, table)" in str(caught.value)
 

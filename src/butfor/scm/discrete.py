@@ -38,6 +38,8 @@ JOINT = 4096  # cells of a table of events that is cheaper to build than a secon
 def discrete(tables: Mapping[str, Any], *, latent: Iterable[str] = (), coupling: Coupling = "comonotone") -> Discrete:
     """A discrete model from tables as a user writes them; `latent` names the variables that are not seen."""
     hidden = frozenset([latent] if isinstance(latent, str) else latent)
+    if not isinstance(cast("object", tables), Mapping):
+        raise QueryError("a model is a mapping from names to tables: {'X': 0.3, 'Y': ('X', [0.2, 0.7])}")
     if coupling not in get_args(Coupling):
         raise UnknownName("coupling", str(coupling), get_args(Coupling))
     for name in hidden:
@@ -204,6 +206,8 @@ class Discrete(SCM):
         return self.weight({}, names).copy()  # the network keeps its answer
 
     def sample(self, n: int, seed: int = 0) -> Sample:
+        if n < 0:
+            raise QueryError(f"{n} draws; n must not be negative")
         codes: dict[str, NDArray[np.int64]] = {}
         for i in self.whole.order:
             name = self.whole.names[i]

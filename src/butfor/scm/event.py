@@ -80,7 +80,12 @@ def _listed(event: Mapping[str, Any] | Condition | Iterable[Condition]) -> Event
     if isinstance(event, Mapping):
         pairs = cast("Mapping[str, Any]", event)
         return tuple(Condition(str(name), "=", value) for name, value in pairs.items())
-    return tuple(event)
+    parts = cast("object", event)
+    found = tuple(cast("Iterable[object]", parts)) if isinstance(parts, Iterable) else (parts,)
+    for part in found:
+        if not isinstance(part, Condition):
+            raise QueryError(f"{part!r} is not an event; write a text ('Y=1, Z=0') or a mapping ({{'Y': 1}})")
+    return cast("Event", found)
 
 
 def _conditions(text: str) -> Event:

@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from numpy.typing import NDArray
 
@@ -248,4 +248,6 @@ def merged(assignments: Mapping[str, Any] | str | None, values: Mapping[str, Any
         if wrong := [condition for condition in conditions if condition.sign != "="]:
             raise QueryError(f"do({wrong[0]}) sets no value; write do({wrong[0].name}=VALUE)")
         assignments = {condition.name: condition.value for condition in conditions}
+    if not isinstance(cast("object", assignments), Mapping | None):
+        raise QueryError(f"do({assignments!r}) says nothing to do; write do(X=1), do({{'X': 1}}) or do('X=1')")
     return {**(assignments or {}), **values}

@@ -97,6 +97,8 @@ class _Reader:
     def note(self, name: str, table: Any) -> None:
         """What the parents of a variable are."""
         above: Any = ()
+        if not isinstance(cast("object", name), str):
+            self.wrong(str(name), "names are texts")
         if isinstance(table, Table):
             above = table.parents
         elif isinstance(table, tuple):
@@ -104,7 +106,7 @@ class _Reader:
             if len(pair) != 2:
                 self.wrong(name, f"a tuple of {len(pair)}; write (parents, table), as in (('X', 'Z'), [[…], […]])")
             else:
-                above = (pair[0],) if isinstance(pair[0], str) else tuple(pair[0])
+                above = (pair[0],) if isinstance(pair[0], str | int) else tuple(pair[0])
         self.parents[name] = above
         if twice := sorted({parent for parent in above if above.count(parent) > 1}):
             self.wrong(name, f"a parent stands twice: {', '.join(twice)}")
@@ -112,7 +114,9 @@ class _Reader:
     def parents_exist(self, known: Mapping[str, Any]) -> None:
         for name, above in self.parents.items():
             for parent in above:
-                if parent not in known:
+                if parent == name:
+                    self.wrong(name, "a variable cannot cause itself")
+                elif parent not in known:
                     self.wrong(name, f"unknown parent {parent!r}{did_you_mean(str(parent), known)}")
 
     def order(self) -> tuple[str, ...]:
@@ -212,13 +216,15 @@ class _Reader:
         if len(set(table.levels)) < len(table.levels):
             twice = [level for i, level in enumerate(table.levels) if level in table.levels[:i]]
             self.wrong(name, f"a level stands twice: {_shown(twice)}")
+        if not table.levels:
+            self.wrong(name, "no levels")
         wanted = (*(len(self.found[parent].levels) for parent in table.parents), len(table.levels))
         if table.p.shape != wanted:
             axes = ", ".join([*table.parents, name])
             self.wrong(name, f"the table has shape {table.p.shape}; ({axes}) need {wanted}")
-        elif not np.isfinite(table.p).all() or table.p.min() < 0:
+        elif not np.isfinite(table.p).all() or (table.p < 0).any():
             self.wrong(name, "a probability is negative, above one or not finite")
-        else:
+        elif table.levels:
             sums = table.p.sum(axis=-1)
             for index in np.argwhere(np.abs(sums - 1) > SLACK)[:1]:
                 cell = tuple(int(i) for i in index)

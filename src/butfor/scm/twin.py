@@ -71,6 +71,8 @@ class Twins(Parallel):
     def p(self, events: Mapping[int, EventLike]) -> float:
         wanted: dict[int, Floats] = {}
         for world, event in events.items():
+            if not 0 <= world < len(self.places):
+                raise QueryError(f"there is no world {world}; there are {len(self.places)}, from 0")
             for name, mask in self.model.masks(read_conditions(event)).items():
                 node = self.places[world][name]
                 wanted[node] = wanted.get(node, 1.0) * mask
@@ -161,7 +163,11 @@ class _Builder:
         for name in world.do:
             self.model.levels(name)  # an unknown name is refused
         for (cause, effect), source in world.reads.items():
-            if cause not in self.model.tables[effect].parents or not 0 <= source < len(earlier):
+            if (
+                effect not in self.model.tables
+                or cause not in self.model.tables[effect].parents
+                or not 0 <= source < len(earlier)
+            ):
                 raise QueryError(f"{cause} -> {effect} cannot be read from world {source}")
         new = {name: self._done(name, value) for name, value in world.do.items()}
         graph = self.model.whole
