@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, QueryError, UnknownName
 from butfor.scm.columns import Columns
-from butfor.scm.estimate import Adjust
+from butfor.scm.estimate import Adjust, Instrument
 from butfor.scm.refuters import (
     ALL,
     Bootstrap,
@@ -102,6 +102,24 @@ def test_many_copies_at_once_give_what_one_copy_gives(ask: Adjust, arms: bool) -
         found = fast.points(estimator, data, replaced, weights)
         slow = [value for value, _ in many.some(estimator, data, replaced, weights, range(4))]
         assert found == pytest.approx(slow, abs=2e-5)
+
+
+@pytest.mark.parametrize("ask", [LINEAR, IPW], ids=["regression", "ipw"])
+def test_what_an_estimator_refuses_many_copies_refuse_too(ask: Adjust) -> None:
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=30)
+    data = Columns({"X": (np.arange(30) < 5).astype(float), "Y": rng.normal(size=30), "Z": z})
+    weights = rng.multinomial(30, np.full(30, 1 / 30), size=60).astype(float)
+    weights[:6, :5] = [1, 0, 0, 0, 0]
+    found = fast.points(ask, data, {}, weights)
+    slow = np.array([value for value, _ in many.some(ask, data, {}, weights, range(60))])
+    assert np.isnan(found[:6]).all()
+    assert np.isnan(found[np.isnan(slow)]).all()  # and where all rows of an arm are one row, which a ridge lets pass
+    assert np.isfinite(found).mean() > 0.6
+    split = {"X": np.stack([(z > 0).astype(float), data["X"]])}
+    found = fast.points(ask, data, split, None)
+    assert np.isnan(found[0]) == (ask is IPW)
+    assert np.isfinite(found[1])
 
 
 def test_what_is_not_a_product_of_matrices_goes_one_by_one() -> None:
@@ -403,6 +421,34 @@ def test_draws_on_which_the_estimator_fails() -> None:
     assert 80 < one(data, Fragile(), "placebo").draws <= 100
     with pytest.raises(DataError, match=r"fails on \d+ of 100 changed data sets \(this one has no answer\)"):
         one(data, Fragile(share=0.6), "placebo")
+
+
+def test_what_these_data_do_not_let_run_is_reported_among_all_and_raised_alone() -> None:
+    rng = np.random.default_rng(23)
+    x = np.zeros(60)
+    x[:2] = 1  # an arm of two rows: subsets lose it
+    data = {"X": x, "Z": rng.normal(size=60), "Y": x + rng.normal(size=60)}
+    alone = Adjust("X", "Y", how="regression")
+    found = {one.name: one for one in refute(data, alone, draws=20)}
+    assert not found["bootstrap"].ok
+    assert "could not be run: the estimator fails on" in found["bootstrap"].sentence
+    with pytest.raises(DataError, match="the estimator fails on"):
+        refute(data, alone, which="bootstrap", draws=20)
+
+
+def test_other_estimators_are_put_through_the_refuters_that_fit_them() -> None:
+    rng = np.random.default_rng(24)
+    u, i, z = rng.normal(size=(3, 400))
+    x = i + u + 0.5 * z + rng.normal(size=400)
+    data = {"X": x, "Y": 0.5 * x + u + z + rng.normal(size=400), "I": i, "Z": z}
+    found = refute(data, Instrument("X", "Y", instruments=("I",), given=("Z",)), draws=30)
+    assert [one.name for one in found] == ["placebo", "dummy_outcome", "random_cause", "subset", "bootstrap"]
+    assert all(one.ok for one in found)
+    arm = (u > 0).astype(float)
+    counted = {"X": arm, "Z": np.round(z), "Y": arm + np.round(z) + rng.normal(size=400)}
+    names = [one.name for one in refute(counted, Adjust("X", "Y", given=("Z",), how="plugin"), draws=20)]
+    assert "random_cause" in names
+    assert "unobserved_cause" not in names
 
 
 def test_bad_input_is_refused() -> None:

@@ -4,7 +4,8 @@
     two arms, regression, linear           z̄ · (b₁ - b₀) of least squares in each arm (rows weighted by arm)
     two arms, ipw, linear                  Hájek means with logistic propensities, many Newton steps at once
 
-for the average effect over everyone. `can` says whether a copy of the data is of such a kind; the rest goes one by one.
+for the average effect over everyone. A copy that the estimator would refuse (an arm of a row, arms that covariates tell
+apart) gives nan. `can` says whether a copy of the data is of such a kind; the rest goes one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from butfor.scm.batched import linear, logistic, predicted, with_one
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.adjust import Adjust
-from butfor.scm.estimate.design import arm, covariates, is_binary, is_dose
+from butfor.scm.estimate.design import FEWEST, arm, covariates, is_binary, is_dose
 
 Floats = NDArray[np.float64]
 Copies = Mapping[str, NDArray[Any]]
@@ -82,14 +83,22 @@ def _part(ask: Adjust, data: Columns, replaced: Copies, weights: Floats | None) 
     else:
         one, zero = (arm(data, ask.x, label).astype(np.float64)[None] for label in (ask.treated, ask.control))
     rows = np.ones((1, data.n)) if weights is None else weights
+    terms = z.shape[1] + (new is not None)
+    fewest = max(FEWEST, terms if ask.how == "ipw" else terms + 2 if terms else 0)
+    counts = np.minimum((one * rows).sum(1), (zero * rows).sum(1))
     if ask.how == "ipw":
-        return _weighted(one, y, z, new, rows)
-    return predicted(one * rows, y, z, rows, added=new) - predicted(zero * rows, y, z, rows, added=new)
+        found = _weighted(one, y, z, new, rows)
+    else:
+        found = predicted(one * rows, y, z, rows, added=new) - predicted(zero * rows, y, z, rows, added=new)
+    return np.where(counts >= fewest, found, np.nan)
 
 
 def _weighted(one: Floats, y: Floats, z: Floats, new: Floats | None, rows: Floats) -> Floats:
     """Hájek's difference of weighted means [draws]."""
     e = logistic(with_one(z), one if len(one) > 1 else one[0], rows if len(rows) > 1 else None, added=new)
+    apart = np.all(((e > 0.5) == (one > 0)) | (rows == 0), axis=1)  # perfect separation: no weights make the arms alike
     e = np.clip(e, TINY, 1 - TINY)
     up, down = rows * one / e, rows * (1 - one) / (1 - e)
-    return np.sum(up * y, axis=1) / up.sum(1) - np.sum(down * y, axis=1) / down.sum(1)
+    sums = [np.maximum(side.sum(1), TINY) for side in (up, down)]
+    found = np.sum(up * y, axis=1) / sums[0] - np.sum(down * y, axis=1) / sums[1]
+    return np.where(apart, np.nan, found)

@@ -78,7 +78,9 @@ class UnobservedCause:
     def unfit(self, case: Case) -> str:
         if not hasattr(case.estimator, "given") or hasattr(case.estimator, "instruments"):
             return "it needs an estimator that adjusts for covariates"
-        return "hidden causes of instruments and mediators are another matter" if _has_mediators(case) else ""
+        if getattr(case.estimator, "how", "") == "plugin":
+            return "it adds a number to adjust for, which counting in cells cannot do"
+        return "hidden causes of mediators are another matter" if hasattr(case.estimator, "mediators") else ""
 
     def __call__(self, case: Case) -> Refutation:
         found = tipping_of(case, like=self.like, times=self.times)
@@ -202,10 +204,6 @@ def _unit(rows: Floats) -> Floats:
     if float(size.min()) <= 1e-12 * math.sqrt(rows.shape[-1]):
         raise DataError("the covariates determine treatment or outcome exactly: no unseen cause can add to them")
     return np.asarray(rows / size, dtype=np.float64)
-
-
-def _has_mediators(case: Case) -> bool:
-    return hasattr(case.estimator, "mediators")
 
 
 def _times(k: float) -> str:

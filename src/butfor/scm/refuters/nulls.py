@@ -131,7 +131,7 @@ def _treatments(case: Case, z: Floats, rng: Generator) -> NDArray[Any]:
 
 
 def of_zero(name: str, case: Case, values: Floats, opening: str, told: str, otherwise: str = "") -> Refutation:
-    """The refutation that the estimates are zero on average; its sentence ends in `told`, or `otherwise` if they are not."""
+    """The refutation that the estimates are zero on average: its sentence ends in `told`, or else in `otherwise`."""
     p = off_target(values, 0.0, float(values.std(ddof=1)), case.tolerance)
     low, high = case.range_of(values)
     ok = p >= case.alpha

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar, Protocol, cast
 
-from butfor.core.errors import QueryError, UnknownName
+from butfor.core.errors import DataError, QueryError, UnknownName
 from butfor.scm.columns import Columns
 from butfor.scm.refuters.bounds import EValueBound, MarginalBounds, RosenbaumBounds
 from butfor.scm.refuters.case import Case, Estimator, Refutation
@@ -55,8 +56,9 @@ def refute(
 ) -> tuple[Refutation, ...]:
     """Try to break the effect that `estimator` finds in the data, by refuters named or given with their settings.
 
-    `ALL` leaves out those that do not fit the estimator or the data; one that was asked for by name says why it does
-    not. `effect` spares computing it again. The same seed gives the same numbers, however many `jobs` (processes).
+    `ALL` leaves out those that do not fit the estimator, and reports as not ok one that these data do not let run; one
+    that was asked for by name raises instead, and says why. `effect` spares computing it again. The same seed gives the
+    same numbers, however many `jobs` (processes) share the work.
     """
     if draws < 10:
         raise QueryError(f"draws must be 10 or more, not {draws}; 100 is usual")
@@ -75,7 +77,9 @@ def refute(
             raise QueryError(f"{refuter.name} does not fit here: {why}")
         if not why:
             fitting.append(refuter)
-    return tuple(refuter(case) for refuter in fitting)
+    if tuple(chosen) != ALL:
+        return tuple(refuter(case) for refuter in fitting)
+    return tuple(_tried(refuter, case) for refuter in fitting)
 
 
 def tipping_point(
@@ -108,6 +112,14 @@ def _refuter(one: str | Refuter) -> Refuter:
     if one not in BY_NAME:
         raise UnknownName("refuter", one, (*BY_NAME, NegativeControl.name))
     return BY_NAME[one]
+
+
+def _tried(refuter: Refuter, case: Case) -> Refutation:
+    try:
+        return refuter(case)
+    except DataError as error:
+        told = f"It could not be run: {error}."
+        return Refutation(refuter.name, case.effect.estimate, -math.inf, math.inf, None, False, 0, told)
 
 
 def _used(estimator: Estimator, columns: Columns, refuters: Iterable[Refuter]) -> Columns:

@@ -32,7 +32,7 @@ ADDED = "added at random"
 
 @dataclass(frozen=True, slots=True)
 class RandomCause:
-    """A covariate of pure noise added to those adjusted for.
+    """A covariate of pure noise added to those adjusted for: normal, or a fair coin where they are all discrete.
 
     Null: the estimate does not move on average, to within tolerance · its standard error.
     """
@@ -43,7 +43,9 @@ class RandomCause:
         return "" if hasattr(case.estimator, "given") else "it needs an estimator that adjusts for covariates"
 
     def __call__(self, case: Case) -> Refutation:
-        noise = case.rng(self.name).standard_normal((case.draws, case.data.n))
+        shape, rng = (case.draws, case.data.n), case.rng(self.name)
+        counted = bool(case.given) and all(case.data.is_discrete(name) for name in case.given)
+        noise = rng.integers(0, 2, size=shape).astype(np.float64) if counted else rng.standard_normal(shape)
         values = case.points(estimator=case.altered(given=(*case.given, ADDED)), replaced={ADDED: noise})
         estimate = case.effect.estimate
         p = off_target(values, estimate, case.se, case.tolerance)
