@@ -50,7 +50,7 @@ def test_power_against_curves_latent_causes_and_the_wrong_direction() -> None:
     }
     for name, (cause, effect) in worlds.items():
         both = np.column_stack([cause, effect])
-        noise, independence = noise_checks(both, Pattern.parse("X -> Y"))
+        _, independence = noise_checks(both, Pattern.parse("X -> Y"))
         assert not independence.ok, name
         assert "Y on X" in independence.message
 

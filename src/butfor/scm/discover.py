@@ -202,13 +202,13 @@ def _edges(
     joined = pattern.skeleton | (stack != 0).any(axis=0)
     found: list[FoundEdge] = []
     for i, j in zip(*(side.tolist() for side in np.nonzero(np.triu(joined))), strict=True):
-        ends = int(pattern.marks[j, i]), int(pattern.marks[i, j])
-        if ends in BACKWARD:
-            i, j, ends = j, i, ends[::-1]
-        counts = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True)) if total else {}
+        near, far = int(pattern.marks[j, i]), int(pattern.marks[i, j])
+        if (near, far) in BACKWARD:
+            i, j, near, far = j, i, far, near
+        counts = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True))
         seen = {ARROWS[pair]: count for pair, count in sorted(counts.items()) if pair != (0, 0)}
         exact = (float(probabilities[i, j]), float(probabilities[j, i])) if probabilities is not None else None
-        found.append(FoundEdge(names[i], names[j], ARROWS.get(ends, ""), seen, total, level, exact))
+        found.append(FoundEdge(names[i], names[j], ARROWS.get((near, far), ""), seen, total, level, exact))
     return tuple(sorted(found, key=lambda edge: (not edge.arrow, -sum(edge.seen.values()))))
 
 

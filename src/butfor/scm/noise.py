@@ -4,12 +4,12 @@ LiNGAM stands on linear effects and on noise that is independent of the causes a
 tell little: sums of many noises look Gaussian soon. So both are asked of the residuals of a graph.
 
 Gaussian      n/6 · (skewness² + excess kurtosis² / 4) against chi-square with 2 degrees of freedom
-independent   rank correlations of the noise and of its size with functions h of a cause (its rank, the rank of its size)
-              from which the part linear in the causes is taken out: what the regression got wrong is linear in them, so
-              that it shifts nothing in first order, and √n · correlation is near standard normal
+independent   correlations with functions h of a cause: its rank, the rank's cube, the rank of its size. What the regression got wrong
+              is linear in the causes and must not shift them: of the noise's rank with h without its linear part, and
+              of |noise - median| with h, whose slope has mean 0. Then √n · correlation is near standard normal
 
 Source    Jarque & Bera 1987; Shimizu et al. 2011 (the model).
-Limits    Four functions of noise and cause, not all: a dependence that none of them sees passes.
+Limits    Six functions of noise and cause, not all: a dependence that none of them sees passes.
 """
 
 from __future__ import annotations
@@ -59,14 +59,17 @@ def noise_checks(x: Floats, pattern: Pattern) -> Iterable[Check]:
 
 
 def dependence(noise: Floats, causes: Floats) -> list[float]:
-    """P-values that noise [n] and each of the causes [n, k] it was regressed on are independent: Bonferroni over four."""
+    """P-values that noise [n] is independent of each of the causes [n, k] it was regressed on: Bonferroni over six."""
     centred = causes - causes.mean(axis=0)
-    sides = [_ranks(noise), _ranks(np.abs(noise - np.median(noise)))]
+    rank, size = _ranks(noise), np.abs(noise - np.median(noise))
+    size = np.minimum(size, np.quantile(size, 0.99))
+    size -= size.mean()
     found: list[float] = []
     for cause in causes.T:
-        shapes = [_ranks(cause), _ranks(np.abs(cause - np.median(cause)))]
-        z = [abs(_correlation(side, _without(shape, centred))) for side in sides for shape in shapes]
-        found.append(min(1.0, 4 * 2 * float(z_below(-max(z) * np.sqrt(len(noise) - 1)))))
+        shapes = [_ranks(cause), _ranks(cause) ** 3, _ranks(np.abs(cause - np.median(cause)))]
+        z = [abs(_correlation(rank, _without(shape, centred))) for shape in shapes]
+        z += [abs(_correlation(size, shape)) for shape in shapes]
+        found.append(min(1.0, 6 * 2 * float(z_below(-max(z) * np.sqrt(len(noise) - 1)))))
     return found
 
 
@@ -77,7 +80,7 @@ def _without(y: Floats, x: Floats) -> Floats:
 
 def _ranks(values: Floats) -> Floats:
     """Centred ranks."""
-    return np.argsort(np.argsort(values)) - (len(values) - 1) / 2
+    return np.argsort(np.argsort(values)).astype(np.float64) - (len(values) - 1) / 2
 
 
 def _correlation(a: Floats, b: Floats) -> float:
