@@ -36,12 +36,12 @@ from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
 from butfor.scm.discrete import Discrete
 from butfor.scm.event import EventLike
+from butfor.scm.fit_checks import all_normal, graph_check, noise_checks, table_checks
 from butfor.scm.functional import Functional
 from butfor.scm.gaussian import LinearGaussian
 from butfor.scm.graph import Edge, Graph
-from butfor.scm.learn import Learner, Logit, Regression, TableLearner, forms, line
+from butfor.scm.learn import Learner, Logit, TableLearner, forms, line
 from butfor.scm.model import SCM, Reference, merged
-from butfor.scm.residual import independence, lopsided
 from butfor.scm.ricf import fitted as most_likely
 from butfor.stats.effect import Check, Effect
 
@@ -50,9 +50,7 @@ Kind = Literal["table", "logit", "linear", "nonlinear"]
 
 LINES: tuple[Kind, ...] = ("linear", "nonlinear")  # kinds that take a discrete variable for a number
 FEW = 10  # rows without which nothing is fitted
-THIN = 5  # rows that a row of a table should rest on
 DRAWS, REFIT_DRAWS = 20_000, 2_000  # of a functional model, and of each refit
-ALPHA = 0.01  # of the checks together
 SAME = 1e-9  # two answers that differ by less are one
 LOST = 0.1  # share of refits that may have no answer
 
@@ -301,8 +299,12 @@ def fit(
         parents = graph.named(graph.pa[i])
         learners[name], reason = _chosen(columns, name, parents, kinds.get(name), discrete, prior, seed)
         why.append(reason)
-    checks, normal = _looked_at(learners, columns, seed)
-    lines = all(reason.kind in ("linear", "values") for reason in why) and normal
+    checks = [
+        graph_check(graph, learners, columns),
+        *table_checks(learners, columns.n),
+        *noise_checks(learners, columns.n, seed),
+    ]
+    lines = all(reason.kind in ("linear", "values") for reason in why) and all_normal(learners, columns.n)
     matrix = columns.matrix(graph.names) if lines else None
     source = Source(graph, learners, matrix, columns.n, refits, draws, seed)
     return Fitted(source, tuple(why), tuple(checks), level)
@@ -375,32 +377,6 @@ def _chosen(
         best = form if form.beats(best) else best
     told = "error on rows left out: " + ", ".join(f"{form.error:.3g} {form.name}" for form in found)
     return best.learner, Why(name, parents, best.name, f"as asked; {told}" if kind else told)
-
-
-def _looked_at(learners: Mapping[str, Learner], data: Columns, seed: int) -> tuple[list[Check], bool]:
-    """Thin tables, residuals that depend on causes; and whether all residuals look normal."""
-    checks: list[Check] = []
-    normal = True
-    ones = np.ones(data.n)
-    alpha = ALPHA / len(learners)
-    for name, learner in learners.items():
-        if isinstance(learner, TableLearner):
-            rows = learner.counts(ones).sum(1)
-            thin = int(np.sum(rows < THIN))
-            told = f"{thin} of {len(rows)} rows of the table of {name} rest on fewer than {THIN} cases"
-            checks.append(Check("thin-table", thin == 0, told))
-        if not isinstance(learner, Regression):
-            normal = False
-            continue
-        left = learner.residuals(ones)
-        normal &= lopsided(left) > alpha
-        if learner.parents:
-            p = independence(left, learner.x[:, 1 : learner.design.straight], seed)
-            told = "show no dependence" if p > alpha else "depend"
-            told = f"the residuals of {name} {told} on its causes (HSIC, p = {p:.2g})"
-            told += "" if p > alpha else ": noise is not just added, so counterfactuals and probabilities are off"
-            checks.append(Check("residual-dependence", p > alpha, told))
-    return checks, normal
 
 
 def _linear(graph: Graph, columns: Floats, weights: Floats) -> LinearGaussian:

@@ -45,6 +45,14 @@ class Learner(ABC):
     def mechanism(self, weights: Floats) -> Mechanism:
         """The mechanism learnt with row i counted weights[i] times."""
 
+    @abstractmethod
+    def residuals(self, weights: Floats) -> Floats:
+        """The variable less its mean given its causes, row by row [n]; levels count as 0, 1, 2, …"""
+
+    @abstractmethod
+    def without(self, others: Floats) -> Floats:
+        """Other columns [n, k] less what the causes explain of them."""
+
 
 # tables ---------------------------------------------------------------------------------------------------------------
 
@@ -86,6 +94,17 @@ class TableLearner(Learner):
     def mechanism(self, weights: Floats) -> Mechanism:
         return Categorical(self.levels, _Rows(self.table(weights), self.above), self.parents)
 
+    def residuals(self, weights: Floats) -> Floats:
+        row, code = np.divmod(self.cell, len(self.levels))
+        means = self.table(weights).p.reshape(-1, len(self.levels)) @ np.arange(len(self.levels))
+        return code - means[row]
+
+    def without(self, others: Floats) -> Floats:
+        row = self.cell // len(self.levels)
+        counts = np.maximum(np.bincount(row), 1)
+        means = np.stack([np.bincount(row, column) / counts for column in others.T], axis=1)
+        return others - means[row]
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +143,10 @@ class Regression(Learner):
     def residuals(self, weights: Floats) -> Floats:
         """What the regression leaves, row by row [n], centred and scaled for the degrees of freedom."""
         return self._left(weights, *self.solved(weights))
+
+    def without(self, others: Floats) -> Floats:
+        gram = self.x.T @ self.x + np.diag(self.penalty)
+        return others - self.x @ _solved(gram, self.x.T @ others)
 
     def _left(self, weights: Floats, weight: Floats, freedom: float) -> Floats:
         left = self.y - self.x @ weight
@@ -254,6 +277,16 @@ class Logit(Learner):
         return cls(parents, levels, design, design.matrix(z), codes)
 
     def mechanism(self, weights: Floats) -> Mechanism:
+        return Categorical(self.levels, _Chances(self.design, self.solved(weights)), self.parents)
+
+    def residuals(self, weights: Floats) -> Floats:
+        return self.codes - _softmax(self.x @ self.solved(weights)) @ np.arange(len(self.levels))
+
+    def without(self, others: Floats) -> Floats:
+        gram = self.x.T @ self.x + TINY * np.eye(self.x.shape[1])
+        return others - self.x @ _solved(gram, self.x.T @ others)
+
+    def solved(self, weights: Floats) -> Floats:
         """Newton's method on Σ w log P(level | x) - ridge |scores|² / 2, the first level's score 0."""
         p, k = self.x.shape[1], len(self.levels) - 1
         score: Floats = np.zeros((p, k))
@@ -273,7 +306,7 @@ class Logit(Learner):
             score = score + step / max(1.0, float(np.abs(step).max()) / 4)
             if np.abs(step).max() < 1e-8:
                 break
-        return Categorical(self.levels, _Chances(self.design, score), self.parents)
+        return score
 
 
 @final
