@@ -30,7 +30,7 @@ def adjustment_sets(
     graph: Graph, x: Names, y: Names, *, include: Names = (), forbid: Names = (), rule: Rule = "general"
 ) -> Iterator[frozenset[str]]:
     """Every minimal valid set that holds `include` and none of `forbid`, one after the other, the first at once."""
-    cuts, _ = _cuts(graph, x, y, include, forbid, rule)
+    cuts = _cuts(graph, x, y, include, forbid, rule)
     return (frozenset(graph.named(found)) for found in cuts.minimal())
 
 
@@ -45,8 +45,9 @@ def adjustment_set(
     smallest: bool = False,
 ) -> frozenset[str]:
     """The minimal valid set nearest to `y`, or one with the fewest members; raises NotIdentified if there is none."""
-    cuts, fault = _cuts(graph, x, y, include, forbid, rule)
+    cuts = _cuts(graph, x, y, include, forbid, rule)
     if cuts.joined:
+        fault = _hopeless(graph, x, y, include, forbid, rule)
         raise NotIdentified(
             f"no set of variables can be adjusted for: {fault}; try identify, front_door_set or instruments"
         )
@@ -107,21 +108,25 @@ def bounded(graph: Graph, start: int, goal: int, include: Names, forbid: Names) 
     return needed, graph.all & ~refused & ~start & ~goal
 
 
-def _cuts(graph: Graph, x: Names, y: Names, include: Names, forbid: Names, rule: Rule) -> tuple[Cuts, str]:
-    """The separation problem, and why it has no solution where it has none."""
+def _cuts(graph: Graph, x: Names, y: Names, include: Names, forbid: Names, rule: Rule) -> Cuts:
     start, goal = treatment_and_outcome(graph, x, y)
     needed, allowed = bounded(graph, start, goal, include, forbid)
     smaller, banned = _smaller(graph, start, goal, rule)
     if needed & banned:
         raise QueryError(_banned(graph, needed & banned, rule) + "; drop it from `include`")
-    cuts = Cuts.of(smaller, start, goal, needed, allowed & ~banned)
-    if not cuts.joined:
-        return cuts, ""
+    return Cuts.of(smaller, start, goal, needed, allowed & ~banned)
+
+
+def _hopeless(graph: Graph, x: Names, y: Names, include: Names, forbid: Names, rule: Rule) -> str:
+    """Why no set will do: a path that is open, and one that the set of all that could help leaves or lays open."""
+    start, goal = treatment_and_outcome(graph, x, y)
+    needed, allowed = bounded(graph, start, goal, include, forbid)
+    smaller, banned = _smaller(graph, start, goal, rule)
     widest = (smaller.ancestors_of(start | goal | needed) & allowed & ~banned) | needed
     bare, full = (open_path(smaller, start, goal, given) for given in (needed, widest))
     if bare in {"", full}:
-        return cuts, f"{full} stays open whatever is held fixed"
-    return cuts, f"{bare} is open, and once {_list(graph, widest)} are held fixed so is {full}"
+        return f"{full} stays open whatever is held fixed"
+    return f"{bare} is open, and once {_list(graph, widest)} are held fixed so is {full}"
 
 
 def _smaller(graph: Graph, x: int, y: int, rule: Rule) -> tuple[Graph, int]:

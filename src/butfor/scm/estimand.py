@@ -20,11 +20,11 @@ from typing import Any, Literal
 import numpy as np
 
 from butfor.core.errors import NotIdentified, QueryError, UnknownName
-from butfor.scm.adjust import adjustment_set
+from butfor.scm.adjust import adjustment_sets
 from butfor.scm.columns import Columns
 from butfor.scm.evaluation import Table
 from butfor.scm.expression import Combination, Distribution, Node, P, Value, at, mean, product, total
-from butfor.scm.frontdoor import front_door_set
+from butfor.scm.frontdoor import front_door_sets
 from butfor.scm.graph import Graph
 from butfor.scm.identification import Search, Step
 from butfor.scm.query import Query, Question, Term, assignments
@@ -186,7 +186,9 @@ def _told(steps: Iterable[Step], graph: Graph) -> tuple[str, ...]:
 
 def _adjusted(graph: Graph, y: tuple[str, ...], x: tuple[str, ...]) -> Identified:
     """P(y | do(x)) = Σ_z P(y | x, z) P(z)."""
-    chosen = adjustment_set(graph, x, y)
+    chosen = next(adjustment_sets(graph, x, y), None)
+    if chosen is None:
+        raise NotIdentified("nothing can be adjusted for")
     z = graph.sorted(graph.set(chosen))
     inside, one, two = (", ".join(names) for names in (z, x, y))
     if not z:
@@ -201,7 +203,10 @@ def _through(graph: Graph, y: tuple[str, ...], x: tuple[str, ...]) -> Identified
     """P(y | do(x)) = Σ_m P(m | x) Σ_x' P(y | x', m) P(x')."""
     if len(x) > 1:
         raise NotIdentified("the front door is looked for with one treatment")
-    m = graph.sorted(graph.set(front_door_set(graph, x, y)))
+    found = next(front_door_sets(graph, x, y), None)
+    if found is None:
+        raise NotIdentified("there is no front door")
+    m = graph.sorted(graph.set(found))
     inside, one, two = (", ".join(names) for names in (m, x, y))
     steps = (
         f"front-door: every directed path from {one} to {two} goes through {{{inside}}}",

@@ -181,7 +181,8 @@ def total(over: Iterable[str], body: Node) -> Node:
 
     Whoever sums over a variable that the body does not depend on means a number of values, which no caller does.
     """
-    bound = tuple(name for name in over if name in body.free)
+    free = body.free
+    bound = tuple(name for name in over if name in free)
     if isinstance(body, Sum) and not set(bound) & set(body.over):
         return Sum((*bound, *body.over), body.body)
     return Sum(bound, body) if bound else body
@@ -189,7 +190,8 @@ def total(over: Iterable[str], body: Node) -> Node:
 
 def at(body: Node, values: Mapping[str, Value]) -> Node:
     """`body` with those of its free variables set that `values` names."""
-    chosen = tuple((name, value) for name, value in values.items() if name in body.free)
+    free = body.free
+    chosen = tuple((name, value) for name, value in values.items() if name in free)
     return At(body, chosen) if chosen else body
 
 

@@ -126,7 +126,11 @@ class Graph:
 
     def sorted(self, nodes: int) -> tuple[str, ...]:
         """The names of a set, causes before effects."""
-        return tuple(self.names[i] for i in self.order if nodes >> i & 1)
+        return tuple(self.names[i] for i in self.ordered_of(nodes))
+
+    def ordered_of(self, nodes: int) -> list[int]:
+        """The members of a set, causes before effects."""
+        return sorted(bits(nodes), key=self.rank.__getitem__)
 
     @property
     def all(self) -> int:
@@ -161,6 +165,14 @@ class Graph:
             if before in walk:
                 return [self.names[i] for i in reversed([*walk[walk.index(before) :], before])]
             walk.append(before)
+
+    @cached_property
+    def rank(self) -> tuple[int, ...]:
+        """The place of each node in the order."""
+        found = [0] * len(self.names)
+        for k, i in enumerate(self.order):
+            found[i] = k
+        return tuple(found)
 
     @cached_property
     def before(self) -> tuple[int, ...]:

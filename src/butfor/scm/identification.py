@@ -100,9 +100,11 @@ class Search:
     def factor(self, wanted: int, seen: int) -> list[Part]:
         """Q[wanted], one district of a subgraph, from what is seen."""
         graph = self.graph
-        seen = graph.ancestors_of(wanted, seen)
         district = graph.district_of(wanted, seen)
-        parts: list[Part] = [self.chained(i, seen) for i in graph.order if district >> i & 1]
+        if district != wanted:  # what does not cause it is left out
+            seen = graph.ancestors_of(wanted, seen)
+            district = graph.district_of(wanted, seen)
+        parts: list[Part] = [self.chained(i, seen) for i in graph.ordered_of(district)]
         if district == wanted:
             self.say("district", "{0} is a district by itself: its factors are those of the data", wanted)
             return parts
@@ -134,7 +136,7 @@ class Search:
 
     def chain(self, wanted: int, whole: int, gone: int, parts: list[Part]) -> list[Part]:
         """Q[wanted] from Q[whole] = Σ_gone parts: a ratio of marginals for each run of the order inside `wanted`."""
-        order = [i for i in self.graph.order if whole >> i & 1]
+        order = self.graph.ordered_of(whole)
         found: list[Part] = []
         before, start = 0, 0
         while start < len(order):
@@ -182,7 +184,7 @@ class Search:
         todo, moved = gone, True
         while moved and todo:
             moved = False
-            for i in (i for i in reversed(self.graph.order) if todo >> i & 1):
+            for i in reversed(self.graph.ordered_of(todo)):
                 touching = holding[i] - dead
                 joined = _joined([live[number][0] for number in touching], 1 << i)
                 if joined is None:

@@ -4,8 +4,8 @@ A set Z with `include` ⊆ Z ⊆ `allowed` that is minimal in separating A from 
 `include`, and it separates them if and only if it cuts every path between them in the moral graph over those ancestors.
 There, nodes that may not be used are folded away: what a walk through them joins is joined directly. In the undirected
 graph that is left, the minimal cut nearest to a set S on A's side is N(C), the neighbours of the part C that B reaches
-without N(S); growing S by one node of the cut, or forbidding it to grow there, splits the minimal cuts in two parts
-neither of which is empty, so that a walk down the tree meets the next cut after at most n steps.
+without N(S). The others have more on that side: the first node of this cut, or the second but not the first, and so on.
+One search tells of each such part whether it is empty, and its own nearest cut if it is not, so no walk ends in vain.
 
 Source    van der Zander, Liśkiewicz & Textor 2019 (separators in mixed graphs); Takata 2010 (listing minimal cuts);
           Menger 1927 and Ford & Fulkerson 1956 (smallest cuts by node-disjoint paths).
@@ -68,16 +68,12 @@ class Cuts:
         todo = [(*swapped._cut(0), 0)]
         while todo:
             cut, side, fixed = todo.pop()
-            free = cut & ~fixed
-            if not free:
-                yield cut | self.include
-                continue
-            low = free & -free
-            if not low & swapped.goal:
-                grown = swapped._cut(side | low)
+            yield cut | self.include
+            for i in bits(cut & ~fixed & ~swapped.goal):
+                grown = swapped._cut(side | 1 << i)
                 if not grown[1] & fixed:
                     todo.append((*grown, fixed))
-            todo.append((cut, side, fixed | low))
+                fixed |= 1 << i
 
     def _checked(self) -> Self:
         if self.joined:
