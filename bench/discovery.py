@@ -24,9 +24,9 @@ import numpy as np
 
 from butfor.core.extras import need
 from butfor.scm.agreement import arrows, shd, sid_bounds, skeleton
-from butfor.scm.discover import discover
-from butfor.scm.discovery import Discovery
+from butfor.scm.discovery import discover
 from butfor.scm.equivalence import cpdag
+from butfor.scm.found import Discovery
 from butfor.scm.graph import Graph
 from butfor.scm.posterior import posterior
 from butfor.scm.priors import Prior

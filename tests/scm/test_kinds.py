@@ -9,7 +9,7 @@ import pytest
 
 from butfor.core.errors import ButforError, DataError, UnknownName
 from butfor.scm.columns import Columns
-from butfor.scm.discover import discover
+from butfor.scm.discovery import discover
 from butfor.scm.kinds import discrete_of, kind_of, refuse_collinear
 from butfor.scm.posterior import posterior
 

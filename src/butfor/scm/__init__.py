@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from butfor.scm.bounds import balke_pearl as balke_pearl
     from butfor.scm.bounds import manski as manski
     from butfor.scm.bounds import tian_pearl as tian_pearl
-    from butfor.scm.discover import discover as discover
+    from butfor.scm.discovery import discover as discover
     from butfor.scm.equivalence import Pattern as Pattern
     from butfor.scm.estimand import Estimand as Estimand
     from butfor.scm.estimand import identify as identify
@@ -47,7 +47,7 @@ _HOME = {
     "SCM": "model",
     "adjustment_sets": "adjust",
     "balke_pearl": "bounds",
-    "discover": "discover",
+    "discover": "discovery",
     "front_door_sets": "frontdoor",
     "identify": "estimand",
     "instruments": "instruments",

@@ -1,187 +1,248 @@
-"""What a search for causes found: the pattern, how often resamples show each edge, and what was checked.
+"""Which causal graph do these columns come from?
 
-A frequency is a count over bootstrap resamples of the rows. Its Wilson interval says how well so many resamples pin
-down the frequency that endless resampling would give; it is no interval of truth: a search that is wrong in the same
-way on every resample has frequency 1. Where the variables are few, the exact posterior stands beside it.
+    found = discover("data.csv", prior="prior.toml")
+    found.pattern, found.edges, found.why, found.checks, found.conflicts
 
-Source    Friedman, Goldszmidt & Wyner 1999 (bootstrap frequencies of edges); Wilson 1927.
+The method is chosen from the data's kind and the reason is given; the search itself is andrey-core's (`search.py`).
+Every edge carries how often it is found on bootstrap resamples of the rows, and up to 8 variables its exact posterior
+probability. Rules of the prior are never broken; beliefs are weighed; what is at odds is reported (`conflicts.py`).
+
+Limits    Rows must be independent draws of one population. No data alone can tell the graphs of one class apart, nor
+          prove that nothing unseen causes two columns: say latent=True where something may.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, final
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
 
-from butfor.core.errors import GraphError, UnknownName
-from butfor.scm.conflicts import Conflict
-from butfor.scm.equivalence import EDGE, Pattern
-from butfor.scm.graph import Graph
+import numpy as np
+
+from butfor.core.errors import DataError, QueryError
+from butfor.core.seeds import derive, generator
+from butfor.scm import conflicts, posterior
+from butfor.scm.climb import climb, matrix_of
+from butfor.scm.columns import Columns, Floats
+from butfor.scm.equivalence import ARROWS, EDGE, Marks, Pattern
+from butfor.scm.found import Discovery, FoundEdge
+from butfor.scm.kinds import Kind, checked, discrete_of, kind_of, refuse_collinear
+from butfor.scm.noise import jarque_bera, noise_checks, noise_of
+from butfor.scm.priors import Prior
+from butfor.scm.search import METHODS, Search, member_of, method_of
 from butfor.stats.effect import Check
-from butfor.stats.proportions import wilson
 
-Mark = Literal["tail", "arrow", "circle"]
-MARKS: dict[Mark, int] = {"tail": 1, "arrow": 2, "circle": 3}
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share of the resamples, with its Wilson interval."""
-
-    count: int
-    n: int
-    level: float = 0.95
-
-    @property
-    def value(self) -> float:
-        return self.count / self.n
-
-    @property
-    def low(self) -> float:
-        return float(wilson(self.count, self.n, self.level)[0])
-
-    @property
-    def high(self) -> float:
-        return float(wilson(self.count, self.n, self.level)[1])
-
-    def __str__(self) -> str:
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+FEW = 8  # variables: the exact posterior stands beside the resamples
+LINGAM_MOST = 30  # variables: its cost grows with their cube
+BACKWARD = {EDGE["<-"], EDGE["<-o"]}
+WORTH_PROCESSES = 5.0  # seconds of work: starting them takes one or two
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class FoundEdge:
-    """Two variables, the edge that all the rows show between them, and the edges that the resamples show."""
+def discover(
+    data: Any,
+    method: str = "auto",
+    prior: Any = None,
+    bootstraps: int = 100,
+    seed: int = 0,
+    *,
+    discrete: Iterable[str] | None = None,
+    latent: bool = False,
+    alpha: float = 0.01,
+    level: float = 0.95,
+    jobs: int = 1,
+) -> Discovery:
+    """Search for the causal graph of columns.
 
-    a: str
-    b: str
-    arrow: str  # from a to b; empty where all the rows show no edge
-    seen: Mapping[str, int]  # arrow from a to b -> number of resamples
-    resamples: int
-    level: float = 0.95
-    probability: tuple[float, float] | None = None  # exact P(a -> b), P(b -> a), where they were computed
-
-    @property
-    def adjacent(self) -> Share:
-        """Resamples with an edge of any kind between the two."""
-        return self._share(sum(self.seen.values()))
-
-    def shown(self, arrow: str) -> Share:
-        """Resamples with this very edge, such as `->` or `--`, read from a to b."""
-        if arrow not in EDGE:
-            raise UnknownName("arrow", arrow, EDGE)
-        return self._share(self.seen.get(arrow, 0))
-
-    def end(self, name: str, mark: Mark) -> Share:
-        """Resamples with an edge that has this mark at the end of `name`: tail, arrow or circle."""
-        if mark not in MARKS:
-            raise UnknownName("mark", mark, MARKS)
-        if name not in {self.a, self.b}:
-            raise UnknownName("end of the edge", name, (self.a, self.b))
-        side = 0 if name == self.a else 1
-        return self._share(sum(count for arrow, count in self.seen.items() if EDGE[arrow][side] == MARKS[mark]))
-
-    def _share(self, count: int) -> Share:
-        if not self.resamples:
-            raise GraphError("there were no resamples: search with bootstraps=100, say")
-        return Share(count, self.resamples, self.level)
-
-    def __str__(self) -> str:
-        return f"{self.a} {self.arrow or '..'} {self.b}" + (f" {self.adjacent}" if self.resamples else "")
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Discovery:
-    """The result of every method; `edges` holds each pair that all the rows or any resample joins, firmest first."""
-
-    pattern: Pattern
-    edges: tuple[FoundEdge, ...]
-    method: str
-    why: str
-    kind: str
-    n: int
-    resamples: int
-    seed: int
-    checks: tuple[Check, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return self.pattern.names
-
-    @property
-    def graph(self) -> Graph:
-        """The graph, where every edge has a direction; else `GraphError`."""
-        return self.pattern.to_graph()
-
-    @property
-    def ok(self) -> bool:
-        """Every check passed, and no rule or belief is at odds with another or with the data."""
-        return all(check.ok for check in self.checks) and not self.conflicts
-
-    def edge(self, a: str, b: str) -> FoundEdge:
-        """What was found between two variables, read from a to b."""
-        i, j = self.pattern.at(a), self.pattern.at(b)
-        for each in self.edges:
-            if {each.a, each.b} == {a, b}:
-                return each if each.a == a else _turned(each)
-        return FoundEdge(self.names[i], self.names[j], "", {}, self.resamples)
-
-    def to_json(self) -> str:
-        """All of it as JSON."""
-        return json.dumps(self.facts(), ensure_ascii=False, indent=1)
-
-    def facts(self) -> dict[str, Any]:
-        """All of it as plain values."""
-        return {
-            "method": self.method,
-            "why": self.why,
-            "kind": self.kind,
-            "rows": self.n,
-            "resamples": self.resamples,
-            "seed": self.seed,
-            "names": list(self.names),
-            "pattern": [list(edge) for edge in self.pattern.edges],
-            "edges": [_facts(edge) for edge in self.edges],
-            "conflicts": [{"item": c.item, "against": c.against, "nats": c.nats} for c in self.conflicts],
-            "checks": [{"code": c.code, "ok": c.ok, "message": c.message} for c in self.checks],
-        }
-
-    def svg(self) -> str:
-        """The pattern as a drawing, each edge with its frequency."""
-        from butfor.scm.draw import svg
-
-        return svg(self.pattern, {(e.a, e.b): e.adjacent.value for e in self.edges if e.arrow and e.resamples})
-
-    def __str__(self) -> str:
-        return str(self.pattern)
+    `prior`: a TOML file, a mapping of the same keys, or a `Prior`. `discrete` names the columns to read as categories:
+    by default labels and columns of few whole numbers. `latent`: unseen variables may cause several columns. `alpha`:
+    the level of independence tests. `level`: of the intervals of frequencies. `jobs`: processes for the resamples, 0
+    for as many as pay; the result is the same however many they are.
+    """
+    _check_numbers(bootstraps, alpha, level, jobs)
+    columns = Columns.read(data)
+    names = columns.names
+    categories = discrete_of(columns, discrete)
+    checked(columns, categories)
+    known = Prior.read(prior)
+    rules = known.rules(names)
+    kind = kind_of(columns, categories)
+    matrix = np.array([_numbers(columns, name, name in categories) for name in names]).T
+    coded = np.array([name in categories for name in names])
+    refuse_collinear(matrix[:, ~coded] if categories else matrix, [name for name in names if name not in categories])
+    ready = Search("boss", matrix, coded, rules, alpha, derive(seed, "discover", "ties"))
+    if method == "auto":
+        search, why, pattern = _chosen(ready, kind, latent)
+    else:
+        method_of(method)
+        search, why = replace(ready, method=method), f"{method} was asked for"
+        pattern = search.run()
+    marks = _resampled(search, bootstraps, seed, jobs)
+    return Discovery(
+        pattern=pattern,
+        edges=_edges(pattern, marks, level, _probabilities(search)),
+        method=search.method,
+        why=why,
+        kind=kind,
+        n=columns.n,
+        resamples=len(marks),
+        seed=seed,
+        checks=tuple(_checks(search, latent, pattern, bootstraps, len(marks))),
+        conflicts=tuple(_conflicts(known, search, pattern)),
+    )
 
 
-def _turned(edge: FoundEdge) -> FoundEdge:
-    seen = {flipped(arrow): count for arrow, count in edge.seen.items()}
-    back = (edge.probability[1], edge.probability[0]) if edge.probability else None
-    return FoundEdge(edge.b, edge.a, flipped(edge.arrow), seen, edge.resamples, edge.level, back)
+def _chosen(ready: Search, kind: Kind, latent: bool) -> tuple[Search, str, Pattern]:
+    """The search that suits the data, why, and what it finds; LiNGAM stays only where its checks pass."""
+    method, why = choose(ready, kind, latent)
+    search = replace(ready, method=method)
+    pattern = search.run()
+    bad = [check for check in noise_checks(search.matrix, pattern) if not check.ok] if method == "lingam" else []
+    if bad:
+        method, said = _by_score(ready, kind)
+        search, why = replace(ready, method=method), f"{said}; lingam was tried first, but {bad[0].message}"
+        pattern = search.run()
+    return search, why, pattern
 
 
-def flipped(arrow: str) -> str:
-    """The same edge read from its other end."""
-    return next((each for each, ends in EDGE.items() if arrow and ends == EDGE[arrow][::-1]), "")
+def choose(ready: Search, kind: Kind, latent: bool) -> tuple[str, str]:
+    """The method for such data, and why, in a sentence."""
+    rows, count = ready.matrix.shape
+    if latent and ready.rules.soft:
+        raise QueryError(
+            "no method weighs beliefs where unseen common causes are allowed; make them rules, or drop one"
+        )
+    if latent:
+        return (
+            "gfci",
+            f"gfci: {_size(ready)}; unseen common causes are allowed, so <-> is sought, too",
+        )
+    method, why = _by_score(ready, kind)
+    if ready.rules.soft or kind != "numbers" or count > LINGAM_MOST or rows < 10 * count:
+        return method, why
+    parents, _ = climb(ready.score(), ready.rules, ready.rules.bare)
+    gaussian = int((jarque_bera(noise_of(ready.matrix, matrix_of(parents))) > 0.001 / count).sum())
+    if gaussian > 1:
+        return method, f"{why}; the noise of {gaussian} looks Gaussian, so independences alone tell directions"
+    about = "their noise is not Gaussian, so its shape can tell directions; effects are taken to be linear"
+    return "lingam", f"lingam: {_size(ready)} of numbers; {about}, without unseen common causes"
 
 
-def _facts(edge: FoundEdge) -> dict[str, Any]:
-    found: dict[str, Any] = {"a": edge.a, "b": edge.b, "arrow": edge.arrow, "seen": dict(edge.seen)}
-    if edge.resamples:
-        shares = {"adjacent": edge.adjacent}
-        for name, end in (("a", edge.a), ("b", edge.b)):
-            shares |= {f"{mark} at {name}": edge.end(end, mark) for mark in MARKS}
-        found["frequency"] = {
-            key: {"value": share.value, "low": share.low, "high": share.high}
-            for key, share in shares.items()
-            if share.count or key == "adjacent"
-        }
-    if edge.probability:
-        found["probability"] = {"->": edge.probability[0], "<-": edge.probability[1]}
-    return found
+def _by_score(ready: Search, kind: Kind) -> tuple[str, str]:
+    """Exactly where the variables are few, else by the best order; beliefs are worth more of the exact search."""
+    few = ready.matrix.shape[1] <= (posterior.MOST if ready.rules.soft and kind == "numbers" else FEW)
+    name = {"discrete": "BDeu", "mixed": "the degenerate Gaussian BIC", "numbers": "BGe" if few else "the Gaussian BIC"}
+    of = {"discrete": "all categories", "mixed": "categories and numbers", "numbers": "all numbers"}[kind]
+    how = "so few that every graph is weighed" if few else "families are scored"
+    with_beliefs = ", with the beliefs" if ready.rules.soft else ""
+    why = f"{_size(ready)}, {of}; {how}, by {name[kind]}{with_beliefs}; no unseen common cause is taken to exist"
+    return ("exact", f"exact: {why}") if few else ("boss", f"boss: {why}")
+
+
+def _size(search: Search) -> str:
+    return f"{search.matrix.shape[1]} columns, {search.matrix.shape[0]:,} rows"
+
+
+def _check_numbers(bootstraps: int, alpha: float, level: float, jobs: int) -> None:
+    if bootstraps < 0 or jobs < 0:
+        raise QueryError(f"bootstraps = {bootstraps} and jobs = {jobs}: both are 0 or more")
+    for name, value in (("alpha", alpha), ("level", level)):
+        if not 0 < value < 1:
+            raise QueryError(f"{name} must lie between 0 and 1, not {value}")
+
+
+def _numbers(columns: Columns, name: str, category: bool) -> Floats:
+    return columns.codes(name)[0].astype(np.float64) if category else columns.number(name)
+
+
+# resamples ----------------------------------------------------------------------------------------------------------
+
+
+def _resampled(search: Search, bootstraps: int, seed: int, jobs: int) -> list[Marks]:
+    """The marks of every resample on which the method could work."""
+    run = partial(_chunk, search, seed)
+    begin = time.perf_counter()
+    first = run(range(min(2, bootstraps)))
+    seconds = (time.perf_counter() - begin) / 2 * bootstraps
+    jobs = jobs or (os.cpu_count() or 1 if seconds > WORTH_PROCESSES else 1)
+    left = range(len(first), bootstraps)
+    if jobs == 1 or len(left) < jobs:
+        found = run(left)
+    else:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(run, [left[k::jobs] for k in range(jobs)]))
+        found = [parts[k % jobs][k // jobs] for k in range(len(left))]
+    return [marks for marks in (*first, *found) if marks is not None]
+
+
+def _chunk(search: Search, seed: int, numbers: Sequence[int]) -> list[Marks | None]:
+    return [_one(search, seed, number) for number in numbers]
+
+
+def _one(search: Search, seed: int, number: int) -> Marks | None:
+    rows = len(search.matrix)
+    drawn = generator(seed, "discover", number).integers(0, rows, size=rows)
+    try:
+        return search.run(drawn).marks
+    except DataError:  # a rare level or value was not drawn, or the rules cannot be kept here: counted in the checks
+        return None
+
+
+def _edges(
+    pattern: Pattern, marks: Sequence[Marks], level: float, probabilities: Floats | None
+) -> tuple[FoundEdge, ...]:
+    """Every pair that is joined anywhere, firmest first."""
+    names, total = pattern.names, len(marks)
+    stack = np.array(marks, dtype=np.int8).reshape(total, len(names), len(names))
+    joined = pattern.skeleton | (stack != 0).any(axis=0)
+    found: list[FoundEdge] = []
+    for i, j in np.argwhere(np.triu(joined)).tolist():
+        near, far = int(pattern.marks[j, i]), int(pattern.marks[i, j])
+        if (near, far) in BACKWARD:
+            i, j, near, far = j, i, far, near
+        counts = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True))
+        seen = {ARROWS[pair]: count for pair, count in sorted(counts.items()) if pair != (0, 0)}
+        exact = (float(probabilities[i, j]), float(probabilities[j, i])) if probabilities is not None else None
+        found.append(FoundEdge(names[i], names[j], ARROWS.get((near, far), ""), seen, total, level, exact))
+    return tuple(sorted(found, key=lambda edge: (not edge.arrow, -sum(edge.seen.values()))))
+
+
+def _probabilities(search: Search) -> Floats | None:
+    """The exact posterior of every edge, where the variables are few."""
+    if len(search.rules.names) > FEW or METHODS[search.method].latent:
+        return None
+    return posterior.exact(search.score(), search.rules).edges
+
+
+# checks -------------------------------------------------------------------------------------------------------------
+
+
+def _checks(search: Search, latent: bool, pattern: Pattern, asked: int, done: int) -> Iterable[Check]:
+    rows, count = search.matrix.shape
+    yield Check("rows", rows >= 10 * count, f"{rows} rows for {count} columns" + _where(rows < 10 * count, "few"))
+    if asked:
+        lost = asked - done
+        said = f"{done} of {asked} resamples could be searched"
+        yield Check("resamples", lost <= asked / 20, said + _where(lost > 0, "a level or a value is rare"))
+    if latent and not METHODS[search.method].latent:
+        yield Check("latent", False, f"{search.method} takes it that no latent variable causes two columns: try gfci")
+    if search.method == "lingam":
+        yield from noise_checks(search.matrix, pattern)
+
+
+def _where(bad: bool, why: str) -> str:
+    return f": {why}" if bad else ""
+
+
+def _conflicts(prior: Prior, search: Search, pattern: Pattern) -> list[conflicts.Conflict]:
+    """Knowledge at odds with knowledge, and with the data."""
+    if prior.empty:
+        return []
+    start = member_of(pattern, search.rules)
+    found = conflicts.among(prior, search.rules)
+    return found + conflicts.with_data(prior, search.rules, search.score(), start)

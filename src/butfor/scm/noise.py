@@ -4,9 +4,10 @@ LiNGAM stands on linear effects and on noise that is independent of the causes a
 tell little: sums of many noises look Gaussian soon. So both are asked of the residuals of a graph.
 
 Gaussian      n/6 · (skewness² + excess kurtosis² / 4) against chi-square with 2 degrees of freedom
-independent   correlations with functions h of a cause: its rank, the rank's cube, the rank of its size. What the regression got wrong
-              is linear in the causes and must not shift them: of the noise's rank with h without its linear part, and
-              of |noise - median| with h, whose slope has mean 0. Then √n · correlation is near standard normal
+independent   correlations with functions h of a cause: its rank, the rank's cube, the rank of its size. What the
+              regression got wrong is linear in the causes and must not shift them: of the noise's rank with h without
+              its linear part, and of |noise - median| with h, whose slope has mean 0. Then √n · correlation is near
+              standard normal
 
 Source    Jarque & Bera 1987; Shimizu et al. 2011 (the model).
 Limits    Six functions of noise and cause, not all: a dependence that none of them sees passes.

@@ -12,7 +12,7 @@ pytest.importorskip("andrey")
 
 from butfor.core.errors import ButforError, DataError, GraphError, QueryError, SpecError, UnknownName, UserError
 from butfor.scm.agreement import arrows, shd, skeleton
-from butfor.scm.discover import discover
+from butfor.scm.discovery import discover
 from butfor.scm.equivalence import Pattern, cpdag
 from butfor.scm.graph import Graph
 from butfor.scm.priors import Prior
