@@ -100,11 +100,11 @@ class Fitted:
     def effect(self, question: Callable[[SCM], float], *, null: float | None = 0.0) -> Effect:
         """Any number that a model can be asked for, with its interval, and the p-value of `null`."""
         estimate = question(self._after(self.source.model))
-        center = question(self._after(self.source.coarse))
+        center, draws = self._center(question)
         found: list[float] = []
         for model in self.source.refits:
             try:
-                found.append(question(self._after(model)))
+                found.append(question(self._after(_with_draws(model, draws))))
             except Impossible:
                 continue
         lost = 1 - len(found) / len(self.source.refits)
@@ -189,6 +189,13 @@ class Fitted:
         """Probability of necessity and sufficiency."""
         return self.effect(lambda m: m.pns(x, y, treated, control, outcome), null=None)
 
+    def _center(self, question: Callable[[SCM], float]) -> tuple[float, int]:
+        """The answer with as many draws as the refits take: more where evidence is too rare for a few."""
+        try:
+            return question(self._after(_with_draws(self.source.model, REFIT_DRAWS))), REFIT_DRAWS
+        except Impossible:
+            return question(self._after(_with_draws(self.source.model, DRAWS))), DRAWS
+
     def _coupled(self, question: Callable[[SCM], float], estimate: float) -> tuple[Check, ...]:
         """Tables do not say how the noise of one row goes with another's: does the answer hang on it?"""
         if not isinstance(self.source.model, Discrete):
@@ -240,11 +247,6 @@ class Source:
     @cached_property
     def model(self) -> SCM:
         return self.learnt(np.ones(self.n), self.draws)
-
-    @cached_property
-    def coarse(self) -> SCM:
-        """The model with as many draws as the refits have."""
-        return replace(self.model, draws=REFIT_DRAWS) if isinstance(self.model, Functional) else self.model
 
     @cached_property
     def refits(self) -> tuple[SCM, ...]:
@@ -377,6 +379,10 @@ def _chosen(
         best = form if form.beats(best) else best
     told = "error on rows left out: " + ", ".join(f"{form.error:.3g} {form.name}" for form in found)
     return best.learner, Why(name, parents, best.name, f"as asked; {told}" if kind else told)
+
+
+def _with_draws(model: SCM, draws: int) -> SCM:
+    return replace(model, draws=draws) if isinstance(model, Functional) else model
 
 
 def _linear(graph: Graph, columns: Floats, weights: Floats) -> LinearGaussian:
