@@ -13,8 +13,10 @@ from tests.scm.enumerated import Enumerated
 
 from butfor.core.errors import DataError, Impossible, QueryError, UnknownName
 from butfor.scm.bounds import Bounds, balke_pearl, manski, tian_pearl
+from butfor.scm.bounds.programme import _prepared
 from butfor.scm.bounds.value import Joint
 from butfor.scm.graph import Graph
+from butfor.scm.query import Query
 
 IV = Graph.parse("Z -> X -> Y; X <-> Y")
 BOW = Graph.parse("X -> Y; X <-> Y")
@@ -76,6 +78,15 @@ def test_the_programme_is_balke_and_pearls_closed_form(seed: int) -> None:
     found = balke_pearl(EFFECT, IV, cells("ZXY", joint))
     assert (found.low, found.high) == pytest.approx(closed_form(joint), abs=1e-9)
     assert found.ok and found.reach is None
+
+
+def test_a_basis_is_used_again_only_where_it_is_still_the_best() -> None:
+    solver, _ = _prepared(Query.parse(EFFECT), IV, cells("ZXY", instrument(default_rng(0))))
+    for seed in range(100):
+        joint = instrument(default_rng(seed), 0.6)
+        assert solver.ends(solver.right(cells("ZXY", joint))) == pytest.approx(closed_form(joint), abs=1e-9)
+    (programme,) = solver._programmes.values()
+    assert 2 <= len(programme.bases) < 50
 
 
 QUESTIONS = {

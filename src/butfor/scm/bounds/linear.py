@@ -23,6 +23,9 @@ from butfor.scm.bounds.value import Floats, ordered
 
 TIGHT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 EXACT = 1e-8  # what is left of a row that lies in the row space
+NONE = 1e-11  # a negative probability or price so small is rounding
+BASES = 50  # remembered at most
+SMALL = 1 << 20  # cells of a programme whose bases are remembered
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,11 @@ class Programme:
         self.open = left[0] if left else None
         found = iter(reduced)
         self.shares = [(next(found), None if share.bottom is None else next(found)) for share in shares]
-        self.groups = _alike(rows[self.open]) if self.open is not None else None
+        self.bases: list[tuple[Codes, Floats]] = []  # types, and the inverse of their columns
+        if self.open is not None:
+            self.groups = _alike(rows[self.open])
+            self.columns: Any = self.rows[self.open][:, self.groups[0][self.groups[1]]]
+            self.dense: Floats = self.columns.toarray() if np.prod(self.columns.shape) < SMALL else np.zeros((0, 0))
 
     def _reduced(self, table: Floats) -> tuple[Floats, tuple[int, ...]]:
         """The table with settled axes over rows of A in place of types, and the axes that stay open."""
@@ -107,15 +114,34 @@ class Programme:
     def _line(self, cost: Floats, right: list[Floats]) -> tuple[float, float] | None:
         if self.open is None:
             return float(cost), float(cost)
-        assert self.groups is not None
         order, starts = self.groups
-        a, b = self.rows[self.open][:, order[starts]], right[self.open][self.known[self.open]]
+        b = right[self.open][self.known[self.open]]
         cost = np.broadcast_to(cost, order.shape)[order]
         best, worst = np.maximum.reduceat(cost, starts), np.minimum.reduceat(cost, starts)
-        low, high = _solve(worst, a, b), _solve(-best, a, b)
-        if low.status == 2 or high.status == 2:
+        low = self._least(worst, b)
+        high = None if low is None else self._least(-best, b)
+        if low is None or high is None:
             return None
-        return ordered(max(low.fun, worst.min()), min(-high.fun, best.max()))
+        return ordered(max(low, worst.min()), min(-high, best.max()))
+
+    def _least(self, cost: Floats, b: Floats) -> float | None:
+        """min cost · q over A q = b, q >= 0: by a basis that was the best before, if it still is, else anew.
+
+        A basis is the best where its q are not negative (it makes b) and no other type has a negative reduced cost.
+        """
+        for basis, inverse in self.bases:
+            q, prices = inverse @ b, inverse.T @ cost[basis]
+            made = q.min() > -NONE and np.abs(self.dense[:, basis] @ q - b).max() < NONE
+            if made and (cost - self.dense.T @ prices).min() > -NONE:
+                return float(cost[basis] @ q)
+        found = _solve(cost, self.columns, b)
+        if found.status == 2:
+            return None
+        if len(self.bases) < BASES and self.dense.size:
+            spare = np.abs(cost - self.dense.T @ found.eqlin.marginals) < 1e-9
+            basis = _independent(self.dense, np.lexsort((-found.x, ~spare)), int(spare.sum()))
+            self.bases.append((basis, np.asarray(np.linalg.pinv(self.dense[:, basis]), dtype=np.float64)))
+        return float(found.fun)
 
     def _ratio(self, top: Floats, bottom: Floats, right: list[Floats]) -> tuple[float, float] | None:
         """Charnes & Cooper: q' = q t with bottom · q' = 1, so A q' = b t and the ratio is top · q'."""
@@ -139,6 +165,18 @@ def _solve(cost: Floats, a: Any, b: Floats) -> Any:
     if found.status not in (0, 2):
         raise RunError(f"the linear programme of the bounds was not solved: {found.message}")
     return found
+
+
+def _independent(a: Floats, order: Codes, count: int) -> Codes:
+    """The first of `count` columns, taken in an order, that are independent of those before them."""
+    kept: list[int] = []
+    span = np.zeros((a.shape[0], 0))
+    for column in order[:count]:
+        rest = a[:, column] - span @ (span.T @ a[:, column])
+        if (size := float(np.linalg.norm(rest))) > 1e-9:
+            kept.append(int(column))
+            span = np.column_stack([span, rest / size])
+    return np.array(kept, dtype=np.int64)
 
 
 def _matrix(rows: Codes) -> Any:

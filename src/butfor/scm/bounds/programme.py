@@ -9,8 +9,8 @@ which is again linear after q' = q / (d · q) (Charnes & Cooper 1962).
     balke_pearl("P(Y=1 | do(X=1))", Graph.parse("Z -> X -> Y; X <-> Y"), data)
 
 Source   Balke & Pearl 1994, 1997.
-Limits   Two districts left open make a product of unknowns: refused. The interval that goes with data takes the
-         bootstrap's percentiles of both ends, so it covers the whole set between them.
+Limits   Two districts left open make a product of unknowns: refused. The interval that goes with data,
+         from the bootstrap of both ends, covers the whole set between them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import generator
 from butfor.scm.bounds.linear import Programme, Share
 from butfor.scm.bounds.types import Codes, Event, Types, variables_of
-from butfor.scm.bounds.value import Bounds, Floats, Joint, Source
+from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
 from butfor.scm.columns import Columns
 from butfor.scm.evaluation import numbers
 from butfor.scm.graph import Graph
@@ -83,8 +83,7 @@ def _prepared(asked: Query, graph: Graph, source: Source) -> tuple[Solver, Joint
         if name not in labels:
             raise DataError(f"column {name!r} is not discrete, and these bounds count cells; cut it into levels")
     types = Types.of(graph, labels, mentioned)
-    shares = _shares(asked, types)
-    return Solver(types, shares), Joint.read(source, types.names)
+    return Solver(types, _shares(asked, types), _limits(asked, types.labels)), Joint.read(source, types.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +92,7 @@ class Solver:
 
     types: Types
     shares: list[Share]
+    limits: tuple[float, float]  # of the question, whatever the data
     rows: list[Codes] = field(init=False)
     _programmes: dict[bytes, Programme] = field(default_factory=dict[bytes, Programme], init=False)
 
@@ -134,6 +134,18 @@ def _shares(asked: Query, types: Types) -> list[Share]:
     return [Share(top, types.indicator(tuple(given)) if given else None) for given, top in tops.items()]
 
 
+def _limits(asked: Query, labels: Mapping[str, tuple[Any, ...]]) -> tuple[float, float]:
+    """The smallest and the largest value that a question could have."""
+    low = high = 0.0
+    for weight, question in asked.parts:
+        ends = np.array([0.0, 1.0])
+        if question.kind == "E":
+            name = question.outcome[0].variable
+            ends = numbers(name, labels[name])
+        low, high = low + float((weight * ends).min()), high + float((weight * ends).max())
+    return low, high
+
+
 def _events(question: Question, labels: Mapping[str, tuple[Any, ...]]) -> tuple[list[tuple[float, Event]], Event]:
     """The events asked about, with weights (their values, for a mean), and the event given."""
     free = [term for term in (*question.given, *question.do) if term.value is None]
@@ -158,7 +170,7 @@ def _events(question: Question, labels: Mapping[str, tuple[Any, ...]]) -> tuple[
 def _bootstrap(
     solver: Solver, joint: Joint, ends: tuple[float, float], level: float, draws: int, seed: int
 ) -> tuple[tuple[float, float], float]:
-    """The percentile interval around both ends, and how far chance moves the data from what types can make."""
+    """The interval around both ends, and how far chance moves the data from what types can make."""
     rng = generator(seed, "bounds", "bootstrap")
     base = solver.right(joint)
     found, moved = list[tuple[float, float]](), list[float]()
@@ -172,8 +184,7 @@ def _bootstrap(
         if axis is not None:
             moved.append(float(np.nansum(np.abs(right[axis] - base[axis]))))
     low, high = np.array(found).T
-    alpha = (1 - level) / 2
-    reach = min(ends[0], float(np.quantile(low, alpha))), max(ends[1], float(np.quantile(high, 1 - alpha)))
+    reach = around(ends, low, high, level, solver.limits)
     return reach, float(np.quantile(moved, 0.99)) if moved else math.inf
 
 

@@ -14,7 +14,7 @@ is known of PN and PS; with an experiment alone, max{0, y_x - y_x'} <= PNS <= mi
 randomised (exogenous), y_x = P(y | x). Where X never prevents Y (monotone), the lower ends given y_x, y_x' are exact.
 
 Source   Pearl 1999; Tian & Pearl 2000. All these bounds are sharp.
-Limits   X has two values. The interval takes the bootstrap's percentiles of both ends: it covers the set between them.
+Limits   X has two values. The interval, from the bootstrap of both ends, covers the set between them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, Impossible, QueryError
 from butfor.core.seeds import generator
-from butfor.scm.bounds.value import Bounds, Floats, Joint, Source
+from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
 from butfor.scm.evaluation import place
 
 Counts = NDArray[np.int64]
@@ -76,8 +76,7 @@ def tian_pearl(
     if n is not None or m is not None:
         again = _resampled(seen, done, n, m, exogenous, draws, rng)
         ends = _ends(quantity, again[0], _fitting(again[0], again[1], monotone, math.inf), monotone)
-        alpha = (1 - level) / 2
-        reach = (min(low, float(np.nanquantile(ends[0], alpha))), max(high, float(np.nanquantile(ends[1], 1 - alpha))))
+        reach = around((low, high), *ends, level, (0.0, 1.0))
     known = (
         "experiment" if source is None else "observations and experiment" if experiment is not None else "observations"
     )

@@ -79,6 +79,19 @@ def ordered(low: float, high: float) -> tuple[float, float]:
     return (low, high) if low <= high else (middle, middle)
 
 
+def around(
+    ends: tuple[float, float], lows: Floats, highs: Floats, level: float, limits: tuple[float, float]
+) -> tuple[float, float]:
+    """The interval around two ends, from resamples of both: the wider of the percentile and the basic bootstrap.
+
+    An end is a maximum (or minimum) of noisy terms, which chance moves inwards: percentiles alone cover too little.
+    """
+    alpha = (1 - level) / 2
+    low = min(ends[0], float(np.nanquantile(lows, alpha)), 2 * ends[0] - float(np.nanquantile(lows, 1 - alpha)))
+    high = max(ends[1], float(np.nanquantile(highs, 1 - alpha)), 2 * ends[1] - float(np.nanquantile(highs, alpha)))
+    return max(low, limits[0]), min(high, limits[1])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Joint:
     """A joint distribution over some variables, an axis each; `n` rows made it, or it is exact."""
