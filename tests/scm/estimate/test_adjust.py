@@ -296,7 +296,12 @@ def test_separated_arms_are_refused_by_weights_and_flagged_elsewhere() -> None:
 )
 def test_data_that_answer_nothing_are_refused(change: dict[str, np.ndarray], message: str) -> None:
     rng = np.random.default_rng(0)
-    data = {"X": np.tile([0.0, 1.0], 30), "Y": rng.normal(size=60), "Z0": rng.normal(size=60), "Z1": rng.normal(size=60)}
+    data = {
+        "X": np.tile([0.0, 1.0], 30),
+        "Y": rng.normal(size=60),
+        "Z0": rng.normal(size=60),
+        "Z1": rng.normal(size=60),
+    }
     with pytest.raises(DataError, match=message):
         BASE({**data, **change})
 
@@ -337,7 +342,9 @@ def test_a_treatment_that_covariates_determine_is_refused() -> None:
 def test_few_rows_for_many_covariates_are_refused_or_shrunk() -> None:
     rng = np.random.default_rng(0)
     names = tuple(f"Z{i}" for i in range(30))
-    data = Columns.read({**{name: rng.normal(size=40) for name in names}, "X": np.tile([0, 1], 20), "Y": rng.normal(size=40)})
+    data = Columns.read(
+        {**{name: rng.normal(size=40) for name in names}, "X": np.tile([0, 1], 20), "Y": rng.normal(size=40)}
+    )
     for how in ("regression", "ipw"):
         with pytest.raises(DataError, match="too few"):
             Adjust("X", "Y", names, how=how)(data)
@@ -354,5 +361,3 @@ def test_ten_thousand_rows_and_twenty_covariates_take_under_a_second() -> None:
     effect = Adjust("X", "Y", names)(data)
     assert time.process_time() - start < 4  # 0.5 s on a free core
     assert not effect.excludes(1.0)
-
-

@@ -1,8 +1,8 @@
 """Covariates as the columns of a regression: straight lines, or curves with products.
 
-A curve is a natural cubic spline, x and terms d_j(x) that bend between five to nine quantiles and run on straight
+A curve is a natural cubic spline, x and terms d_j(x) that bend between three to nine quantiles and run on straight
 outside them (Hastie, Tibshirani & Friedman 2009, eq. 5.4). Products of pairs follow. How many of either: as many as
-leave the basis under 100 terms, and five rows for each.
+leave the basis under 100 terms or so, and five rows for each.
 
 Everything is centred and scaled on the rows that the basis was made from, and can then be made for any others.
 """
@@ -16,9 +16,10 @@ import numpy as np
 from butfor.scm.estimate.result import Floats
 from butfor.stats.quantiles import z_below
 
-KNOTS = (9, 7, 5)  # tried in this order, with products before without
+KNOTS = (9, 7, 5, 4, 3)  # tried in this order, with products before without
 OUTER = 2.5  # knots are evenly spaced for normal data, the outer ones so many deviations from the middle
-MOST = 100  # terms
+MOST = 100  # terms, or this many times the covariates:
+TIMES = 1.6
 ROWS = 5  # rows for each term
 STRAIGHT = 0.05  # how much a penalty counts for straight terms, against 1 for the others
 
@@ -81,7 +82,7 @@ def _spread(z: Floats) -> Floats:
 def _afforded(unit: Floats, rows: int) -> tuple[tuple[Floats, ...], bool]:
     """The knots of each covariate, and whether there are products."""
     k = unit.shape[1]
-    most = min(MOST, rows / ROWS)
+    most = min(max(MOST, TIMES * k), rows / ROWS)
     curved = [column for column in unit.T if len(np.unique(column[:100])) > 2 or len(np.unique(column)) > 2]
     for products in (True, False):
         for count in KNOTS:

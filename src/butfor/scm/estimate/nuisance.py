@@ -162,6 +162,8 @@ def _ridge(terms: Floats, weights: Floats, y: Floats) -> tuple[Floats, float]:
     n = len(y)
     root = np.sqrt(weights[1:])
     x = terms[:, 1:] / root
+    centre: Floats = x.mean(axis=0)
+    x = x - centre
     values, vectors = np.linalg.eigh(x.T @ x)
     values = np.maximum(values, 0.0)
     u = x @ vectors  # [n, p]
@@ -172,8 +174,8 @@ def _ridge(terms: Floats, weights: Floats, y: Floats) -> tuple[Floats, float]:
     lever = 1 / n + (u**2) @ shrink
     errors = np.mean(((y - mean)[:, None] - fitted) ** 2 / np.maximum(1 - lever, 1e-3) ** 2, axis=0)
     best = int(np.argmin(errors))
-    beta = (vectors @ (pull * shrink[:, best])) / root
-    return np.concatenate([np.array([mean]), beta]), float(PENALTIES[best])
+    beta = vectors @ (pull * shrink[:, best])
+    return np.concatenate([np.array([mean - float(centre @ beta)]), beta / root]), float(PENALTIES[best])
 
 
 def folds_of(groups: Codes, folds: int, rng: Generator) -> Codes:
