@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from butfor.scm.equivalence import Pattern, cpdag
 from butfor.scm.graph import Graph
 from butfor.scm.priors import Prior
 from butfor.scm.search import METHODS
+
+from .pages import check
 
 
 def world(d: int, n: int, seed: int, noise: str = "normal", density: float = 0.4) -> tuple[dict[str, Any], Graph]:
@@ -291,3 +294,9 @@ def test_without_andrey_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
     with pytest.raises(UserError, match=r"pip install 'butfor\[discovery\]'"):
         discover(world(3, 50, 0)[0], "pc")
     assert discover(world(3, 50, 0)[0], "exact", bootstraps=2).method == "exact"
+
+
+def test_the_page_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert check("discover.md") == 10
+    assert (tmp_path / "discovery" / "graph.svg").is_file()

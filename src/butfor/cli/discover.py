@@ -54,9 +54,9 @@ def lines(found: Discovery) -> list[str]:
             f"not in the graph, but joined in {OFTEN:.0%} or more of the resamples:",
             *_table(seen, found.resamples),
         ]
-    if found.resamples:
+    if found.resamples and found.edges:
         meaning = "how well so many pin that share down; it is no probability that the edge is true"
-        said += ["", f"1.00 [0.96, 1.00]: the share of {found.resamples} resamples that join the two, and {meaning}"]
+        said += ["", f"{found.edges[0].adjacent}: the share of {found.resamples} resamples that join the two, and {meaning}"]
     told = [*(f"CONFLICT {conflict}" for conflict in found.conflicts), *(str(c) for c in found.checks if not c.ok)]
     said += ["", *told] if told else []
     return [part for line in said for part in (textwrap.wrap(line, WIDTH, subsequent_indent="  ") or [""])]

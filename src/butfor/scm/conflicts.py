@@ -28,7 +28,7 @@ from butfor.scm.priors import Prior, Rules, told
 from butfor.scm.scores import Score
 
 STRONG = 3.0  # nats: 20 to 1
-EXACT = 8  # variables
+EXACT, FRESH = 8, 20  # variables: up to so many the best graph is exact; a second ascent starts from nothing
 
 
 @final
@@ -92,10 +92,11 @@ def _belief(edge: tuple[str, str], p: float) -> str:
 
 
 def _best(score: Score, rules: Rules, start: Sequence[int]) -> tuple[tuple[int, ...], float]:
-    """The best graph, exactly where the variables are few; else the better of two ascents."""
+    """The best graph, exactly where the variables are few; else the better of two ascents, or one where they are many."""
     if len(start) <= EXACT:
         return best_dag(families(score, rules))
-    return max((climb(score, rules, each) for each in (start, rules.bare)), key=lambda found: found[1])
+    starts = (start, rules.bare) if len(start) <= FRESH else (start,)
+    return max((climb(score, rules, each) for each in starts), key=lambda found: found[1])
 
 
 def _cost_of_belief(
