@@ -315,6 +315,22 @@ def test_without_covariates_strength_is_the_share_explained() -> None:
     assert "of both" in one(data, alone, "unobserved_cause").sentence
 
 
+def test_an_unseen_cause_that_would_tell_the_arms_apart_gives_way_to_a_weaker_one() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=400)
+    x = (rng.random(400) < 1 / (1 + np.exp(-3 * z))).astype(float)
+    data = {"X": x, "Z": z, "Y": x + z + 0.1 * rng.normal(size=400)}
+    found = tipping_point(data, IPW, draws=20)
+    assert 1 <= len(found.grid) <= 3
+    assert all(math.isfinite(at.estimate) for at in found.grid)
+
+
+def test_an_outcome_without_noise_is_no_alarm() -> None:
+    data = world(200, 25, arms=True)
+    exact = {**data, "Y": 2 * data["X"] + data["Z"]}
+    assert all(found.ok for found in refute(exact, LINEAR, which=("random_cause", "subset", "bootstrap")))
+
+
 def test_strong_effects_withstand_and_weak_ones_do_not() -> None:
     rng = np.random.default_rng(13)
     z, w = rng.normal(size=(2, 1000))

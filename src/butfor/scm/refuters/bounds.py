@@ -93,6 +93,8 @@ class MarginalBounds:
     name: ClassVar[str] = "marginal"
 
     def unfit(self, case: Case) -> str:
+        if getattr(case.estimator, "target", "ate") != "ate":
+            return "it bounds the effect on everyone, and the estimator asks about one arm"
         return needs_two(case)
 
     def __call__(self, case: Case) -> Refutation:

@@ -29,6 +29,7 @@ from butfor.stats.quantiles import z_quantile
 Floats = NDArray[np.float64]
 
 LOST = 0.1  # share of draws on which an estimator may fail
+ROUNDING = 1e-6  # two ways to the same estimate agree to this share of it
 
 
 class Estimator(Protocol):
@@ -126,17 +127,19 @@ def off_target(values: Floats, target: float, scale: float, tolerance: float) ->
     """p of: the mean of all possible draws lies within tolerance · scale of the target."""
     shift, spread = abs(float(values.mean()) - target), float(values.std(ddof=1)) / math.sqrt(len(values))
     beyond = shift - tolerance * scale
-    if spread <= 1e-12 * max(scale, abs(target)):
-        return 1.0 if beyond <= 1e-9 * max(scale, abs(target)) else 0.0
-    if beyond <= 0 < tolerance:
+    if shift <= ROUNDING * abs(target) or beyond <= 0 < tolerance:
         return 1.0
+    if spread == 0:
+        return 0.0
     return 2 * t_above(abs(beyond) / spread, len(values) - 1)
 
 
 def too_spread(values: Floats, sd: float, tolerance: float) -> float:
     """p of: the draws' standard deviation is at most (1 + tolerance) · sd."""
+    if float(values.std()) <= ROUNDING * abs(float(values.mean())):
+        return 1.0
     if sd <= 0:
-        return 1.0 if float(values.std()) == 0 else 0.0
+        return 0.0
     squares = float(np.sum((values - values.mean()) ** 2)) / (sd * (1 + tolerance)) ** 2
     return chi_square_above(squares, len(values) - 1)
 

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 Copies = Mapping[str, NDArray[Any]]
 
 CHUNK = 1 << 21
+WHY = "an arm is too small, or the covariates tell the arms apart"
 TINY = 1e-6
 
 

@@ -19,7 +19,7 @@ Limits    Strength is linear strength; the interval is moved with the estimate a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -116,12 +116,28 @@ def tipping_of(case: Case, *, like: str = "", times: tuple[float, ...] = (1.0, 2
     def at(k: float) -> Strength:
         return push(k, *path(k))
 
-    grid = tuple(at(k) for k in steps if k < most) or (at(most / 2),)
+    grid = _grid(at, [k for k in steps if k < most] or [most / 2])
     sign = 1.0 if case.effect.estimate >= 0 else -1.0
     near = case.effect.low if sign > 0 else -case.effect.high
     k = _root(lambda k: sign * at(k).estimate, abs(case.effect.estimate), most)
     inside = _root(lambda k: at(k).low if sign > 0 else -at(k).high, near, min(most, k)) if near > 0 else 0.0
     return Tipping(mark.name if mark else "", k, min(inside, k), grid)
+
+
+def _grid(at: Callable[[float], Strength], steps: Sequence[float]) -> tuple[Strength, ...]:
+    """The strengths up to the first that no estimate survives; weaker ones where even the first does not."""
+    found: list[Strength] = []
+    for k in (*steps, *(steps[0] / 2**i for i in range(1, 6))):
+        if k < steps[0] and found:
+            break
+        try:
+            found.append(at(k))
+        except DataError:
+            if found:
+                break
+    if not found:
+        raise DataError(f"the estimator fails with an unseen cause of even {shown(steps[0] / 32)} times that strength")
+    return tuple(found)
 
 
 class _Push:

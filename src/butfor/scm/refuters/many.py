@@ -42,7 +42,8 @@ def points(
     if own is not None:
         return np.asarray(cast(Callable[..., Floats], own)(data, replaced, weights), dtype=np.float64), ""
     if fast.can(estimator, data, replaced, weights):
-        return fast.points(estimator, data, replaced, weights), ""
+        values = fast.points(estimator, data, replaced, weights)
+        return values, "" if np.isfinite(values).all() else fast.WHY
     draws = len(weights) if weights is not None else len(next(iter(replaced.values())))
     begin = time.perf_counter()
     found = some(estimator, data, replaced, weights, range(min(TRIED, draws)))
