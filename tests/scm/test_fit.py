@@ -282,12 +282,14 @@ def test_intervals_hold_the_truth() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["discrete", "linear"])
 def test_intervals_keep_their_level(kind: str) -> None:
     assert 0.93 <= covered(kind, 500, 300, 200) <= 0.97
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_intervals_of_curves_about_keep_their_level() -> None:
     assert 0.88 <= covered("functional", 40, 600, 100) <= 1
 

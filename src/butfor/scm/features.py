@@ -118,5 +118,7 @@ class Design:
 
 
 def _squared(a: Floats, b: Floats) -> Floats:
+    if a.shape[1] == 1:
+        return np.square(a - b.T)
     apart = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
     return np.maximum(apart, 0.0)
