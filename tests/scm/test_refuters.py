@@ -189,6 +189,12 @@ def test_a_negative_control_holds_the_level_of_the_estimator() -> None:
     assert alarms <= 200 * 0.05 + 3.5 * math.sqrt(200 * 0.05 * 0.95)
 
 
+def test_a_negative_control_without_a_p_value_takes_its_interval() -> None:
+    data = world(100, 26)
+    found = one(data, Mean(), NegativeControl(outcome="W"))
+    assert found.p == pytest.approx(math.erfc(abs(found.statistic) * 1.959964 / math.sqrt(2)), abs=1e-6)
+
+
 # power: worlds in which something is wrong
 
 

@@ -84,8 +84,7 @@ class Case:
     @property
     def se(self) -> float:
         """The standard error that the effect's interval implies."""
-        half = (self.effect.high - self.effect.low) / 2
-        return half / float(z_quantile((1 + self.effect.level) / 2))
+        return implied_se(self.effect)
 
     @property
     def claims(self) -> bool:
@@ -121,6 +120,11 @@ class Case:
         """The middle of the draws."""
         low, high = np.quantile(values, [self.alpha / 2, 1 - self.alpha / 2])
         return float(low), float(high)
+
+
+def implied_se(effect: Effect) -> float:
+    """The standard error of a normal interval as wide as the effect's."""
+    return (effect.high - effect.low) / 2 / float(z_quantile((1 + effect.level) / 2))
 
 
 def off_target(values: Floats, target: float, scale: float, tolerance: float) -> float:

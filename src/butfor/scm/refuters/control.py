@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from butfor.core.errors import QueryError, UnknownName
-from butfor.scm.refuters.case import Case, Refutation, between, shown
+from butfor.scm.refuters.case import Case, Refutation, between, implied_se, shown
 from butfor.stats.quantiles import z_below
 
 
@@ -43,7 +43,8 @@ class NegativeControl:
         found = (case.altered(y=column) if self.outcome else case.altered(x=column))(case.data)
         p = found.p
         if p is None:
-            p = float(2 * z_below(-abs(found.estimate) / case.se)) if case.se > 0 else float(found.estimate == 0)
+            se = implied_se(found)
+            p = float(2 * z_below(-abs(found.estimate) / se)) if se > 0 else float(found.estimate == 0)
         ok = p >= case.alpha
         pair = f"{ask.x} on {column}" if self.outcome else f"{column} on {ask.y}"
         verdict = (
