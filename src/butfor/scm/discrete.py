@@ -32,6 +32,7 @@ from butfor.scm.table import Table, certain, read_table, read_tables
 
 Coupling = Literal["comonotone", "independent", "gumbel"]
 Masks = dict[str, Floats]  # for each variable, 1 at the levels that are allowed and 0 at the others
+Allowed = dict[str, int | Floats]  # for each variable, the one level that is left, or such a mask
 JOINT = 4096  # cells of a table of events that is cheaper to build than a second query
 
 
@@ -96,9 +97,12 @@ class Discrete(SCM):
     def place(self, name: str, value: Any) -> int:
         """Where a value stands among the levels of a variable; a text matches what prints like it."""
         levels = self.levels(name)
-        for i, level in enumerate(levels):
-            if level == value or (isinstance(value, str) and str(level) == value):
-                return i
+        try:
+            return levels.index(value)
+        except ValueError:
+            pass
+        if isinstance(value, str) and value in (texts := list(map(str, levels))):
+            return texts.index(value)
         number = _number(value)
         for i, level in enumerate(levels):
             if number is not None and _number(level) == number:
@@ -115,19 +119,30 @@ class Discrete(SCM):
             )
         return np.array([float(level) for level in levels])
 
-    def masks(self, event: Iterable[Condition]) -> Masks:
-        """The levels that an event allows, variable by variable."""
-        found: Masks = {}
+    def allowed(self, event: Iterable[Condition]) -> Allowed:
+        """What an event leaves of each variable that it is about."""
+        found: Allowed = {}
         for condition in event:
             name = condition.name
-            if condition.sign in ("=", "!="):
-                allowed = np.zeros(len(self.levels(name)))
-                allowed[self.place(name, condition.value)] = 1.0
-                allowed = 1 - allowed if condition.sign == "!=" else allowed
+            level: int | Floats
+            if condition.sign == "=":
+                level = self.place(name, condition.value)
+            elif condition.sign == "!=":
+                level = 1 - self.mask(name, self.place(name, condition.value))
             else:
-                allowed = _compared(self.values(name), condition).astype(np.float64)
-            found[name] = found[name] * allowed if name in found else allowed
+                level = _compared(self.values(name), condition).astype(np.float64)
+            if name in found:
+                level = self.mask(name, found[name]) * self.mask(name, level)
+            found[name] = level
         return found
+
+    def mask(self, name: str, level: int | Floats) -> Floats:
+        """What is left of a variable, as 1 at the levels that are allowed and 0 at the others."""
+        return level if not isinstance(level, int) else np.eye(1, len(self.levels(name)), level)[0]
+
+    def masks(self, event: Iterable[Condition]) -> Masks:
+        """What an event leaves of each variable that it is about, all as masks."""
+        return {name: self.mask(name, level) for name, level in self.allowed(event).items()}
 
     # doing ----------------------------------------------------------------------------------------------------------
 
@@ -136,6 +151,10 @@ class Discrete(SCM):
         done = replace(self, tables={**self.tables, **new})
         if any(table.parents for table in new.values()):
             done.whole  # noqa: B018  a cycle is refused here
+        at = self.whole.index
+        parents = [tuple(at[parent] for parent in table.parents) for table in done.tables.values()]
+        network = self.network.changed(parents, {at[name]: table.p for name, table in new.items()})
+        object.__setattr__(done, "network", network)  # where the cached property would put it
         return done
 
     def mechanism(self, name: str, value: Any) -> Table:
@@ -151,43 +170,41 @@ class Discrete(SCM):
 
     # seeing ---------------------------------------------------------------------------------------------------------
 
-    def weight(self, masks: Masks, keep: Sequence[str] = (), *, scale: bool = True) -> Floats:
-        """P(keep, the masks hold), what all queries are made of; without `scale` up to a factor, which is cheaper."""
+    def weight(self, allowed: Allowed, keep: Sequence[str] = (), *, scale: bool = True) -> Floats:
+        """P(keep, and what is allowed), of which all answers are made; without `scale` up to a factor, for less."""
         at = self.whole.index
-        kept = tuple(at[name] for name in keep)
         evidence: dict[int, int] = {}
         soft: dict[int, Floats] = {}
-        for name, mask in masks.items():
-            places = np.flatnonzero(mask)
-            if len(places) == 1 and at[name] not in kept and mask[places[0]] == 1:
-                evidence[at[name]] = int(places[0])
+        for name, level in allowed.items():
+            if isinstance(level, int) and name not in keep:
+                evidence[at[name]] = level
             else:
-                soft[at[name]] = mask
-        return self.network.table(kept, evidence, soft, scale=scale)
+                soft[at[name]] = self.mask(name, level)
+        return self.network.table(tuple([at[name] for name in keep]), evidence, soft, scale=scale)
 
-    def given(self, behind: Sequence[Condition]) -> Masks:
-        """What is given, as masks; refused where it contradicts itself."""
-        masks = self.masks(behind)
-        for name, mask in masks.items():
-            if not mask.any():
+    def given(self, behind: Sequence[Condition]) -> Allowed:
+        """What is given; refused where it contradicts itself."""
+        allowed = self.allowed(behind)
+        for name, level in allowed.items():
+            if not isinstance(level, int) and not level.any():
                 clash = told(condition for condition in behind if condition.name == name)
                 raise QueryError(f"what is given contradicts itself: {clash}")
-        return masks
+        return allowed
 
     def p(self, event: EventLike, given: EventLike | None = None) -> float:
         first, behind = read_event(event, given)
-        wanted, known = self.masks(first), self.given(behind)
+        wanted, known = self.allowed(first), self.given(behind)
         if not known:
             return float(self.weight(wanted))
-        names = list(wanted)
-        if prod([len(self.levels(name)) for name in names]) <= JOINT:
+        names = tuple(wanted)
+        if len(names) == 1 or prod([len(self.levels(name)) for name in names]) <= JOINT:
             table = self.weight(known, names, scale=False)
             total, part = float(table.sum()), table
-            for mask in reversed(wanted.values()):
-                part = part @ mask
+            for level in reversed(wanted.values()):
+                part = part[..., level] if isinstance(level, int) else part @ level
         else:
-            both = {name: wanted.get(name, 1.0) * known.get(name, 1.0) for name in {**wanted, **known}}
-            total, part = float(self.weight(known)), float(self.weight(cast("Masks", both)))
+            both = self.allowed((*first, *behind))
+            total, part = float(self.weight(known)), self.weight(both)
         return float(part) / _possible(total, behind)
 
     def mean(self, y: str, given: EventLike | None = None) -> float:

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from itertools import chain
 from math import log2, prod
 from string import ascii_letters
 from typing import cast, final
@@ -40,50 +39,49 @@ OPERANDS = 16  # tables that einsum takes in one go
 PLANS = 4096  # plans kept a network
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One product of tables, summed: `spec` in the notation of einsum, over the tables in `slots`."""
-
-    spec: str
-    slots: tuple[int, ...]
-
-    def done(self, tables: Sequence[Floats | None]) -> Floats:
-        """The product, summed."""
-        return cast("Floats", np.einsum(self.spec, *cast("Sequence[Floats]", tables)))
+Step = tuple[str, tuple[int, ...]]  # a product of the tables in some slots, summed, in the notation of einsum
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How some tables become one: slots 0 … are the tables, and each step fills the next slot."""
+    """How some tables become one: slots 0 … are the tables, their axes in rising order; each step fills the next."""
 
-    steps: tuple[Step, ...]
-    scopes: tuple[Scope, ...]  # of every slot
-    buckets: tuple[tuple[int, tuple[int, ...]], ...]  # each variable and the slots that it was summed out of
+    steps: list[Step]
+    nodes: list[int]  # of every slot, the set of variables that it is over
+    buckets: list[tuple[int, tuple[int, ...]]]  # each variable and the slots that it was summed out of
 
     def run(self, tables: Sequence[Floats]) -> list[Floats]:
         """All slots; the last one is the answer."""
         work = list(tables)
         for step in self.steps:
-            work.append(step.done([work[slot] for slot in step.slots]))
+            work.append(done(step, work))
         return work
+
+
+def done(step: Step, work: Sequence[Floats | None]) -> Floats:
+    """One step."""
+    spec, slots = step
+    return cast("Floats", np.einsum(spec, *cast("list[Floats]", [work[slot] for slot in slots])))
 
 
 def summed(scopes: Sequence[Scope], tables: Sequence[Floats], keep: Scope = ()) -> Floats:
     """Σ over all but `keep` of the product of the tables; one axis for each member of `keep`, in that order."""
-    return make_plan(scopes, Layout(sizes_of(scopes, tables)), keep).run(tables)[-1] if scopes else np.ones(())
+    if not scopes:
+        return np.ones(())
+    plan = make_plan([set_of(scope) for scope in scopes], Layout(sizes_of(scopes, tables)), keep)
+    return plan.run([rising(scope, table) for scope, table in zip(scopes, tables, strict=True)])[-1]
 
 
 def drawn(scopes: Sequence[Scope], tables: Sequence[Floats], n: int, rng: Generator) -> dict[int, Codes]:
     """n draws of all variables from the distribution that is proportional to the product of the tables."""
-    sizes = sizes_of(scopes, tables)
-    plan = _Builder(scopes, Layout(sizes)).build(make_order(scopes, sizes), (), apart=True)
-    assert plan is not None
-    work = plan.run(tables)
+    sizes, nodes = sizes_of(scopes, tables), [set_of(scope) for scope in scopes]
+    plan = _Builder(nodes, Layout(sizes)).build(make_order(nodes, sizes), (), apart=True)
+    work = plan.run([rising(scope, table) for scope, table in zip(scopes, tables, strict=True)])
     found: dict[int, Codes] = {}
     for v, slots in reversed(plan.buckets):
         weights = np.ones((n, 1))
         for slot in slots:
-            scope = plan.scopes[slot]
+            scope = tuple(bits(plan.nodes[slot]))
             table = np.moveaxis(work[slot], scope.index(v), -1)
             weights = weights * table[tuple(found[i] for i in scope if i != v)]  # [n, levels]
         ends = np.cumsum(weights, axis=1)
@@ -99,27 +97,41 @@ def sizes_of(scopes: Sequence[Scope], tables: Sequence[Floats]) -> dict[int, int
     }
 
 
+def set_of(scope: Iterable[int]) -> int:
+    """Variables as a set."""
+    return sum([1 << v for v in scope])
+
+
+def rising(scope: Scope, table: Floats) -> Floats:
+    """A table with its axes in the order of its variables."""
+    return np.transpose(table, sorted(range(len(scope)), key=scope.__getitem__))
+
+
 # plans --------------------------------------------------------------------------------------------------------------
 
 
-def make_plan(scopes: Sequence[Scope], layout: Layout, keep: Scope, order: Iterable[int] | None = None) -> Plan:
-    """The steps that sum everything but `keep` out of tables with these scopes; `order` is tried first, if given."""
-    if order is not None and (plan := _Builder(scopes, layout).build(order, keep, CHEAP)) is not None:
-        return plan
-    plan = _Builder(scopes, layout).build(make_order(scopes, layout.sizes, keep), keep)
-    assert plan is not None
-    return plan
+class _Costly(Exception):
+    """An order touches more cells than it may."""
 
 
-def make_order(scopes: Sequence[Scope], sizes: Mapping[int, int], keep: Scope = ()) -> list[int]:
+def make_plan(nodes: Sequence[int], layout: Layout, keep: Scope, order: Iterable[int] | None = None) -> Plan:
+    """The steps that sum all but `keep` out of tables over these sets of variables; `order`, if given, is tried first."""
+    if order is not None:
+        try:
+            return _Builder(nodes, layout, CHEAP).build(order, keep)
+        except _Costly:
+            pass
+    return _Builder(nodes, layout).build(make_order(nodes, layout.sizes, keep), keep)
+
+
+def make_order(nodes: Sequence[int], sizes: Mapping[int, int], keep: Scope = ()) -> list[int]:
     """An order in which to eliminate all but `keep`."""
     near: dict[int, int] = {}
-    for scope in scopes:
-        together = sum(1 << v for v in scope)
-        for v in scope:
+    for together in nodes:
+        for v in bits(together):
             near[v] = near.get(v, 0) | together
     gone = [v for v in near if v not in keep]
-    weight = {v: log2(size) for v, size in sizes.items()}
+    weight = {v: log2(sizes[v]) for v in near}
     order, cost = _greedy(near, gone, weight, _table_size)
     if cost > CHEAP:
         other, less = _greedy(near, gone, weight, _new_edges)
@@ -181,30 +193,43 @@ class Layout:
 
     def cells(self, nodes: int) -> int:
         """The cells of a table over a set of variables."""
-        if nodes not in self._cells:
-            self._cells[nodes] = prod([self.sizes[v] for v in bits(nodes)])
-        return self._cells[nodes]
+        found = self._cells.get(nodes)
+        if found is None:
+            found = self._cells[nodes] = prod([self.sizes[v] for v in bits(nodes)])
+        return found
 
-    def spec(self, scopes: Sequence[Scope], out: Scope) -> str:
-        """What einsum is told to do: each scope in, `out` out."""
+    def spec(self, ins: Sequence[int], out: int, keep: Scope) -> str:
+        """What einsum is told to do: each set in, `out` (or `keep`, in its order) out."""
         letter = self.letter
         if letter is None:  # too many variables for the alphabet: each step has letters of its own
-            letter = dict(zip(dict.fromkeys(chain.from_iterable(scopes)), ascii_letters, strict=False))
-        ins = ",".join(["".join([letter[v] for v in scope]) for scope in scopes])
-        return f"{ins}->{''.join([letter[v] for v in out])}"
+            together = 0
+            for nodes in ins:
+                together |= nodes
+            layout = Layout(dict.fromkeys(bits(together), 0))
+            return layout.spec(ins, out, keep)
+        kept = "".join([letter[v] for v in keep]) if keep else self.text(out)
+        return f"{','.join([self.text(nodes) for nodes in ins])}->{kept}"
+
+    def text(self, nodes: int) -> str:
+        """The letters of a set."""
+        found = self._text.get(nodes)
+        if found is None:
+            assert self.letter is not None
+            found = self._text[nodes] = "".join([self.letter[v] for v in bits(nodes)])
+        return found
 
 
 class _Builder:
     """Writes the steps of one plan."""
 
-    def __init__(self, scopes: Sequence[Scope], layout: Layout) -> None:
-        self.scopes, self.layout = list(scopes), layout
+    def __init__(self, nodes: Sequence[int], layout: Layout, limit: int = -1) -> None:
+        self.nodes, self.layout, self.limit = list(nodes), layout, limit
+        self.live = dict(enumerate(nodes))
         self.steps: list[Step] = []
         self.cost = 0
-        self.live = {slot: sum([1 << v for v in scope]) for slot, scope in enumerate(scopes)}
 
-    def build(self, order: Iterable[int], keep: Scope, limit: int = -1, apart: bool = False) -> Plan | None:
-        """The plan of an order; None where it touches more than `limit` cells.
+    def build(self, order: Iterable[int], keep: Scope, apart: bool = False) -> Plan:
+        """The plan of an order; `_Costly` where it touches more cells than the limit.
 
         A variable follows the one before it in the same step where they share a table and the product is small;
         not if they are wanted `apart`.
@@ -213,27 +238,26 @@ class _Builder:
         group: dict[int, int] = {}
         together = gone = 0
         for v in order:
-            bucket, both = self.take(1 << v)
-            joined = together >> v & 1 and self.small(len(group) + len(bucket), together | both)
-            if gone and (apart or not joined):
-                if 0 <= limit < self.cost + self.layout.cells(together):
-                    return None
-                self.sum_out(group, together, gone)
-                self.live |= bucket
+            bit = 1 << v
+            if gone and (apart or not together & bit):
+                self.live |= self.sum_out(group, together, gone)
                 group, together, gone = {}, 0, 0
-                bucket, both = self.take(1 << v)
+            bucket, both = self.take(bit)
+            if gone and not self.small(len(group) + len(bucket), together | both):
+                bucket |= self.sum_out(group, together, gone)
+                both |= together & ~gone
+                group, together, gone = {}, 0, 0
             group |= bucket
             together |= both
-            gone |= 1 << v
-            buckets.append((v, tuple(group)))
-        rest = sum([1 << v for v in keep])
-        if 0 <= limit < self.cost + self.layout.cells(together):
-            return None
+            gone |= bit
+            if apart:
+                buckets.append((v, tuple(group)))
+        rest = set_of(keep)
         if gone and not self.small(len(group) + len(self.live), together | rest):
-            self.sum_out(group, together, gone)
+            self.live |= self.sum_out(group, together, gone)
             group, together, gone = {}, 0, 0
         self.sum_out(group | self.live, together | rest, gone, keep)
-        return Plan(tuple(self.steps), tuple(self.scopes), tuple(buckets))
+        return Plan(self.steps, self.nodes, buckets)
 
     def take(self, node: int) -> tuple[dict[int, int], int]:
         """The tables over a variable, and all that they are over."""
@@ -247,20 +271,19 @@ class _Builder:
     def small(self, count: int, together: int) -> bool:
         return count <= OPERANDS and self.layout.cells(together) <= SMALL
 
-    def sum_out(self, slots: dict[int, int], together: int, gone: int, scope: Scope | None = None) -> None:
-        """Join some tables without what is `gone`, or to `scope`; two at a time where they are not small."""
+    def sum_out(self, slots: dict[int, int], together: int, gone: int, keep: Scope = ()) -> dict[int, int]:
+        """Join some tables without what is `gone`, two at a time where they are not small: the slot and its set."""
         cells = self.layout.cells
+        if 0 <= self.limit < self.cost + cells(together):
+            raise _Costly
         while len(slots) > 2 and not self.small(len(slots), together):
             first, second, *rest = sorted(slots, key=lambda slot: cells(slots[slot]))
             pair = slots[first] | slots[second]
-            new = self.step((first, second), pair, tuple(bits(pair)))
-            slots = {slot: slots[slot] for slot in rest} | {new: pair}
-        left = together & ~gone
-        new = self.step(tuple(slots), together, tuple(bits(left)) if scope is None else scope)
-        self.live[new] = left
+            slots = {slot: slots[slot] for slot in rest} | self.step((first, second), pair, pair)
+        return self.step(tuple(slots), together, together & ~gone, keep)
 
-    def step(self, slots: tuple[int, ...], together: int, scope: Scope) -> int:
-        """The next slot: the product of some tables, summed to `scope`."""
+    def step(self, slots: tuple[int, ...], together: int, left: int, keep: Scope = ()) -> dict[int, int]:
+        """The next slot: the product of some tables, summed to what is left."""
         cells = self.layout.cells(together)
         if cells > CELLS or together.bit_count() > len(ascii_letters):
             raise QueryError(
@@ -268,9 +291,10 @@ class _Builder:
                 "ask about fewer variables, give more of them, or use sample() instead"
             )
         self.cost += cells
-        self.steps.append(Step(self.layout.spec([self.scopes[slot] for slot in slots], scope), slots))
-        self.scopes.append(scope)
-        return len(self.scopes) - 1
+        nodes = self.nodes
+        self.steps.append((self.layout.spec([nodes[slot] for slot in slots], left, keep), slots))
+        nodes.append(left)
+        return {len(nodes) - 1: left}
 
 
 # networks -----------------------------------------------------------------------------------------------------------
@@ -280,10 +304,10 @@ class _Builder:
 class _Query:
     """The plan of one pattern of query, and the tables that no evidence cuts, summed as far as that goes."""
 
-    steps: tuple[tuple[int, Step], ...]  # what is left to do, and the slot that it fills
-    cuts: tuple[tuple[int, int, Scope], ...]  # (slot, variable, its scope): tables that the evidence cuts
-    masks: tuple[tuple[int, int], ...]  # (slot, variable): tables of what the evidence allows
-    ready: tuple[Floats | None, ...]  # slots, as far as they are known beforehand
+    steps: list[tuple[int, Step]]  # what is left to do, and the slot that it fills
+    cuts: list[tuple[int, int]]  # (slot, variable): tables that the evidence cuts
+    masks: list[tuple[int, int]]  # (slot, variable): tables of what the evidence allows
+    ready: list[Floats | None]  # slots, as far as they are known beforehand
 
 
 @final
@@ -291,14 +315,34 @@ class Network:
     """Tables P(v | parents) of variables 0, 1, …: axes are the parents in order, then v."""
 
     def __init__(self, parents: Sequence[Scope], tables: Sequence[Floats]) -> None:
-        self.scopes = tuple((*before, v) for v, before in enumerate(parents))
-        self.tables = tuple(tables)
+        self.around = [set_of((*before, v)) for v, before in enumerate(parents)]
+        self.tables = [
+            rising((*before, v), table) for v, (before, table) in enumerate(zip(parents, tables, strict=True))
+        ]
+        self.layout = Layout({v: table.shape[-1] for v, table in enumerate(tables)})
+        self.order = make_order(self.around, self.layout.sizes)
+        self._index(parents)
+
+    def changed(self, parents: Sequence[Scope], new: Mapping[int, Floats]) -> Network:
+        """The network with some tables replaced; a good order of elimination stays good enough."""
+        network = Network.__new__(Network)
+        network.around, network.tables = list(self.around), list(self.tables)
+        network.layout, network.order = self.layout, self.order
+        for v, table in new.items():
+            scope = (*parents[v], v)
+            network.around[v], network.tables[v] = set_of(scope), rising(scope, table)
+        network._index(parents)
+        return network
+
+    def _index(self, parents: Sequence[Scope]) -> None:
         self._plans: dict[tuple[Scope, frozenset[int], frozenset[int], bool], _Query] = {}
         self._above = _closures(parents)
-        self._around = [sum(1 << i for i in scope) for scope in self.scopes]
-        self._zeros = {v for v, table in enumerate(self.tables) if table.min() <= 0}
-        self._layout = Layout({v: table.shape[-1] for v, table in enumerate(self.tables)})
-        self._order = make_order(self.scopes, self._layout.sizes)
+        self._axes = [tuple(bits(around)) for around in self.around]
+        self._over = [1 << v for v in range(len(parents))]  # for each variable, the tables over it
+        for v, before in enumerate(parents):
+            for i in before:
+                self._over[i] |= 1 << v
+        self._zeros = set_of(v for v, table in enumerate(self.tables) if not table.all())
 
     def table(
         self,
@@ -321,69 +365,68 @@ class Network:
             if len(self._plans) >= PLANS:
                 self._plans.clear()
             self._plans[key] = query
-        work = list(query.ready)
-        for slot, v, scope in query.cuts:
-            work[slot] = self.tables[v][tuple([evidence.get(i, ALL) for i in scope])]
+        work = query.ready.copy()
+        for slot, v in query.cuts:
+            work[slot] = self.tables[v][tuple([evidence.get(i, ALL) for i in self._axes[v]])]
         for slot, v in query.masks:
             work[slot] = masks[v]
         for slot, step in query.steps:
-            work[slot] = step.done([work[i] for i in step.slots])
-        answer = work[-1]
-        assert answer is not None
-        return answer
+            work[slot] = done(step, work)
+        return cast("Floats", work[-1])
 
     def _query(self, keep: Scope, evidence: frozenset[int], masks: frozenset[int], scale: bool) -> _Query:
         relevant = 0
         for v in (*keep, *evidence, *masks):
             relevant |= self._above[v]
-        cut = sum([1 << v for v in evidence])
-        chosen = list(bits(relevant))
+        cut = set_of(evidence)
         if not scale:
-            chosen = self._joined(chosen, keep, cut, masks)
-        scopes: list[Scope] = []
+            relevant = self._joined(relevant, set_of(keep), cut, set_of(masks))
+        nodes: list[int] = []
         ready: list[Floats | None] = []
-        cuts: list[tuple[int, int, Scope]] = []
-        for slot, v in enumerate(chosen):
-            scope = self.scopes[v]
-            if self._around[v] & cut:
-                cuts.append((slot, v, scope))
-                scope = tuple([i for i in scope if i not in evidence])
+        cuts: list[tuple[int, int]] = []
+        together = 0
+        for v in bits(relevant):
+            around = self.around[v]
+            if around & cut:
+                cuts.append((len(nodes), v))
+                around &= ~cut
                 ready.append(None)
             else:
                 ready.append(self.tables[v])
-            scopes.append(scope)
-        if not scopes:
-            return _Query((), (), (), (np.ones(()),))
-        scopes += [(v,) for v in masks]
-        ready += [None] * len(masks)
-        left = {v for scope in scopes for v in scope}
-        if self._layout.letter is None and len(left) <= len(ascii_letters):
-            layout = Layout({v: self._layout.sizes[v] for v in left})
-        else:
-            layout = self._layout
-        plan = make_plan(scopes, layout, keep, [v for v in self._order if v in left and v not in keep])
+            nodes.append(around)
+            together |= around
+        if not nodes:
+            return _Query([], [], [], [np.ones(())])
+        weighed = [(slot, v) for slot, v in enumerate(masks, len(nodes))]
+        nodes += [1 << v for _, v in weighed]
+        ready += [None] * len(weighed)
+        layout = self.layout
+        if layout.letter is None and together.bit_count() <= len(ascii_letters):
+            layout = Layout({v: layout.sizes[v] for v in bits(together)})
+        together &= ~set_of(keep)
+        plan = make_plan(nodes, layout, keep, [v for v in self.order if together >> v & 1])
         steps: list[tuple[int, Step]] = []
-        for slot, step in enumerate(plan.steps, len(scopes)):
-            before = [ready[i] for i in step.slots]
-            known = all(table is not None for table in before)
-            ready.append(step.done(before) if known else None)
+        for step in plan.steps:
+            known = True
+            for slot in step[1]:
+                known = known and ready[slot] is not None
             if not known:
-                steps.append((slot, step))
-        return _Query(tuple(steps), tuple(cuts), tuple(enumerate(masks, len(chosen))), tuple(ready))
+                steps.append((len(ready), step))
+            ready.append(done(step, ready) if known else None)
+        return _Query(steps, cuts, weighed, ready)
 
-    def _joined(self, chosen: list[int], keep: Scope, cut: int, masks: frozenset[int]) -> list[int]:
+    def _joined(self, relevant: int, keep: int, cut: int, masks: int) -> int:
         """What an open path joins to `keep`; of the rest only tables with a zero, which may forbid the evidence."""
-        reached = sum([1 << v for v in keep])
-        left, found = chosen, list[int]()
-        while left:
-            new = [v for v in left if self._around[v] & ~cut & reached]
-            if not new:
-                break
-            found += new
-            left = [v for v in left if not self._around[v] & ~cut & reached]
-            for v in new:
-                reached |= self._around[v] & ~cut
-        return found + [v for v in left if v in self._zeros or v in masks]
+        found, reached, todo = 0, keep, keep
+        while todo:
+            low = todo & -todo
+            new = self._over[low.bit_length() - 1] & relevant & ~found
+            found |= new
+            todo ^= low
+            for v in bits(new):
+                todo |= self.around[v] & ~cut & ~reached
+                reached |= todo
+        return found | (relevant & (self._zeros | masks))
 
 
 ALL = slice(None)

@@ -29,7 +29,7 @@ from butfor.scm.model import Parallel, Sample, World
 from butfor.scm.table import Table
 
 if TYPE_CHECKING:
-    from butfor.scm.discrete import Discrete, Masks
+    from butfor.scm.discrete import Allowed, Discrete
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,12 @@ class Twins(Parallel):
     total: float  # P(evidence)
 
     @classmethod
-    def of(cls, model: Discrete, worlds: Sequence[World], masks: Masks, evidence: Iterable[Condition]) -> Self:
-        total = float(model.weight(masks)) if masks else 1.0
+    def of(cls, model: Discrete, worlds: Sequence[World], allowed: Allowed, evidence: Iterable[Condition]) -> Self:
+        total = float(model.weight(allowed))
         if total <= 0:
             raise Impossible(f"{told(evidence)} has probability zero in this model: nothing follows from it")
         builder = _Builder(model)
+        masks = {name: model.mask(name, level) for name, level in allowed.items()}
         known = {name: int(np.argmax(mask)) for name, mask in masks.items() if np.count_nonzero(mask) == 1}
         actual = builder.world(World(), known=known)
         places: list[dict[str, int]] = []
