@@ -80,6 +80,16 @@ def test_the_programme_is_balke_and_pearls_closed_form(seed: int) -> None:
     assert found.ok and found.reach is None
 
 
+@pytest.mark.parametrize("text", ["Z -> X -> Y; X <-> Y; Z <-> X", "Z <-> X; X -> Y; X <-> Y"])
+def test_an_instrument_may_share_a_cause_with_the_treatment(text: str) -> None:
+    joint = instrument(default_rng(3))
+    found = balke_pearl(EFFECT, Graph.parse(text), cells("ZXY", joint))
+    assert (found.low, found.high) == pytest.approx(closed_form(joint), abs=1e-9) and found.ok
+    for seed in range(10):
+        world = Enumerated(Graph.parse(text), default_rng(seed), noise=4)
+        assert world.answer(EFFECT) in balke_pearl(EFFECT, world.graph, world)
+
+
 def test_a_basis_is_used_again_only_where_it_is_still_the_best() -> None:
     solver, _ = _prepared(Query.parse(EFFECT), IV, cells("ZXY", instrument(default_rng(0))))
     for seed in range(100):
@@ -100,7 +110,8 @@ QUESTIONS = {
     "X -> M -> Y; X <-> M": ["P(Y=1 | do(X=1))", "P(M_{X=1}=1, Y=0 | X=0)"],
     "X -> M -> Y; X -> Y; M <-> Y": ["P(Y_{X=1, M_{X=0}}=1)", "E[Y_{X=1, M=0}]", EFFECT],
     "W -> X -> Y; W -> Y; X <-> Y": [EFFECT, "P(Y=1 | do(X=1), W=0)"],
-    "Z -> X -> Y; X <-> Y; Z <-> X": [EFFECT],
+    "Z -> X -> Y; X <-> Y; Z <-> X": [EFFECT, "P(X_{Z=1}=1, X_{Z=0}=0)", "P(Y_{X=1}=1 | X_{Z=0}=0, Z=1)"],
+    "W -> Z; W -> X; Z <-> X; X -> Y; X <-> Y": [EFFECT, "P(Y_{X=1}=1, Y_{X=0}=0 | W=1)"],
     "A -> B -> C; A <-> B; B <-> C": ["P(C=1 | do(B=1))", "P(B_{A=1}=1 | A=0)"],
 }  # fmt: skip
 
@@ -187,7 +198,7 @@ def test_samples_give_an_interval_around_the_bounds() -> None:
 
 
 def test_a_district_whose_members_are_not_all_joined_is_said_to_be_loose() -> None:
-    world = Enumerated(Graph.parse("A -> B -> C; A <-> B; B <-> C"), default_rng(0))
+    world = Enumerated(Graph.parse("D -> A -> B -> C; A <-> B; B <-> C"), default_rng(0))
     found = balke_pearl("P(C=1 | do(B=1))", world.graph, world)
     assert [check.code for check in found.checks] == ["sharp"] and not found.ok
 

@@ -45,7 +45,7 @@ def balke_pearl(
     give the bounds of the sample with an interval around them.
     """
     asked = Query.parse(query) if isinstance(query, str) else query
-    solver, joint = _prepared(asked, graph, source)
+    solver, joint = _prepared(asked, _simpler(graph, asked), source)
     right = solver.right(joint)
     ends = solver.ends(right)
     checks: list[Check] = []
@@ -84,6 +84,29 @@ def _prepared(asked: Query, graph: Graph, source: Source) -> tuple[Solver, Joint
             raise DataError(f"column {name!r} is not discrete, and these bounds count cells; cut it into levels")
     types = Types.of(graph, labels, mentioned)
     return Solver(types, _shares(asked, types), _limits(asked, types.labels)), Joint.read(source, types.names)
+
+
+def _simpler(graph: Graph, asked: Query) -> Graph:
+    """The graph with `Z <-> X` as `Z -> X` where that changes nothing, which splits districts.
+
+    What Z and X share can be drawn anew, given Z and its causes, for X alone, if Z shares nothing else, the causes of Z
+    are causes of X, and no world sets Z or a cause of it (Evans 2016, proposition 5).
+    """
+    todo = [term for _, question in asked.parts for term in question.terms]
+    set_ = graph.set(setting.variable for _, question in asked.parts for setting in question.do)
+    while todo:
+        term = todo.pop()
+        set_ |= graph.set(setting.variable for setting in term.do)
+        todo += term.do
+    for z, near in enumerate(graph.bi):
+        x = near.bit_length() - 1
+        if near.bit_count() != 1 or graph.pa[z] & ~graph.pa[x] or graph.ancestors_of(1 << z) & (set_ | near):
+            continue
+        one, two = graph.names[z], graph.names[x]
+        kept = [pair for pair in graph.confounded if set(pair) != {one, two}]
+        edges = [*graph.edges, (one, two)] if (one, two) not in graph.edges else graph.edges
+        return _simpler(Graph(graph.names, edges, kept), asked)
+    return graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
