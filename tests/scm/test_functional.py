@@ -125,6 +125,24 @@ def test_discrete_variables_are_exact_in_their_evidence() -> None:
         m.mean("Y", "Z=medium")
 
 
+def test_tables_as_mechanisms_are_the_comonotone_discrete_model() -> None:
+    exact = SCM.discrete({"Z": 0.4, "X": ("Z", [0.2, 0.7]), "Y": (("X", "Z"), [[0.1, 0.6], [0.5, 0.3]])})
+    mechanisms = {
+        name: Categorical((0, 1), lambda *causes, p=table.p: p[tuple(causes)], table.parents)
+        for name, table in exact.tables.items()
+    }
+    drawn = functional(mechanisms)
+    for question in (
+        lambda m: m.p("Y=1 | X=0"),
+        lambda m: m.counterfactual({"X": 0, "Y": 0}, {"X": 1}).mean("Y"),
+        lambda m: m.pn("X", "Y"),
+        lambda m: m.pns("X", "Y"),
+        lambda m: m.nie("Z", "Y"),
+        lambda m: m.do(X={0: 0.3, 1: 0.7}).mean("Y"),
+    ):
+        assert question(drawn) == pytest.approx(question(exact), abs=0.01)
+
+
 def test_mechanisms_that_cannot_be_solved_are_sampled_or_refused() -> None:
     clipped = functional({"X": lambda noise: (noise > 0) * 1.0, "Y": lambda X, noise: np.maximum(X + noise, 0)})
     assert clipped.counterfactual("X=1, Y=0", {"X": 0}).mean("Y") == pytest.approx(0, abs=1e-12)

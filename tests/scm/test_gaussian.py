@@ -194,3 +194,26 @@ def test_the_face_makes_it_and_it_prints_its_equations() -> None:
     m = SCM.linear({"X": {}, "Y": {"X": -2.0}}, constant={"Y": 1.0})
     assert str(m) == "X = 0 + N(0, 1)\nY = -2 X + 1 + N(0, 1)"
     assert m.p([Condition("Y", ">", 1.0)]) == pytest.approx(0.5)
+
+
+@pytest.mark.peer
+def test_joint_distribution_agrees_with_pgmpy() -> None:
+    models = pytest.importorskip("pgmpy.models")
+    factors = pytest.importorskip("pgmpy.factors.continuous")
+    peer = models.LinearGaussianBayesianNetwork([("Z", "X"), ("X", "M"), ("M", "Y"), ("Z", "Y"), ("X", "Y")])
+    peer.add_cpds(
+        factors.LinearGaussianCPD("Z", [1.0], 2.0**0.5),
+        factors.LinearGaussianCPD("X", [0.0, 0.8], 1.0, ["Z"]),
+        factors.LinearGaussianCPD("M", [0.5, -1.2], 0.5, ["X"]),
+        factors.LinearGaussianCPD("Y", [-2.0, 0.5, 0.7, 1.5], 1.5, ["X", "M", "Z"]),
+    )
+    m = linear(
+        {"Z": {}, "X": {"Z": 0.8}, "M": {"X": -1.2}, "Y": {"X": 0.5, "M": 0.7, "Z": 1.5}},
+        constant={"Z": 1.0, "M": 0.5, "Y": -2.0},
+        variance={"Z": 2.0, "X": 1.0, "M": 0.25, "Y": 2.25},
+    )
+    import networkx as nx
+
+    order = list(nx.topological_sort(peer))
+    mean, spread = peer.to_joint_gaussian()
+    assert np.allclose(mean, m.joint.over(order).center) and np.allclose(spread, m.covariance(order))

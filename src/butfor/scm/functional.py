@@ -98,6 +98,9 @@ class Functional(SCM):
         actual = self.abduced(read_conditions(evidence))
         found: list[dict[str, Values]] = []
         for w, world in enumerate(worlds):
+            if not world.do and not world.reads:
+                found.append(actual.values)
+                continue
             changed = self.do(world.do)
             values: dict[str, Values] = {}
             for i in (whole := changed.whole).order:
