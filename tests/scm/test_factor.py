@@ -14,9 +14,10 @@ import pytest
 from butfor.core.errors import QueryError
 from butfor.scm import factor
 from butfor.scm.bif import read_bif, write_bif
-from butfor.scm.factor import Layout, Network, drawn, make_order, make_plan, set_of, sizes_of, summed
+from butfor.scm.factor import Layout, drawn, make_order, make_plan, set_of, sizes_of, summed
 from butfor.scm.graph import bits
 from butfor.scm.model import SCM
+from butfor.scm.network import Network
 
 NETWORKS = ("asia", "sachs", "child", "alarm")
 

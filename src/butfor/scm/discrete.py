@@ -3,7 +3,7 @@
     m = SCM.discrete({"X": 0.5, "Y": ("X", [0.2, 0.7])})       how tables are written: `butfor.scm.table`
     m.p("Y=1"), m.do(X=1).p("Y=1"), m.counterfactual({"X": 0, "Y": 0}, do={"X": 1}).p("Y=1")
 
-Seeing and doing   variable elimination over the tables (`butfor.scm.factor`).
+Seeing and doing   variable elimination over the tables (`butfor.scm.network`).
 Imagining          tables do not say how the noise of one row goes with that of another; `coupling` does. "comonotone":
                    one uniform number a variable, through the inverse distribution function (levels in their order);
                    "independent": each row has noise of its own; "gumbel": the level with the largest log p + Gumbel
@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from butfor.core.errors import Impossible, QueryError, UnknownName
 from butfor.core.seeds import generator
 from butfor.scm.event import Condition, EventLike, is_event, read_conditions, read_event, told
-from butfor.scm.factor import Floats, Network
+from butfor.scm.factor import Floats
 from butfor.scm.graph import Graph
 from butfor.scm.model import SCM, Parallel, Sample, World, merged
+from butfor.scm.network import Network
 from butfor.scm.table import Table, certain, read_table, read_tables
 
 Coupling = Literal["comonotone", "independent", "gumbel"]

@@ -1,15 +1,12 @@
-"""Exact inference by variable elimination: sums of products of tables, the joint never built.
+"""Sums of products of tables by variable elimination: their joint table is never built.
 
-Equation  P(keep, evidence) = Σ over the rest of Π_v P(v | parents of v), the sums pushed inside one variable at a time.
-          What is neither kept, given nor a cause of these sums to one and is left out; evidence is cut out of the
-          tables; variables go in the greedy order of the smallest table (and of the fewest new neighbours, where that
-          is not cheap already; the cheaper of the two counts). What does not depend on the evidence's values is summed
-          once a pattern of query, and kept with the pattern's plan.
+Equation  Σ_rest Π_i table_i, the sums pushed inside one variable at a time. Variables go in the greedy order of the
+          smallest table (and of the fewest new neighbours, where that is not cheap already; the cheaper of the two
+          counts). A plan says which tables einsum joins in which order; small products are joined at once.
 Draws     Eliminated variables are drawn in reverse order, each from the tables it was summed out of: exact draws given
           the evidence, all rows at once.
 Source    Zhang & Poole 1996; Dechter 1999 (bucket elimination); Kjærulff 1990 (orders).
-Limits    A graph of large treewidth needs large tables; past `CELLS` cells the query is refused. Evidence on so many
-          variables that its probability is below 1e-300 is taken for impossible.
+Limits    A graph of large treewidth needs large tables; past `CELLS` cells the query is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +16,7 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import log2, prod
 from string import ascii_letters
-from typing import cast, final
+from typing import cast
 
 import numpy as np
 from numpy.random import Generator
@@ -36,7 +33,6 @@ CELLS = 2**28  # the largest table, 2 GiB
 CHEAP = 2**16  # the cost of an order, in cells, below which a second one is not worth the search
 SMALL = 256  # cells of a product that is cheaper to build at once than two tables at a time
 OPERANDS = 16  # tables that einsum takes in one go
-PLANS = 4096  # plans kept a network
 
 
 Step = tuple[str, tuple[int, ...]]  # a product of the tables in some slots, summed, in the notation of einsum
@@ -115,7 +111,7 @@ class _Costly(Exception):
 
 
 def make_plan(nodes: Sequence[int], layout: Layout, keep: Scope, order: Iterable[int] | None = None) -> Plan:
-    """The steps that sum all but `keep` out of tables over these sets of variables; `order`, if given, is tried first."""
+    """The steps that sum all but `keep` out of tables over these sets; `order`, if given, is tried first."""
     if order is not None:
         try:
             return _Builder(nodes, layout, CHEAP).build(order, keep)
@@ -295,156 +291,3 @@ class _Builder:
         self.steps.append((self.layout.spec([nodes[slot] for slot in slots], left, keep), slots))
         nodes.append(left)
         return {len(nodes) - 1: left}
-
-
-# networks -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """The plan of one pattern of query, and the tables that no evidence cuts, summed as far as that goes."""
-
-    steps: list[tuple[int, Step]]  # what is left to do, and the slot that it fills
-    cuts: list[tuple[int, int]]  # (slot, variable): tables that the evidence cuts
-    masks: list[tuple[int, int]]  # (slot, variable): tables of what the evidence allows
-    ready: list[Floats | None]  # slots, as far as they are known beforehand
-
-
-@final
-class Network:
-    """Tables P(v | parents) of variables 0, 1, …: axes are the parents in order, then v."""
-
-    def __init__(self, parents: Sequence[Scope], tables: Sequence[Floats]) -> None:
-        self.around = [set_of((*before, v)) for v, before in enumerate(parents)]
-        self.tables = [
-            rising((*before, v), table) for v, (before, table) in enumerate(zip(parents, tables, strict=True))
-        ]
-        self.layout = Layout({v: table.shape[-1] for v, table in enumerate(tables)})
-        self.order = make_order(self.around, self.layout.sizes)
-        self._index(parents)
-
-    def changed(self, parents: Sequence[Scope], new: Mapping[int, Floats]) -> Network:
-        """The network with some tables replaced; a good order of elimination stays good enough."""
-        network = Network.__new__(Network)
-        network.around, network.tables = list(self.around), list(self.tables)
-        network.layout, network.order = self.layout, self.order
-        for v, table in new.items():
-            scope = (*parents[v], v)
-            network.around[v], network.tables[v] = set_of(scope), rising(scope, table)
-        network._index(parents)
-        return network
-
-    def _index(self, parents: Sequence[Scope]) -> None:
-        self._plans: dict[tuple[Scope, frozenset[int], frozenset[int], bool], _Query] = {}
-        self._above = _closures(parents)
-        self._axes = [tuple(bits(around)) for around in self.around]
-        self._over = [1 << v for v in range(len(parents))]  # for each variable, the tables over it
-        for v, before in enumerate(parents):
-            for i in before:
-                self._over[i] |= 1 << v
-        self._zeros = set_of(v for v, table in enumerate(self.tables) if not table.all())
-
-    def table(
-        self,
-        keep: Scope,
-        evidence: Mapping[int, int] | None = None,
-        masks: Mapping[int, Floats] | None = None,
-        *,
-        scale: bool = True,
-    ) -> Floats:
-        """P(keep, evidence), one axis for each member of `keep`; `masks` weighs a variable's levels (0 forbids).
-
-        Without `scale` only up to a factor, zero where the evidence is impossible: what the evidence separates from
-        `keep` is spared.
-        """
-        evidence, masks = evidence or {}, masks or {}
-        key = (keep, frozenset(evidence), frozenset(masks), scale)
-        query = self._plans.get(key)
-        if query is None:
-            query = self._query(*key)
-            if len(self._plans) >= PLANS:
-                self._plans.clear()
-            self._plans[key] = query
-        work = query.ready.copy()
-        for slot, v in query.cuts:
-            work[slot] = self.tables[v][tuple([evidence.get(i, ALL) for i in self._axes[v]])]
-        for slot, v in query.masks:
-            work[slot] = masks[v]
-        for slot, step in query.steps:
-            work[slot] = done(step, work)
-        return cast("Floats", work[-1])
-
-    def _query(self, keep: Scope, evidence: frozenset[int], masks: frozenset[int], scale: bool) -> _Query:
-        relevant = 0
-        for v in (*keep, *evidence, *masks):
-            relevant |= self._above[v]
-        cut = set_of(evidence)
-        if not scale:
-            relevant = self._joined(relevant, set_of(keep), cut, set_of(masks))
-        nodes: list[int] = []
-        ready: list[Floats | None] = []
-        cuts: list[tuple[int, int]] = []
-        together = 0
-        for v in bits(relevant):
-            around = self.around[v]
-            if around & cut:
-                cuts.append((len(nodes), v))
-                around &= ~cut
-                ready.append(None)
-            else:
-                ready.append(self.tables[v])
-            nodes.append(around)
-            together |= around
-        if not nodes:
-            return _Query([], [], [], [np.ones(())])
-        weighed = [(slot, v) for slot, v in enumerate(masks, len(nodes))]
-        nodes += [1 << v for _, v in weighed]
-        ready += [None] * len(weighed)
-        layout = self.layout
-        if layout.letter is None and together.bit_count() <= len(ascii_letters):
-            layout = Layout({v: layout.sizes[v] for v in bits(together)})
-        together &= ~set_of(keep)
-        plan = make_plan(nodes, layout, keep, [v for v in self.order if together >> v & 1])
-        steps: list[tuple[int, Step]] = []
-        for step in plan.steps:
-            known = True
-            for slot in step[1]:
-                known = known and ready[slot] is not None
-            if not known:
-                steps.append((len(ready), step))
-            ready.append(done(step, ready) if known else None)
-        return _Query(steps, cuts, weighed, ready)
-
-    def _joined(self, relevant: int, keep: int, cut: int, masks: int) -> int:
-        """What an open path joins to `keep`; of the rest only tables with a zero, which may forbid the evidence."""
-        found, reached, todo = 0, keep, keep
-        while todo:
-            low = todo & -todo
-            new = self._over[low.bit_length() - 1] & relevant & ~found
-            found |= new
-            todo ^= low
-            for v in bits(new):
-                todo |= self.around[v] & ~cut & ~reached
-                reached |= todo
-        return found | (relevant & (self._zeros | masks))
-
-
-ALL = slice(None)
-
-
-def _closures(parents: Sequence[Scope]) -> list[int]:
-    """For each variable, the set of itself and all its causes."""
-    found: list[int] = [0] * len(parents)
-    todo = list(range(len(parents)))
-    while todo:
-        v = todo[-1]
-        if found[v]:
-            todo.pop()
-        elif missing := [i for i in parents[v] if not found[i]]:
-            todo.extend(missing)
-        else:
-            found[v] = 1 << v
-            for i in parents[v]:
-                found[v] |= found[i]
-            todo.pop()
-    return found
