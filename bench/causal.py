@@ -10,7 +10,8 @@ any timing the answers must agree: antecedent decides the same, and what dowhy a
 before the clock runs. Every repetition takes all graphs of one size with each engine in turn, in rotating order. A
 ratio is the median over questions, then over repetitions, with the range over these. One dowhy call gets `--limit`
 seconds; where some run out of them its ratio is "more than", and the first size at which most do is its last. Questions
-that adjustment or a front door answers and those that take the whole of ID are told apart, for their costs differ.
+that adjustment or a front door answers, those that take the whole of ID, and those that have no answer differ in cost,
+so each size gets six, three and one of them, as far as 400 random graphs hold them, and they are told apart.
 `--plot docs` writes the growth as data, drawing and sentence, in multiples of butfor's own time at 20 nodes.
 
     pip install antecedent dowhy==0.14
@@ -44,6 +45,7 @@ from butfor.scm.adjust import is_adjustment_set
 SIZES = (20, 50, 100, 200, 500, 1000)
 PROMISED = {"antecedent": 0.1, "dowhy": 20.0}  # their time over ours
 KINDS = {"simple": "adjustment or front door", "general": "the whole of ID", "none": "not identified"}
+QUOTA = {"simple": 6, "general": 3, "none": 1}  # questions a size
 COLOURS = {"butfor": "#00629b", "antecedent": "#5c5f66", "dowhy": "#b2400b"}
 
 
@@ -73,8 +75,9 @@ def world(n: int, seed: int) -> tuple[Graph, str, str]:
     edges = {(before(j), names[j]) for j in range(1, n) for _ in range(2)}
     latent = {(before(j), names[j]) for j in rng.integers(1, n, n // 10).tolist()}
     graph = Graph(names, sorted(edges), sorted(latent))
-    x = names[int(rng.integers(0, n // 3))]
-    late = sorted(graph.descendants(x) - {x}) or [names[-1]]
+    early = [name for name in names[: n // 3] if graph.children(name)]
+    x = early[int(rng.integers(len(early)))]
+    late = sorted(graph.descendants(x) - {x})
     return graph, x, late[int(rng.integers(len(late)))]
 
 
@@ -206,15 +209,15 @@ def report(n: int, tasks: Sequence[Task], seconds: Mapping[str, list[list[float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--graphs", type=int, default=10, help="random graphs a size")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=2.0, help="seconds for one call of dowhy")
     parser.add_argument("--plot", type=Path, help="a folder for identification.json and identification.svg")
     chosen = parser.parse_args()
     peers = {name: made for name, make in {"antecedent": antecedent, "dowhy": dowhy}.items() if (made := make())}
     growth: dict[str, dict[int, float]] = {}
+    cut_off = 0  # the size at which most of dowhy's calls ran out of time
     for n in chosen.sizes:
-        tasks = [_task(n, seed, peers) for seed in range(chosen.graphs)]
+        tasks = drawn(n, peers)
         engines: dict[str, Callable[[Task], object]] = {
             "butfor": ours,
             **{name: run for name, (_, run) in peers.items()},
@@ -225,27 +228,35 @@ def main() -> None:
         seconds = timed(tasks, engines, chosen.repeats, chosen.limit)
         report(n, tasks, seconds, tally)
         for name, turns in seconds.items():
-            if not (name == "dowhy" and tally.late):
-                growth.setdefault(name, {})[n] = statistics.median(statistics.median(turn) for turn in turns)
+            growth.setdefault(name, {})[n] = statistics.median(statistics.median(turn) for turn in turns)
         if 2 * tally.late > len(tasks):
+            cut_off = n
             del peers["dowhy"]
     if chosen.plot:
-        plot(chosen.plot, growth, chosen)
+        plot(chosen.plot, growth, cut_off, chosen)
 
 
-def _task(n: int, seed: int, peers: Mapping[str, tuple[Callable[[Graph], Any], Any]]) -> Task:
-    graph, x, y = world(n, seed)
-    found = ours(Task(graph, x, y, "", {}))
-    way = getattr(found, "way", "none")
-    kind = {"none": "none", "general": "general"}.get(way, "simple")
-    return Task(graph, x, y, kind, {name: take(graph) for name, (take, _) in peers.items()})
+def drawn(n: int, peers: Mapping[str, tuple[Callable[[Graph], Any], Any]]) -> list[Task]:
+    """The questions of one size, as many of each kind as it should have."""
+    left, found = dict(QUOTA), list[Task]()
+    for seed in range(400):
+        graph, x, y = world(n, seed)
+        way = getattr(ours(Task(graph, x, y, "", {})), "way", "none")
+        kind = way if way in left else "simple"
+        if left[kind]:
+            left[kind] -= 1
+            forms = {name: take(graph) for name, (take, _) in peers.items()}
+            found.append(Task(graph, x, y, kind, forms))
+        if not any(left.values()):
+            break
+    return found
 
 
 # the growth, as data, drawing and sentence ----------------------------------------------------------------------------
 
 
-def plot(folder: Path, growth: Mapping[str, Mapping[int, float]], chosen: argparse.Namespace) -> None:
-    """Both axes are logarithmic; one line an engine."""
+def plot(folder: Path, growth: Mapping[str, Mapping[int, float]], cut_off: int, chosen: argparse.Namespace) -> None:
+    """Both axes are logarithmic; one line an engine; a hollow point is a limit that most calls ran into."""
     unit = growth["butfor"][min(growth["butfor"])]
     times = {name: {n: seconds / unit for n, seconds in points.items()} for name, points in growth.items()}
     small, large = min(times["butfor"]), max(times["butfor"])
@@ -256,21 +267,24 @@ def plot(folder: Path, growth: Mapping[str, Mapping[int, float]], chosen: argpar
     for name, points in times.items():
         if name != "butfor":
             last = max(points)
-            parts.append(f"{name} takes {points[last] / times['butfor'][last]:.1f} times as long as butfor at {last:,}")
+            more = "more than " if name == "dowhy" and last == cut_off else ""
+            share = points[last] / times["butfor"][last]
+            parts.append(f"{name} takes {more}{share:,.{0 if share > 20 else 1}f} times as long as butfor at {last:,}")
     sentence = "; ".join(parts) + "."
     facts = {
         "sentence": sentence,
         "unit": f"butfor's median time for one question in a graph of {small} nodes",
         "times": {name: {str(n): round(t, 3) for n, t in points.items()} for name, points in times.items()},
-        "graphs": chosen.graphs,
+        "dowhy_out_of_time_at": cut_off,
+        "questions": QUOTA,
         "repeats": chosen.repeats,
     }
     folder.joinpath("identification.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    folder.joinpath("identification.svg").write_text(drawing(times, sentence), encoding="utf-8")
+    folder.joinpath("identification.svg").write_text(drawing(times, cut_off, sentence), encoding="utf-8")
     print(sentence)
 
 
-def drawing(times: Mapping[str, Mapping[int, float]], sentence: str) -> str:
+def drawing(times: Mapping[str, Mapping[int, float]], cut_off: int, sentence: str) -> str:
     width, height, left, top, right, bottom = 640, 360, 64, 24, 110, 46
     sizes = sorted({n for points in times.values() for n in points})
     values = [t for points in times.values() for t in points.values()]
@@ -293,8 +307,12 @@ def drawing(times: Mapping[str, Mapping[int, float]], sentence: str) -> str:
         spots = [at(n, t) for n, t in sorted(points.items())]
         line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
         body.append(f'<path class="line {name}" d="{line}"/>')
-        body += [f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in spots]
-        body.append(f'<text class="{name}" x="{spots[-1][0] + 8:.1f}" y="{spots[-1][1] + 4:.1f}">{name}</text>')
+        for n, (x, y) in zip(sorted(points), spots, strict=True):
+            hollow = " hollow" if name == "dowhy" and n == cut_off else ""
+            body.append(f'<circle class="{name}{hollow}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
+        body.append(
+            f'<text class="{name}" x="{spots[-1][0] + 8:.1f}" y="{spots[-1][1] + 4:.1f}">{name}{" (more than)" * (name == "dowhy" and max(points) == cut_off)}</text>'
+        )
     colours = "".join(
         f".growth .line.{name}{{stroke:{colour}}}.growth circle.{name},.growth text.{name}{{fill:{colour}}}"
         for name, colour in COLOURS.items()
@@ -306,7 +324,7 @@ def drawing(times: Mapping[str, Mapping[int, float]], sentence: str) -> str:
         f"{colours}@media(prefers-color-scheme:dark){{.growth .ground{{fill:#15171a}}.growth .rule{{stroke:#383b41}}"
         ".growth text,.growth text.antecedent{fill:#a4a6ab}.growth circle.butfor,.growth text.butfor{fill:#6fbdec}"
         ".growth .line.butfor{stroke:#6fbdec}.growth circle.dowhy,.growth text.dowhy{fill:#f59a68}"
-        ".growth .line.dowhy{stroke:#f59a68}}"
+        ".growth .line.dowhy{stroke:#f59a68}}.growth circle.hollow{fill:none;stroke:#d06a35;stroke-width:2}"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="growth" role="img" width="{width}" height="{height}" '
