@@ -86,7 +86,14 @@ def test_the_mixed_score_of_numbers_alone_is_the_gaussian_bic() -> None:
     a, b = data["A"] - data["A"].mean(), data["B"] - data["B"].mean()
     left = b - a * (a @ b) / (a @ a)
     free = score.local(1, 0) - score.local(1, 1)  # dropping A among the parents of B
-    assert free == pytest.approx(data.n / 2 * np.log((left @ left) / (b @ b)) + np.log(data.n) / 2, abs=1e-8)
+    assert free == pytest.approx(data.n / 2 * np.log((left @ left) / (b @ b)) + np.log(data.n) / 2, abs=1e-5)
+
+
+def test_a_category_that_another_determines_has_a_finite_score() -> None:
+    data = labels().with_(D=np.random.default_rng(2).normal(size=60))
+    both = data.with_(E=np.where(data["C"] > 0, "some", "none"))
+    table = score_of(both, ("A", "B", "C", "E")).families()
+    assert np.isfinite(table[0, 0::2]).all() and table[4, 4] > table[4, 0] + 100
 
 
 def test_families_are_a_table_of_local_scores() -> None:

@@ -11,7 +11,8 @@ gaussian   BGe: multivariate normal under a normal-Wishart prior, T = t I, ν = 
 discrete   BDeu with equivalent sample size 1, q cells in all: f(U) = -log Γ(N + 1) + sum over cells c of
            log Γ(n_c + 1/q) - log Γ(1/q)
 mixed      BIC of the degenerate Gaussian: a discrete column enters as indicators of all its levels but the first, and
-           f(U) = -N/2 log|C_UU| - log(N)/2 · l(l + 1)/2, l counted in columns of that matrix
+           f(U) = -N/2 log|C_UU| - log(N)/2 · l(l + 1)/2, l counted in columns of that matrix, C the correlations and
+           1e-8 on their diagonal, so that a category that another determines has a finite score
 
 Source    Geiger & Heckerman 2002 with the correction of Kuipers, Moffa & Heckerman 2014 (BGe); Heckerman, Geiger &
           Chickering 1995 (BDeu); Andrews, Ramsey & Cooper 2019 (degenerate Gaussian).
@@ -158,7 +159,7 @@ def _degenerate(data: Columns, discrete: set[str]) -> Sets:
             parts.append(data.number(name)[:, None])
     x = _standardised(np.concatenate(parts, axis=1))
     rows = len(x)
-    covariance = x.T @ x / rows
+    covariance = x.T @ x / rows + 1e-8 * np.eye(x.shape[1])
     ends: list[int] = np.cumsum([0, *(part.shape[1] for part in parts)]).tolist()
 
     def sets(members: list[int]) -> float:

@@ -94,6 +94,8 @@ class Search:
     def score(self, rows: NDArray[np.int64] | None = None) -> Score:
         """The score of graphs on some rows."""
         matrix = self.matrix if rows is None else self.matrix[rows]
+        if (matrix == matrix[0]).all(axis=0).any():
+            raise DataError("a column is constant in these rows")
         columns = Columns({name: matrix[:, j] for j, name in enumerate(self.rules.names)})
         return score_of(columns, [name for name, yes in zip(self.rules.names, self.discrete, strict=True) if yes])
 
@@ -131,6 +133,11 @@ class Search:
             with andrey.config(backend="numpy", num_workers=1), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = getattr(andrey, method.call)(matrix, **options)
+        except need("andrey.core.knowledge").KnowledgeError as error:
+            raise DataError(
+                f"the tests of {self.method} keep edges that the rules direct into a cycle; methods that score graphs "
+                "fit the edges to the rules: try boss"
+            ) from error
         except ValueError as error:
             raise DataError(f"{self.method} cannot work on these data: {error}") from error
         return found.structure.to_numpy().T.astype(np.int8)
