@@ -138,19 +138,19 @@ def test_pgmpy_agrees_and_takes_longer(name: str, capsys: pytest.CaptureFixture[
     engine = VariableElimination(BIFReader(string=write_bif(model.tables)).get_model())
     rng = np.random.default_rng(0)
     names, rows = list(model.labels), model.sample(200, seed=1)
-    ours = theirs = 0.0
+    ratios: list[float] = []
     for i in range(200):
         y, *given = (str(v) for v in rng.choice(names, 1 + i % 5, replace=False))
         evidence = {v: rows[v][i] for v in given}
         start = perf_counter()
         found = [model.p({y: level}, evidence) for level in model.labels[y][:1]]
-        ours += perf_counter() - start
+        ours = perf_counter() - start
         start = perf_counter()
         answer = engine.query([y], {v: str(level) for v, level in evidence.items()}, show_progress=False)
-        theirs += perf_counter() - start
+        ratios.append((perf_counter() - start) / ours)
         states = answer.state_names[y]
         expected = [answer.values[states.index(str(level))] for level in model.labels[y][:1]]
         assert np.abs(np.array(found) - expected).max() < 1e-9
     with capsys.disabled():
-        print(f"\n{name}: {ours * 5:.3f} ms a query, pgmpy {theirs * 5:.3f} ms, {theirs / ours:.1f} times as long")
-    assert theirs > 2 * ours
+        print(f"\n{name}: pgmpy takes {np.median(ratios):.1f} times as long")
+    assert np.median(ratios) > 2  # bench/inference.py measures it
