@@ -29,7 +29,7 @@ from butfor.core.seeds import derive, generator
 from butfor.scm.event import Condition, EventLike, is_event, read_conditions, read_event, told
 from butfor.scm.gaussian import Shift
 from butfor.scm.graph import Graph
-from butfor.scm.mechanism import Function, Mechanism, Noise, Shifted, choice, fixed
+from butfor.scm.mechanism import Function, Mechanism, Noise, Shifted, choice, fixed, typed
 from butfor.scm.model import SCM, Parallel, Sample, World, merged
 from butfor.stats.effect import Effect
 from butfor.stats.quantiles import t_quantile
@@ -74,7 +74,7 @@ class Functional(SCM):
         for name, action in merged(assignments, values).items():
             if name not in changed:
                 raise UnknownName("variable", name, changed)
-            changed[name] = _acted(changed[name], action)
+            changed[name] = _acted(changed[name], action, name)
         model = replace(self, mechanisms=changed)
         model.whole  # noqa: B018  a mechanism that closes a cycle is refused here
         return model
@@ -170,7 +170,7 @@ class Functional(SCM):
             if condition.sign != "=":
                 bounds.setdefault(name, []).append(condition)
                 continue
-            value = _typed(condition.value)
+            value = self.mechanisms[name].own(condition.value, name)
             if points.setdefault(name, value) != value:
                 raise Impossible(f"{told(evidence)} contradicts itself: {name} has two values")
         return points, bounds
@@ -277,7 +277,7 @@ def holds(condition: Condition, x: Values) -> NDArray[np.bool_]:
     """Where a condition is true."""
     value: Any = condition.value
     if x.dtype.kind in "buif":
-        value = _typed(value)
+        value = typed(value)
         if isinstance(value, str):
             raise QueryError(f"{condition.name} is a number, and {value!r} is not")
     elif condition.sign not in ("=", "!="):
@@ -289,22 +289,15 @@ def holds(condition: Condition, x: Values) -> NDArray[np.bool_]:
     return np.asarray(compare(x, value), dtype=np.bool_)
 
 
-def _acted(old: Mechanism, action: Any) -> Mechanism:
+def _acted(old: Mechanism, action: Any, name: str) -> Mechanism:
     if isinstance(action, Shift):
         return Shifted(old, action.by)
     if isinstance(action, Mechanism):
         return action
     if isinstance(action, Mapping):
-        return choice(cast("Mapping[Any, float]", action))
-    return Function(action) if callable(action) else fixed(_typed(action))
-
-
-def _typed(value: Any) -> Any:
-    """Numbers as floats, whatever they were written as; other text as text."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return str(value)
+        chances = cast("Mapping[Any, float]", action)
+        return choice({old.own(value, name): chance for value, chance in chances.items()})
+    return Function(action) if callable(action) else fixed(old.own(action, name))
 
 
 def _of(values: Mapping[str, Values], name: str) -> Values:

@@ -122,6 +122,10 @@ class Mechanism(ABC):
     def run(self, causes: Sequence[Values], noise: Floats) -> Values:
         """Values [n] of the variable from its causes, in the order of `causes`, and its noise."""
 
+    def own(self, value: Any, name: str) -> Any:  # noqa: ARG002
+        """A value as the variable `name` has it, whatever it was written as: a number, or one of its levels."""
+        return typed(value)
+
     def abduce(self, value: Any, causes: Sequence[Values], n: int, rng: Generator) -> tuple[Floats, Floats]:
         """Noise [n] that agrees with a seen value, and the logarithm of each draw's weight."""
         noise = self.draw(n, rng)
@@ -200,13 +204,17 @@ class Categorical(Mechanism):
         place = np.sum(noise[:, None] >= upper[..., :-1], axis=-1)
         return np.array(self.levels)[place]
 
+    def own(self, value: Any, name: str) -> Any:
+        for level in self.levels:
+            if level == value or typed(level) == typed(value):
+                return level
+        raise QueryError(f"{name} has no level {value!r}; its levels are {', '.join(map(str, self.levels))}")
+
     def abduce(self, value: Any, causes: Sequence[Values], n: int, rng: Generator) -> tuple[Floats, Floats]:
         chances = np.broadcast_to(self.chances(*causes), (n, len(self.levels)))
-        hits = [i for i, level in enumerate(self.levels) if level == value]
-        if not hits:
-            return np.zeros(n), np.full(n, -np.inf)
-        share = chances[:, hits[0]]
-        below = np.sum(chances[:, : hits[0]], axis=1)
+        place = self.levels.index(value)
+        share = chances[:, place]
+        below = np.sum(chances[:, :place], axis=1)
         with np.errstate(divide="ignore"):
             return below + share * rng.random(n), np.log(share)
 
@@ -231,6 +239,14 @@ class Shifted(Mechanism):
 
     def abduce(self, value: Any, causes: Sequence[Values], n: int, rng: Generator) -> tuple[Floats, Floats]:
         return self.base.abduce(value - self.by, causes, n, rng)
+
+
+def typed(value: Any) -> Any:
+    """Numbers as floats, whatever they were written as; other text as text."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)
 
 
 def fixed(value: Any) -> Function:
