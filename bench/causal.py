@@ -285,7 +285,7 @@ def plot(folder: Path, growth: Mapping[str, Mapping[int, float]], cut_off: int, 
 
 
 def drawing(times: Mapping[str, Mapping[int, float]], cut_off: int, sentence: str) -> str:
-    width, height, left, top, right, bottom = 640, 360, 64, 24, 110, 46
+    width, height, left, top, right, bottom = 660, 380, 80, 44, 110, 46
     sizes = sorted({n for points in times.values() for n in points})
     values = [t for points in times.values() for t in points.values()]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -294,7 +294,7 @@ def drawing(times: Mapping[str, Mapping[int, float]], cut_off: int, sentence: st
         x = left + (width - left - right) * math.log(n / sizes[0]) / math.log(sizes[-1] / sizes[0])
         return x, height - bottom - (height - top - bottom) * (math.log10(t) - low) / (high - low)
 
-    body: list[str] = []
+    body = ['<text x="12" y="20">time for one question; 1× is butfor at 20 nodes</text>']
     for power in range(low, high + 1):
         _, y = at(sizes[0], 10.0**power)
         body.append(f'<path class="rule" d="M{left} {y:.1f}H{width - right}"/>')
@@ -310,9 +310,8 @@ def drawing(times: Mapping[str, Mapping[int, float]], cut_off: int, sentence: st
         for n, (x, y) in zip(sorted(points), spots, strict=True):
             hollow = " hollow" if name == "dowhy" and n == cut_off else ""
             body.append(f'<circle class="{name}{hollow}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
-        body.append(
-            f'<text class="{name}" x="{spots[-1][0] + 8:.1f}" y="{spots[-1][1] + 4:.1f}">{name}{" (more than)" * (name == "dowhy" and max(points) == cut_off)}</text>'
-        )
+        word = f"{name} (more than)" if name == "dowhy" and cut_off else name
+        body.append(f'<text class="{name}" x="{spots[-1][0] + 8:.1f}" y="{spots[-1][1] + 4:.1f}">{word}</text>')
     colours = "".join(
         f".growth .line.{name}{{stroke:{colour}}}.growth circle.{name},.growth text.{name}{{fill:{colour}}}"
         for name, colour in COLOURS.items()
