@@ -84,7 +84,7 @@ def test_doing_agrees_with_enumeration() -> None:
         assert abs(model.do({name: dict(enumerate(chances))}).p(event) - mixed) < CLOSE
 
 
-@pytest.mark.parametrize(("coupling", "count"), [("comonotone", 300), ("independent", 100)])
+@pytest.mark.parametrize(("coupling", "count"), [("comonotone", 220), ("independent", 100)])
 def test_imagining_agrees_with_enumeration(coupling: str, count: int) -> None:
     """Counterfactuals in one to three parallel worlds, mechanisms reading across worlds, evidence of any kind."""
     asked = 0
