@@ -60,13 +60,24 @@ MAY = {"->", "--", "o->", "o-o", "-o", "o-"}  # edges from a to b that allow for
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("kind", ["numbers", "discrete", "mixed"])
 def test_rules_are_never_broken(method: str, kind: str) -> None:
+    rules_are_kept(method, kind, range(4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["numbers", "discrete", "mixed"])
+def test_rules_are_never_broken_in_many_worlds(method: str, kind: str) -> None:
+    rules_are_kept(method, kind, range(4, 60))
+
+
+def rules_are_kept(method: str, kind: str, seeds: range) -> None:
     """On the data and on every resample; tests that cannot keep a rule say so and give nothing."""
     if METHODS[method].numbers and kind != "numbers":
         with pytest.raises(UserError, match="needs numbers"):
             discover(as_categories(world(3, 50, 0)[0]), method)
         return
     refused = 0
-    for seed in range(9):
+    for seed in seeds:
         data, _ = world(5, 150, seed, "exponential" if method == "lingam" else "normal")
         some = as_categories(data)
         data = (
@@ -85,7 +96,7 @@ def test_rules_are_never_broken(method: str, kind: str) -> None:
             assert not MAY & set(found.edge(found.names[i], found.names[j]).seen)
         for a, b in prior.required:
             assert found.edge(a, b).shown("->").count == found.resamples
-    assert refused <= (3 if METHODS[method].tests else 0)
+    assert refused <= (len(seeds) / 4 if METHODS[method].tests else 0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -162,8 +173,8 @@ def test_lingam_on_gaussian_columns_says_that_it_guesses() -> None:
 
 
 def test_lingam_checks_pass_where_the_model_is_right() -> None:
-    passed = [discover(world(4, 1500, seed, "exponential")[0], "lingam", bootstraps=0).ok for seed in range(20)]
-    assert sum(passed) >= 17
+    passed = [discover(world(4, 1500, seed, "exponential")[0], "lingam", bootstraps=0).ok for seed in range(12)]
+    assert sum(passed) >= 10
 
 
 def test_frequencies_add_up() -> None:
@@ -218,7 +229,7 @@ def test_beliefs_direct_what_the_data_leave_open_and_yield_to_them() -> None:
 def test_right_beliefs_help_and_wrong_ones_cost() -> None:
     """Arrows of small samples, over many worlds: the right direction of half of the edges, then the wrong one."""
     scores: dict[str, list[float]] = {"none": [], "right": [], "wrong": []}
-    for seed in range(16):
+    for seed in range(10):
         data, graph = world(6, 100, seed)
         half = graph.edges[::2]
         priors = {
@@ -239,8 +250,8 @@ def test_a_rare_level_costs_resamples_and_a_check_says_so() -> None:
     rare[7] = 1
     for method in ("pc", "exact", "ges"):
         for discrete in (["R"], []):
-            found = discover(data | {"R": rare}, method, bootstraps=60, discrete=discrete)
-            assert 20 < found.resamples < 60
+            found = discover(data | {"R": rare}, method, bootstraps=30, discrete=discrete)
+            assert 8 < found.resamples < 30
             assert any(check.code == "resamples" and not check.ok for check in found.checks)
 
 

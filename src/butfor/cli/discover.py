@@ -55,11 +55,8 @@ def lines(found: Discovery) -> list[str]:
             *_table(seen, found.resamples),
         ]
     if found.resamples and found.edges:
-        meaning = "how well so many pin that share down; it is no probability that the edge is true"
-        said += [
-            "",
-            f"{found.edges[0].adjacent}: the share of {found.resamples} resamples that join the two, and {meaning}",
-        ]
+        example = f"{found.edges[0].adjacent}: the share of {found.resamples} resamples that join the two, and how well"
+        said += ["", f"{example} so many pin that share down; it is no probability that the edge is true"]
     told = [*(f"CONFLICT {conflict}" for conflict in found.conflicts), *(str(c) for c in found.checks if not c.ok)]
     said += ["", *told] if told else []
     return [part for line in said for part in (textwrap.wrap(line, WIDTH, subsequent_indent="  ") or [""])]

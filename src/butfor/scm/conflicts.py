@@ -92,7 +92,7 @@ def _belief(edge: tuple[str, str], p: float) -> str:
 
 
 def _best(score: Score, rules: Rules, start: Sequence[int]) -> tuple[tuple[int, ...], float]:
-    """The best graph, exactly where the variables are few; else the better of two ascents, or one where they are many."""
+    """The best graph, exactly where the variables are few; else the best of ascents."""
     if len(start) <= EXACT:
         return best_dag(families(score, rules))
     starts = (start, rules.bare) if len(start) <= FRESH else (start,)
