@@ -87,8 +87,8 @@ def swept(seeds: range) -> Counter[str]:
 
 
 def test_every_answer_is_the_truth_in_random_worlds() -> None:
-    count = swept(range(250))
-    assert count["right"] > 1500 and count["refused"] > 200 and count["zero"] > 100
+    count = swept(range(150))
+    assert count["right"] > 800 and count["refused"] > 100 and count["zero"] > 50
 
 
 @pytest.mark.slow
@@ -156,7 +156,7 @@ def test_what_is_refused_has_two_answers(graph: str, text: str, why: str) -> Non
 def test_random_refusals_have_two_answers() -> None:
     """ID* does not know how many values there are; but for what two values alone settle, refusals are right."""
     wide = points = 0
-    for seed in range(60):
+    for seed in range(40):
         rng = default_rng(seed)
         graph = random_admg(int(rng.integers(2, 4)), rng, 0.7, 0.3)
         for _ in range(6):
@@ -175,7 +175,7 @@ def test_random_refusals_have_two_answers() -> None:
                     continue
                 wide += max(spread) > 1e-7
                 points += max(spread) <= 1e-7
-    assert wide > 30 and points <= 0.05 * wide
+    assert wide > 20 and points <= 0.05 * wide
 
 
 def test_what_is_free_is_an_axis() -> None:
@@ -225,9 +225,7 @@ NAPKIN = Graph.parse("W -> R -> X -> Y; W <-> X; W <-> Y")
 def test_two_values_settle_more() -> None:
     """P(Y_1, X=0) = P(Y_1) - P(Y, X=1): the effect on the treated, wherever the effect on all is identified."""
     text = "P(Y_{X=1}=1 | X=0)"
-    with pytest.raises(
-        NotIdentified, match=r"where X has no values but 0 and 1, it is identified: say so with two_valued"
-    ):
+    with pytest.raises(NotIdentified, match=r"where X has no values but 0 and 1, it is: identify\(…, two_valued="):
         counterfactual(question(text), NAPKIN)
     body, steps = counterfactual(question(text), NAPKIN, {"X": (0, 1)})
     assert steps[0].startswith("complement: X=0 wherever X=1 does not hold")

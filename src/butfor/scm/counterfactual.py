@@ -55,7 +55,7 @@ def counterfactual(
         if two_valued is None:
             used = ", ".join(f"{name} has no values but {one} and {two}" for name, (one, two) in pairs.items())
             raise NotIdentified(
-                f"{error};\nwhere {used}, it is identified: say so with two_valued", error.hedge
+                f"{error};\nwhere {used}, it is: identify(…, two_valued={pairs})", error.hedge
             ) from None
         return found
 

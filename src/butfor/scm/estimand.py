@@ -127,8 +127,17 @@ class Estimand:
                 raise UnknownName("free variable", name, self.free | self.body.free, f"the question is {self.query}")
 
 
-def identify(query: str | Query, graph: Graph | str, *, how: Literal["simplest", "id"] = "simplest") -> Estimand:
-    """What a question comes to in a graph, or `NotIdentified` with the reason; `how="id"` takes no short cut."""
+def identify(
+    query: str | Query,
+    graph: Graph | str,
+    *,
+    how: Literal["simplest", "id"] = "simplest",
+    two_valued: Mapping[str, tuple[Value, Value]] | None = None,
+) -> Estimand:
+    """What a question comes to in a graph, or `NotIdentified` with the reason; `how="id"` takes no short cut.
+
+    `two_valued={"X": (0, 1)}` says that X has no third value, which settles some counterfactual questions.
+    """
     asked = Query.parse(query) if isinstance(query, str) else query
     world = Graph.read(graph) if isinstance(graph, str) else graph
     for _, question in asked.parts:
@@ -140,7 +149,7 @@ def identify(query: str | Query, graph: Graph | str, *, how: Literal["simplest",
             question if question.counterfactual else tuple(map(_names, (question.outcome, question.do, question.given)))
         )
         if key not in known:
-            known[key] = _identified(question, world, how)
+            known[key] = _identified(question, world, how, two_valued)
         body = known[key].body
         if question.kind == "E":
             body = mean(question.outcome[0].variable, body)
@@ -162,11 +171,13 @@ def _known(terms: Iterable[Term], graph: Graph) -> None:
         _known(term.do, graph)
 
 
-def _identified(question: Question, graph: Graph, how: str) -> Identified:
+def _identified(
+    question: Question, graph: Graph, how: str, two_valued: Mapping[str, tuple[Value, Value]] | None
+) -> Identified:
     if question.counterfactual:
         from butfor.scm.counterfactual import counterfactual
 
-        body, steps = counterfactual(question, graph)
+        body, steps = counterfactual(question, graph, two_valued)
         return Identified(body, "counterfactual", (), steps)
     y, x, z = map(_names, (question.outcome, question.do, question.given))
     if how == "simplest" and x and not z and graph.descendants_of(graph.set(x)) & graph.set(y):
