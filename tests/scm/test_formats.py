@@ -182,6 +182,13 @@ def test_a_graph_from_a_file(tmp_path: Path) -> None:
             Graph.read(source)
 
 
+def test_what_discovery_writes_is_read_where_every_edge_has_a_direction() -> None:
+    told = '{"names": ["X", "Y"], "pattern": [["X", "%s", "Y"]], "edges": [{"a": "X", "b": "Y"}]}'
+    assert Graph.read(told % "->") == Graph.parse("X -> Y")
+    with pytest.raises(GraphError, match="X -- Y: a causal graph says which way"):
+        Graph.read(told % "--")
+
+
 def test_random_graphs_go_through_every_format() -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):

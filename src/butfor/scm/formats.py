@@ -133,10 +133,10 @@ def to_json(graph: Graph) -> str:
 
 
 def parse_json(text: str) -> Parts:
-    """What `to_json` writes."""
+    """What `to_json` writes, or what `butfor discover` writes, whose edges are under `pattern`."""
     try:
         found: Any = json.loads(text)
-        edges = [(str(a), str(arrow), str(b)) for a, arrow, b in found["edges"]]
+        edges = [(str(a), str(arrow), str(b)) for a, arrow, b in found.get("pattern", found.get("edges"))]
         names = [str(name) for name in found.get("names", [])]
     except (KeyError, TypeError, ValueError, AttributeError):
         raise GraphError('a graph in JSON is {"names": ["X", "Y"], "edges": [["X", "->", "Y"]]}') from None
