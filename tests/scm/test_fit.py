@@ -67,6 +67,8 @@ def test_probabilities_of_causation_have_intervals() -> None:
         (m.p("Y=1 | X=1"), fitted.p("Y=1 | X=1")),
     ):
         assert effect.estimate == pytest.approx(truth, abs=0.06)
+    rare = fitted.p("Y=1 | X=0, Z=0")
+    assert 0 <= rare.low <= rare.estimate <= rare.high <= 1 and rare == fitted.mean("Y=1", "X=0, Z=0")
     assert fitted.pn("X", "Y").p is None and fitted.ate("X", "Y").p is not None
 
 

@@ -35,7 +35,7 @@ from butfor.core.errors import DataError, Impossible, NotIdentified, QueryError,
 from butfor.core.seeds import generator
 from butfor.scm.columns import Columns
 from butfor.scm.discrete import Discrete
-from butfor.scm.event import EventLike
+from butfor.scm.event import EventLike, is_event
 from butfor.scm.fit_checks import all_normal, graph_check, noise_checks, table_checks
 from butfor.scm.functional import Functional
 from butfor.scm.gaussian import LinearGaussian
@@ -122,13 +122,19 @@ class Fitted:
             n=self.source.n, method=f"fitted model, bootstrap of rows ({len(found)} refits)", checks=checks,
         )  # fmt: skip
 
+    def chance(self, question: Callable[[SCM], float]) -> Effect:
+        """Any probability that a model can be asked for: an effect without a null, between 0 and 1."""
+        found = self.effect(question, null=None)
+        low, estimate, high = (min(max(value, 0.0), 1.0) for value in (found.low, found.estimate, found.high))
+        return replace(found, low=low, estimate=estimate, high=high)
+
     def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
         """The probability of an event."""
-        return self.effect(lambda m: m.p(event, given), null=None)
+        return self.chance(lambda m: m.p(event, given))
 
     def mean(self, y: str, given: EventLike | None = None) -> Effect:
         """The mean of a variable; for an event, its probability."""
-        return self.effect(lambda m: m.mean(y, given), null=None)
+        return self.p(y, given) if is_event(y) else self.effect(lambda m: m.mean(y, given), null=None)
 
     def counterfactual(self, evidence: EventLike, do: Mapping[str, Any]) -> Imagined:
         """What would have been under `do`, where `evidence` was seen."""
@@ -179,15 +185,15 @@ class Fitted:
 
     def pn(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
         """Probability of necessity."""
-        return self.effect(lambda m: m.pn(x, y, treated, control, outcome), null=None)
+        return self.chance(lambda m: m.pn(x, y, treated, control, outcome))
 
     def ps(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
         """Probability of sufficiency."""
-        return self.effect(lambda m: m.ps(x, y, treated, control, outcome), null=None)
+        return self.chance(lambda m: m.ps(x, y, treated, control, outcome))
 
     def pns(self, x: str, y: str, treated: Any = 1, control: Any = 0, outcome: Any = 1) -> Effect:
         """Probability of necessity and sufficiency."""
-        return self.effect(lambda m: m.pns(x, y, treated, control, outcome), null=None)
+        return self.chance(lambda m: m.pns(x, y, treated, control, outcome))
 
     def _center(self, question: Callable[[SCM], float]) -> tuple[float, int]:
         """The answer with as many draws as the refits take: more where evidence is too rare for a few."""
@@ -224,10 +230,12 @@ class Imagined:
 
     def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
         """The probability of an event in this world."""
-        return self.fitted.effect(lambda m: m.counterfactual(self.evidence, self.do).p(event, given), null=None)
+        return self.fitted.chance(lambda m: m.counterfactual(self.evidence, self.do).p(event, given))
 
     def mean(self, y: str) -> Effect:
         """The mean of a variable in this world; for an event, its probability."""
+        if is_event(y):
+            return self.p(y)
         return self.fitted.effect(lambda m: m.counterfactual(self.evidence, self.do).mean(y), null=None)
 
 

@@ -192,7 +192,7 @@ class Draws(Parallel):
 
     def p(self, events: Mapping[int, EventLike]) -> float:
         """The probability that each event holds in its world, all together."""
-        return float(self.weights @ self._holds(events))
+        return min(float(self.weights @ self._holds(events)), 1.0)
 
     def mean(self, y: str, world: int) -> float:
         """The mean of a variable in one world; for an event ("Y>1"), its probability."""
