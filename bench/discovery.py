@@ -1,7 +1,7 @@
 """What our layer over andrey-core costs, and how near the searches come to planted truths.
 
-1  cost      processor time of one discover() without resamples on 50 columns × 5,000 rows, the time inside the search
-             of andrey-core taken apart: (all of it - the search) / the search. Methods in rotating order; the median of
+1  cost      processor time of one discover() without resamples on 50 columns × 5,000 rows, read beforehand, the search
+             of andrey-core timed apart: (all of it - the search) / the search. Methods in rotating order; the median of
              the repetitions' shares, with their range. The promise is under 10 %; each line says whether it is kept.
 2  worlds    random linear models (Gaussian, exponential noise) and random tables: SHD to the true class, F1 of joined
              pairs and of arrows, SID's range over the class, mean over worlds
@@ -24,6 +24,7 @@ import numpy as np
 
 from butfor.core.extras import need
 from butfor.scm.agreement import arrows, shd, sid_bounds, skeleton
+from butfor.scm.columns import Columns
 from butfor.scm.discovery import discover
 from butfor.scm.equivalence import cpdag
 from butfor.scm.found import Discovery
@@ -57,7 +58,7 @@ def world(d: int, n: int, seed: int, kind: str, degree: float = 2.0) -> tuple[di
     return {name: columns[name] for name in sorted(columns)}, Graph(sorted(columns), edges)
 
 
-def shares(method: str, data: dict[str, Any]) -> tuple[float, float]:
+def shares(method: str, data: Columns) -> tuple[float, float]:
     """Seconds of one discover(), and those that andrey-core's search took of them."""
     andrey: Any = need("andrey")
     call = METHODS[method].call
@@ -79,7 +80,8 @@ def shares(method: str, data: dict[str, Any]) -> tuple[float, float]:
 
 
 def cost(repeats: int) -> None:
-    data, graph = world(50, 5000, 0, "gaussian")
+    raw, graph = world(50, 5000, 0, "gaussian")
+    data = Columns.read(raw)
     print(f"cost: 50 columns × 5,000 rows, {len(graph.edges)} true edges, median of {repeats} (range)")
     seconds: dict[str, list[tuple[float, float]]] = {method: [] for method in COSTED}
     for turn in range(repeats + 1):

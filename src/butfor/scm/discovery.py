@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import derive, generator
@@ -200,16 +201,22 @@ def _edges(
     names, total = pattern.names, len(marks)
     stack = np.array(marks, dtype=np.int8).reshape(total, len(names), len(names))
     joined = pattern.skeleton | (stack != 0).any(axis=0)
+    ends: list[list[int]] = pattern.marks.tolist()
     found: list[FoundEdge] = []
     for i, j in np.argwhere(np.triu(joined)).tolist():
-        near, far = int(pattern.marks[j, i]), int(pattern.marks[i, j])
+        near, far = ends[j][i], ends[i][j]
         if (near, far) in BACKWARD:
             i, j, near, far = j, i, far, near
-        counts = Counter(zip(stack[:, j, i].tolist(), stack[:, i, j].tolist(), strict=True))
-        seen = {ARROWS[pair]: count for pair, count in sorted(counts.items()) if pair != (0, 0)}
+        seen = _seen(stack[:, j, i], stack[:, i, j]) if total else {}
         exact = (float(probabilities[i, j]), float(probabilities[j, i])) if probabilities is not None else None
         found.append(FoundEdge(names[i], names[j], ARROWS.get((near, far), ""), seen, total, level, exact))
     return tuple(sorted(found, key=lambda edge: (not edge.arrow, -sum(edge.seen.values()))))
+
+
+def _seen(near: NDArray[np.int8], far: NDArray[np.int8]) -> dict[str, int]:
+    """How often each kind of edge is among the resamples, from its marks at either end."""
+    counts = Counter(zip(near.tolist(), far.tolist(), strict=True))
+    return {ARROWS[pair]: count for pair, count in sorted(counts.items()) if pair != (0, 0)}
 
 
 def _probabilities(search: Search) -> Floats | None:
