@@ -145,3 +145,10 @@ def test_mistakes_cost_one_line() -> None:
     ):
         with pytest.raises(error, match=words):
             broken()
+
+
+def test_every_cause_in_a_discrete_world_matters() -> None:
+    for seed in range(60):
+        world = SCM.random(Graph.parse("X -> M -> Y; X <-> Y"), seed=seed)
+        assert abs(world.ate("X", "M")) > 1e-6
+        assert abs(world.ate("M", "Y")) > 1e-6

@@ -8,8 +8,9 @@
 Graphs        An order is drawn, then so many of the n(n-1)/2 pairs for `->` (the earlier causes the later), then some
               for `<->`. The order of names says nothing about the order of causes.
 Discrete      Each `A <-> B` is a latent root U(A, B). Each variable with causes has a latent root N(V) that chooses one
-              of its response functions: first a constant for each level, then random ones. So rung 3 is as general as
-              the functions are many, and each P(v | causes) is at least `least`. noise="tables": random rows instead.
+              of its response functions: first a constant for each level, then random ones, to which every cause matters.
+              Rung 3 is as general as these are many, and each P(v | causes) is at least `least`. noise="tables": random
+              rows instead.
 Linear        All variables have mean 0 and variance 1: neither variances nor their order betray the graph.
 Functional    Sums of random curves of each cause plus noise, normal or uniform, scaled likewise.
 
@@ -170,9 +171,17 @@ def random_discrete(
         hidden.append(own)
         tables[own] = Table((), tuple(range(k + responses)), _row(k + responses, k, least, seed, own))
         constant = np.broadcast_to(np.arange(k), (*shape, k))
-        chosen = np.concatenate([constant, rng.integers(0, k, size=(*shape, responses))], axis=-1)
+        chosen = np.concatenate([constant, _responses(k, shape, responses, rng)], axis=-1)
         tables[name] = Table((*causes, own), tuple(range(k)), np.eye(k)[chosen])
     return discrete(tables, latent=hidden)
+
+
+def _responses(k: int, shape: tuple[int, ...], count: int, rng: Generator) -> NDArray[np.int64]:
+    """Random response functions [*causes, count], drawn anew until every cause matters to one of them."""
+    while True:
+        drawn = rng.integers(0, k, size=(*shape, count))
+        if not count or all(np.ptp(drawn, axis=axis).any() for axis in range(len(shape))):
+            return drawn
 
 
 def random_linear(graph: Graph, seed: int = 0, *, signal: tuple[float, float] = (0.3, 0.8)) -> LinearGaussian:
