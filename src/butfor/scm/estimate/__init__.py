@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from butfor.scm.estimate.adjust import Adjust as Adjust
-    from butfor.scm.estimate.heterogeneity import cate as cate
     from butfor.scm.estimate.frontdoor import FrontDoor as FrontDoor
+    from butfor.scm.estimate.heterogeneity import cate as cate
     from butfor.scm.estimate.instrument import Instrument as Instrument
     from butfor.scm.estimate.instrument import IVFit as IVFit
     from butfor.scm.estimate.mediate import Mediate as Mediate

@@ -202,11 +202,17 @@ def cases() -> list[Case]:
 
 def run_case(case: Case, count: int, rows: int = ROWS) -> Row:
     """One row: `count` worlds, each with a stream that its data and number name."""
-    seen: list[Seen] = []
-    for i in range(count):
-        rng = np.random.default_rng([SEED, crc32(case.data.encode()), i])
-        data, truth = case.draw(rng, rows)
-        seen.append(case.estimate(Columns.read(data), truth))
+    return row_of(case, [one_world(case, i, rows) for i in range(count)])
+
+
+def one_world(case: Case, i: int, rows: int = ROWS) -> Seen:
+    """World number i of a row."""
+    data, truth = case.draw(np.random.default_rng([SEED, crc32(case.data.encode()), i]), rows)
+    return case.estimate(Columns.read(data), truth)
+
+
+def row_of(case: Case, seen: list[Seen]) -> Row:
+    """What the worlds of a row came to."""
     fired = [one.fired for one in seen]
     codes = sorted({code for some in fired for code in some}, key=lambda code: -sum(code in some for some in fired))
     return Row(
@@ -215,7 +221,7 @@ def run_case(case: Case, count: int, rows: int = ROWS) -> Row:
         bias=float(np.median([one.off for one in seen])),
         width=float(np.median([one.width for one in seen])),
         fired=float(np.mean([bool(some) for some in fired])),
-        which=", ".join(codes[:2]), worlds=count,
+        which=", ".join(codes[:2]), worlds=len(seen),
     )  # fmt: skip
 
 
