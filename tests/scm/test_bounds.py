@@ -16,6 +16,7 @@ from butfor.scm.bounds import Bounds, balke_pearl, manski, tian_pearl
 from butfor.scm.bounds.programme import _prepared
 from butfor.scm.bounds.value import Joint
 from butfor.scm.graph import Graph
+from butfor.scm.model import SCM
 from butfor.scm.query import Query
 
 IV = Graph.parse("Z -> X -> Y; X <-> Y")
@@ -396,3 +397,22 @@ def test_bounds_are_a_value() -> None:
     assert 0.5 in found and 0.9 not in found and found.excludes(0.9) and not found.excludes(0.21)
     with pytest.raises(ValueError, match="hold nothing"):
         Bounds(quantity="q", low=1, high=0, method="m")
+
+
+@pytest.mark.slow
+def test_intervals_around_bounds_hold_both_ends_as_often_as_they_say() -> None:
+    instrument, bow = Graph.parse("Z -> X -> Y; X <-> Y"), Graph.parse("X -> Y; X <-> Y")
+    held = {"LP": 0, "PN": 0, "PS": 0, "PNS": 0}
+    for seed in range(700_000, 700_300):
+        world = SCM.random(instrument, seed=seed)
+        truth = balke_pearl("P(Y=1 | do(X=1))", instrument, world)
+        found = balke_pearl("P(Y=1 | do(X=1))", instrument, world.sample(1000, seed=seed), seed=seed)
+        assert found.reach is not None
+        held["LP"] += found.reach[0] <= truth.low + 1e-9 and truth.high - 1e-9 <= found.reach[1]
+        world = SCM.random(bow, seed=seed)
+        for quantity in ("PN", "PS", "PNS"):
+            truth = tian_pearl(world, "X", "Y", quantity=quantity)
+            found = tian_pearl(world.sample(1000, seed=seed), "X", "Y", quantity=quantity, seed=seed)
+            assert found.reach is not None
+            held[quantity] += found.reach[0] <= truth.low + 1e-9 and truth.high - 1e-9 <= found.reach[1]
+    assert min(held.values()) > 0.92 * 300

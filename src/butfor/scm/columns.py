@@ -170,7 +170,7 @@ def _column(name: str, raw: Any) -> Column:
     if array.ndim != 1:
         raise DataError(f"column {name!r} is not flat: shape {array.shape}")
     if array.dtype.kind in "buif":
-        return array.astype(np.float64)
+        return array.astype(np.float64, copy=False)
     cells = [None if _is_empty(cell) else cell for cell in array.tolist()]
     numbers, words = 0, list[tuple[int, Any]]()
     found: list[float] = []
