@@ -16,7 +16,8 @@ the same streams of noise in all refits, so that only the rows vary between them
 Where all is discrete, an answer that depends on how the noise of different rows of a table goes together (most
 counterfactuals do) says so in a check, with the answer under the other extreme.
 
-Limits    The graph is taken as true, the kind of each mechanism as chosen once. Where variables share unseen causes
+Limits    Intervals of curves know nothing of their bias: about 90 % where they promise 95 % (docs/fit.md).
+          The graph is taken as true, the kind of each mechanism as chosen once. Where variables share unseen causes
           (`<->`) a fitted mechanism would take confounding for effect: refused, but for linear models without bows.
 """
 

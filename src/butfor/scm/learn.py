@@ -7,7 +7,8 @@
     surface     or plus f(x), in one kernel of all causes together, around some of the rows (Nyström):
                 min Σ w (y - a - b'x - f(x))² + λ |f|²; the linear part is not penalised
 
-Width and λ come from five folds. The simpler form is kept unless the cross-validated error of the other is lower by
+Width and λ come from five folds; a tenth of that λ is used, because what predicts best is too smooth for intervals to
+hold their level. The simpler form is kept unless the cross-validated error of the other is lower by
 more than two standard errors of the difference, row by row (one took every tenth line for a curve): where causes go
 together, a surface has seen little of what an intervention asks for. The noise is what is left: residuals, centred,
 scaled by √(n / (n - degrees of freedom)), and sorted, so that refits with the same stream of noise differ little.
@@ -34,6 +35,7 @@ from butfor.scm.table import Table
 CENTERS, SPOTS, FOLDS, STEPS = 100, 16, 5, 25
 WIDTHS = (0.5, 1.0, 2.0)  # of the kernel, in median distances
 PENALTIES = tuple(10.0**power for power in range(-3, 4))
+ROUGHER = 0.1  # of the penalty with the least error
 RIDGE = 1e-2  # of the logit
 SURE = 2.0  # standard errors by which a form must beat a simpler one
 
@@ -239,7 +241,13 @@ def _best(name: str, straight: Regression, blocks: Callable[[float], list[Block]
         penalties = [design.penalty(strength) for strength in PENALTIES]
         errors = _errors(x, straight.y / scale, penalties, folds) * scale**2
         place = int(np.argmin(errors.mean(0)))
-        found.append(Form(name, replace(straight, design=design, x=x, penalty=penalties[place]), errors[:, place]))
+        found.append(
+            Form(
+                name,
+                replace(straight, design=design, x=x, penalty=design.penalty(PENALTIES[place] * ROUGHER)),
+                errors[:, place],
+            )
+        )
     return min(found, key=lambda form: form.error)
 
 
