@@ -40,7 +40,7 @@ import numpy as np
 
 from butfor.core.errors import NotIdentified
 from butfor.scm import Graph, identify
-from butfor.scm.adjust import is_adjustment_set
+from butfor.scm.graphs.adjust import is_adjustment_set
 
 SIZES = (20, 50, 100, 200, 500, 1000)
 PROMISED = {"antecedent": 0.1, "dowhy": 20.0}  # their time over ours

@@ -23,15 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from butfor.core.extras import need
-from butfor.scm.agreement import arrows, shd, sid_bounds, skeleton
 from butfor.scm.columns import Columns
-from butfor.scm.discovery import discover
-from butfor.scm.equivalence import cpdag
-from butfor.scm.found import Discovery
+from butfor.scm.discovery.agreement import arrows, shd, sid_bounds, skeleton
+from butfor.scm.discovery.found import Discovery
+from butfor.scm.discovery.posterior import posterior
+from butfor.scm.discovery.priors import Prior
+from butfor.scm.discovery.run import discover
+from butfor.scm.discovery.search import METHODS
 from butfor.scm.graph import Graph
-from butfor.scm.posterior import posterior
-from butfor.scm.priors import Prior
-from butfor.scm.search import METHODS
+from butfor.scm.graphs.equivalence import cpdag
 
 PROMISED = 0.10
 COSTED = ("pc", "ges", "fci", "boss")

@@ -14,7 +14,7 @@ pytest.importorskip("andrey")
 
 from butfor.cli.discover import discover_command, lines
 from butfor.core.errors import DataError, UnknownName, Untrusted, UserError
-from butfor.scm.discovery import discover
+from butfor.scm.discovery.run import discover
 
 
 @pytest.fixture

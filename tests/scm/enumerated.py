@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from butfor.scm.graph import Graph
-from butfor.scm.query import Query, Question, Term
+from butfor.scm.questions.query import Query, Question, Term
 
 
 class Enumerated:

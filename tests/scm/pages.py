@@ -1,4 +1,4 @@
-"""Pages of the documentation as programs: python and shell blocks run, and the text block below one is what it prints."""
+"""Pages of the docs as programs: python and shell blocks run, and the text block below one is what it prints."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.random import Generator, default_rng
 from butfor.core.errors import GraphError, QueryError, UnknownName
 from butfor.scm.actual import Definition, blame, causes, is_cause, responsibility
 from butfor.scm.equations import Equations, Rule
-from butfor.scm.model import SCM
+from butfor.scm.models.model import SCM
 
 DEFINITIONS: tuple[Definition, ...] = ("original", "updated", "modified")
 ROCKS = Equations(

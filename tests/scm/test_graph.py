@@ -7,11 +7,12 @@ from itertools import combinations, pairwise
 import networkx as nx
 import numpy as np
 import pytest
-from tests.scm.brute import random_admg
-from tests.scm.walks import effects, separated
 
 from butfor.core.errors import GraphError, UnknownName
 from butfor.scm.graph import Graph, bits
+
+from .brute import random_admg
+from .walks import effects, separated
 
 
 def chosen(rng: np.random.Generator, names: tuple[str, ...]) -> tuple[list[str], list[str], list[str]]:

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.scm.brute import random_admg, random_world
 
 from butfor.core.errors import NotIdentified
-from butfor.scm.expression import Node, P, Ratio, product, total
 from butfor.scm.graph import Graph
-from butfor.scm.identification import Search
+from butfor.scm.questions.expression import Node, P, Ratio, product, total
+from butfor.scm.questions.identification import Search
+
+from .brute import random_admg, random_world
 
 pytestmark = pytest.mark.peer
 

@@ -12,9 +12,9 @@ from butfor.cli.app import show_json
 
 if TYPE_CHECKING:
     from butfor.scm.columns import Columns
-    from butfor.scm.estimand import Estimand
     from butfor.scm.graph import Graph
-    from butfor.scm.instruments import Candidate
+    from butfor.scm.graphs.instruments import Candidate
+    from butfor.scm.questions.estimand import Estimand
     from butfor.stats.effect import Effect
 
 
@@ -52,8 +52,8 @@ class Answer:
 def ask_command(asked: Asked, *, as_json: bool) -> None:
     """Answer a question; exit code 3 where a check or a refutation says not to trust the effect."""
     from butfor.core.errors import NotIdentified
-    from butfor.scm.estimand import identify
     from butfor.scm.graph import Graph
+    from butfor.scm.questions.estimand import identify
 
     graph = Graph.read(asked.graph)
     answer = Answer({"query": asked.query, "graph": str(graph)})
@@ -155,8 +155,8 @@ def _instead(asked: Asked, graph: Graph, answer: Answer, linear: bool) -> None:
     """Where a question is not identified: bounds from the data, and instruments, which a linear effect would need."""
     from butfor.core.errors import ButforError
     from butfor.scm.bounds import balke_pearl
-    from butfor.scm.instruments import instruments
-    from butfor.scm.query import Query
+    from butfor.scm.graphs.instruments import instruments
+    from butfor.scm.questions.query import Query
 
     question = Query.parse(asked.query).parts[0][1]
     if len(question.do) == 1 and len(question.outcome) == 1 and not question.counterfactual:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from butfor.scm.found import Discovery, FoundEdge
+    from butfor.scm.discovery.found import Discovery, FoundEdge
 
 WIDTH = 80
 OFTEN = 0.2  # a pair that all the rows do not join is told of where so many of the resamples join it
@@ -28,7 +28,7 @@ def discover_command(
     from butfor.cli.app import show_json
     from butfor.core.errors import Untrusted
     from butfor.core.folder import write_bytes
-    from butfor.scm.discovery import discover
+    from butfor.scm.discovery.run import discover
 
     found = discover(file, method, prior, bootstraps, seed, latent=latent, jobs=0)
     paths = out / "graph.svg", out / "discovery.json"

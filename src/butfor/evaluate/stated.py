@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from butfor.core.errors import Impossible
-from butfor.scm.discrete import Discrete
+from butfor.scm.models.discrete import Discrete
 
 TERM = re.compile(r"[pP]\(([^()|]+)(?:\|([^()|]+))?\)")
 

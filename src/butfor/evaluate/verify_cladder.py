@@ -33,9 +33,9 @@ from butfor.data.cladder import FILES, KINDS, CladderRow, CladderWorld, cladder,
 from butfor.evaluate.stated import misstated
 from butfor.evaluate.sums import Part, mixed, mixed_nested, summed
 from butfor.evaluate.verification import Reading, State, Verdict, Verification
-from butfor.scm.adjust import adjustment_fault, is_adjustment_set
-from butfor.scm.discrete import Discrete
-from butfor.scm.model import SCM
+from butfor.scm.graphs.adjust import adjustment_fault, is_adjustment_set
+from butfor.scm.models.discrete import Discrete
+from butfor.scm.models.model import SCM
 
 TOLERANCE = 1e-9
 SHOWN = 0.005  # what rounds to 0.00 in the authors' two digits

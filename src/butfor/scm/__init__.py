@@ -24,33 +24,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from butfor.scm.adjust import adjustment_sets as adjustment_sets
     from butfor.scm.bounds import balke_pearl as balke_pearl
     from butfor.scm.bounds import manski as manski
     from butfor.scm.bounds import tian_pearl as tian_pearl
-    from butfor.scm.discovery import discover as discover
-    from butfor.scm.equivalence import Pattern as Pattern
-    from butfor.scm.estimand import Estimand as Estimand
-    from butfor.scm.estimand import identify as identify
-    from butfor.scm.frontdoor import front_door_sets as front_door_sets
+    from butfor.scm.discovery.run import discover as discover
     from butfor.scm.graph import Graph as Graph
-    from butfor.scm.instruments import instruments as instruments
-    from butfor.scm.model import SCM as SCM
-    from butfor.scm.query import Query as Query
+    from butfor.scm.graphs.adjust import adjustment_sets as adjustment_sets
+    from butfor.scm.graphs.equivalence import Pattern as Pattern
+    from butfor.scm.graphs.frontdoor import front_door_sets as front_door_sets
+    from butfor.scm.graphs.instruments import instruments as instruments
+    from butfor.scm.models.model import SCM as SCM
+    from butfor.scm.questions.estimand import Estimand as Estimand
+    from butfor.scm.questions.estimand import identify as identify
+    from butfor.scm.questions.query import Query as Query
     from butfor.scm.refuters import refute as refute
 
 _HOME = {
-    "Estimand": "estimand",
+    "Estimand": "questions.estimand",
     "Graph": "graph",
-    "Pattern": "equivalence",
-    "Query": "query",
-    "SCM": "model",
-    "adjustment_sets": "adjust",
+    "Pattern": "graphs.equivalence",
+    "Query": "questions.query",
+    "SCM": "models.model",
+    "adjustment_sets": "graphs.adjust",
     "balke_pearl": "bounds",
-    "discover": "discovery",
-    "front_door_sets": "frontdoor",
-    "identify": "estimand",
-    "instruments": "instruments",
+    "discover": "discovery.run",
+    "front_door_sets": "graphs.frontdoor",
+    "identify": "questions.estimand",
+    "instruments": "graphs.instruments",
     "manski": "bounds",
     "refute": "refuters",
     "tian_pearl": "bounds",

@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError
 from butfor.scm.equations import Codes, Equations, arguments
-from butfor.scm.evaluation import place
-from butfor.scm.event import EventLike, read_conditions, told
 from butfor.scm.graph import bits
+from butfor.scm.models.event import EventLike, read_conditions, told
+from butfor.scm.questions.evaluation import place
 
 Definition = Literal["original", "updated", "modified"]
 Effect = EventLike | Callable[..., Any]

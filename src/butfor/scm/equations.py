@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError, UnknownName
-from butfor.scm.evaluation import place
 from butfor.scm.graph import Graph
+from butfor.scm.questions.evaluation import place
 
 Codes = NDArray[np.int64]
 ROWS = 100_000  # rows of one equation's table at most

@@ -67,21 +67,21 @@ class Graph:
     @classmethod
     def parse(cls, text: str) -> Self:
         """`X -> M -> Y; X <-> Y; Z`: chains of `->`, `<-`, `<->` between names or lists of names (`A, B -> C`)."""
-        from butfor.scm.formats import parse_text
+        from butfor.scm.graphs.formats import parse_text
 
         return cls(*parse_text(text))
 
     @classmethod
     def from_dot(cls, source: str | Path) -> Self:
         """A `digraph`, as text or as a file; `dir=both` (or a dashed `<->`) is a bidirected edge."""
-        from butfor.scm.formats import parse_dot
+        from butfor.scm.graphs.formats import parse_dot
 
         return cls(*parse_dot(source))
 
     @classmethod
     def from_bif(cls, source: str | Path) -> Self:
         """The graph of a Bayesian network in the BIF format, as text or as a file."""
-        from butfor.scm.bif import read_bif
+        from butfor.scm.models.bif import read_bif
 
         tables = read_bif(source)
         return cls(tables, [(parent, child) for child, table in tables.items() for parent in table.parents])
@@ -89,7 +89,7 @@ class Graph:
     @classmethod
     def from_networkx(cls, graph: nx.DiGraph[Any], latent: Iterable[str] = ()) -> Self:
         """A networkx graph; nodes in `latent` (or with a true attribute `latent`) are projected out."""
-        from butfor.scm.formats import from_networkx
+        from butfor.scm.graphs.formats import from_networkx
 
         names, edges, hidden = from_networkx(graph, latent)
         seen = Graph(names, edges).projected(hidden)
@@ -98,7 +98,7 @@ class Graph:
     @classmethod
     def read(cls, source: str | Path) -> Self:
         """A graph from a file (.bif, .dot, .gv, .json, .txt) or from text."""
-        from butfor.scm.formats import read_parts
+        from butfor.scm.graphs.formats import read_parts
 
         return cls(*read_parts(source))
 
@@ -341,18 +341,18 @@ class Graph:
 
     def to_networkx(self) -> nx.DiGraph[Any]:
         """A networkx graph; a latent `U(A, B)` with the attribute `latent` stands for each bidirected edge."""
-        from butfor.scm.formats import to_networkx
+        from butfor.scm.graphs.formats import to_networkx
 
         return to_networkx(self)
 
     def to_dot(self) -> str:
         """The graph in the DOT language."""
-        from butfor.scm.formats import to_dot
+        from butfor.scm.graphs.formats import to_dot
 
         return to_dot(self)
 
     def __str__(self) -> str:
-        from butfor.scm.formats import quoted
+        from butfor.scm.graphs.formats import quoted
 
         name = {name: quoted(name) for name in self.names}
         alone = [name[self.names[i]] for i in range(len(name)) if not self.pa[i] | self.ch[i] | self.bi[i]]

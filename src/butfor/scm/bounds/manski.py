@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from butfor.core.errors import DataError, QueryError
 from butfor.scm.bounds.value import Bounds, Floats, Joint, Source
 from butfor.scm.columns import Columns
-from butfor.scm.evaluation import numbers, place
+from butfor.scm.questions.evaluation import numbers, place
 from butfor.stats.effect import Check
 from butfor.stats.quantiles import z_below, z_quantile
 

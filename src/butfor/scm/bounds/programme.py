@@ -28,9 +28,9 @@ from butfor.scm.bounds.linear import Programme, Share
 from butfor.scm.bounds.types import Codes, Event, Types, variables_of
 from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
 from butfor.scm.columns import Columns
-from butfor.scm.evaluation import numbers
 from butfor.scm.graph import Graph
-from butfor.scm.query import Query, Question, Term
+from butfor.scm.questions.evaluation import numbers
+from butfor.scm.questions.query import Query, Question, Term
 from butfor.stats.effect import Check
 
 FITS = 1e-9  # types that come so near the data make them

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from butfor.core.errors import DataError, Impossible, QueryError
 from butfor.core.seeds import generator
 from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
-from butfor.scm.evaluation import place
+from butfor.scm.questions.evaluation import place
 
 Counts = NDArray[np.int64]
 Quantity = Literal["PN", "PS", "PNS"]

@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError
 from butfor.scm.bounds.value import Floats, Joint
-from butfor.scm.evaluation import place
 from butfor.scm.graph import Graph, bits
-from butfor.scm.query import Term
+from butfor.scm.questions.evaluation import place
+from butfor.scm.questions.query import Term
 
 Codes = NDArray[np.int64]
 Event = tuple[Term, ...]  # every term has a value

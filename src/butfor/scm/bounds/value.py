@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from butfor.core.errors import DataError
 from butfor.scm.columns import Columns
-from butfor.scm.expression import Distribution
+from butfor.scm.questions.expression import Distribution
 from butfor.stats.effect import Check
 
 Floats = NDArray[np.float64]

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import DataError
-from butfor.scm.batched import logistic, with_one
 from butfor.scm.estimate.design import arm, covariates, is_binary, is_dose
-from butfor.scm.marginal import marginal, odds_of
+from butfor.scm.refuters.batched import logistic, with_one
 from butfor.scm.refuters.case import Case, Refutation, shown
+from butfor.scm.refuters.marginal import marginal, odds_of
+from butfor.scm.refuters.rosenbaum import Pairs, pairs
+from butfor.scm.refuters.sensitivity import EValue, bounding_factors, e_value, e_value_of_difference
 from butfor.scm.refuters.typed import closest
-from butfor.scm.rosenbaum import Pairs, pairs
-from butfor.scm.sensitivity import EValue, bounding_factors, e_value, e_value_of_difference
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""`Adjust` on many copies at once, where its estimate is a product of matrices (see `butfor.scm.batched`).
+"""`Adjust` on many copies at once, where its estimate is a product of matrices (see `butfor.scm.refuters.batched`).
 
     a number as treatment, regression      one least-squares coefficient times the step
     two arms, regression, linear           z̄ · (b₁ - b₀) of least squares in each arm (rows weighted by arm)
@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from butfor.scm.batched import linear, logistic, predicted, with_one
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.adjust import Adjust
 from butfor.scm.estimate.design import FEWEST, arm, covariates, is_binary, is_dose
+from butfor.scm.refuters.batched import linear, logistic, predicted, with_one
 
 Floats = NDArray[np.float64]
 Copies = Mapping[str, NDArray[Any]]

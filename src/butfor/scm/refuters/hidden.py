@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, UnknownName
-from butfor.scm.batched import basis, without
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.design import arm, is_dose
+from butfor.scm.refuters.batched import basis, without
 from butfor.scm.refuters.case import Case, Refutation, between, shown
-from butfor.scm.sensitivity import Benchmark, Omitted, benchmarks, omitted
+from butfor.scm.refuters.sensitivity import Benchmark, Omitted, benchmarks, omitted
 
 Floats = NDArray[np.float64]
 

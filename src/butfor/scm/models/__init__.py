@@ -1,0 +1,1 @@
+"""Causal models that answer on all three rungs: discrete, linear-Gaussian, functional, fitted, random."""
