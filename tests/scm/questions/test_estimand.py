@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from butfor.core.errors import NotIdentified, QueryError, UnknownName
+from butfor.core.errors import Impossible, NotIdentified, QueryError, UnknownName
 from butfor.scm.estimate import Adjust, FrontDoor, Plugin
 from butfor.scm.graph import Graph
+from butfor.scm.models.model import SCM
 from butfor.scm.questions.estimand import identify
 from scm.brute import random_admg, random_world
 
@@ -82,6 +83,34 @@ def test_a_variable_free_in_the_estimand_alone_may_be_set_or_left() -> None:
     truth = world.after({"X": 1}, ("Y",))[1]
     for values in ({}, {"W": 0}, {"W": 1}):
         assert np.isclose(asked.evaluate(world, X=1, Y=1, **values), truth, atol=1e-10)
+
+
+def test_a_free_variable_is_left_out_where_its_value_shows_nothing() -> None:
+    world = random_world(Graph.parse("W -> Z -> X -> Y; W <-> X; W <-> Y"), np.random.default_rng(3))
+    place = world.graph.index["X"]
+    table, axes = world.tables[place]
+    table[:, 0] = np.array([1.0, 0.0])[:, None]  # X is never 1 where Z is 0
+    world.tables[place] = table, axes
+    asked = identify("P(Y=1 | do(X=1))", world.graph)
+    assert asked.body.free == {"Z"}
+    truth = world.after({"X": 1}, ("Y",))[1]
+    for values in ({}, {"Z": 1}):
+        assert np.isclose(asked.evaluate(world, **values), truth, atol=1e-10)
+    with pytest.raises(Impossible, match="positivity fails"):
+        asked.evaluate(world, Z=0)
+
+
+def test_variables_may_have_any_name() -> None:
+    model = SCM.discrete({"model": 0.3, "self": ("model", [0.2, 0.6])})
+    asked = identify("P(self | do(model))", "model -> self")
+    assert np.isclose(asked.evaluate(model, model=1, self=1), 0.6)
+    odd = SCM.discrete({"P": 0.3, "do": ("P", [0.2, 0.6]), "E": (("P", "do"), [[0.1, 0.2], [0.3, 0.9]])})
+    for query, truth in (
+        ("E[E | do(do=1)]", 0.7 * 0.2 + 0.3 * 0.9),
+        ("P(E=1 | do(P=1), do=1)", 0.9),
+        ("P(do=1 | do(P=1))", 0.6),
+    ):
+        assert np.isclose(identify(query, odd.graph).evaluate(odd), truth)
 
 
 def rows(n: int, seed: int = 0) -> dict[str, np.ndarray]:

@@ -125,6 +125,30 @@ def test_what_never_happens_is_refused_only_where_it_is_needed() -> None:
     assert np.isclose(harmless.table(Seen(), {"X": 1, "Y": "yes"}).values, 0.75)
 
 
+class Halves:
+    """Z and X are one fair coin; Y is 1 or -1 with chances that depend on it."""
+
+    def __init__(self) -> None:
+        self.labels = {"Z": (0, 1), "X": (0, 1), "Y": (-1, 1)}
+
+    def joint(self, names: tuple[str, ...]) -> np.ndarray:
+        full = np.zeros((2, 2, 2))  # [Z, X, Y]
+        full[0, 0], full[1, 1] = (0.45, 0.05), (0.15, 0.35)
+        return np.einsum(full, [0, 1, 2], [("Z", "X", "Y").index(name) for name in names])
+
+
+def test_what_never_happens_does_not_cancel() -> None:
+    adjusted = total(("Z",), product([P(("Y",), ("X", "Z")), P(("Z",))]))
+    mean_at = [at(mean("Y", adjusted), {"X": x}) for x in (0, 1)]
+    for node in (  # constants in the empty cells would be multiplied by 0 here, and be subtracted there
+        mean_at[0],
+        Combination(((1.0, at(adjusted, {"X": 1, "Y": 1})), (-1.0, at(adjusted, {"X": 0, "Y": 1})))),
+        Combination(((1.0, mean_at[1]), (-1.0, mean_at[1]))),
+    ):
+        with pytest.raises(Impossible, match="positivity fails"):
+            node.table(Halves())
+
+
 def test_values_that_are_not_there_and_means_of_labels_are_refused() -> None:
     with pytest.raises(UnknownName, match="unknown value of Y 'yess'; did you mean 'yes'"):
         P(("Y",)).table(Seen(), {"Y": "yess"})

@@ -8,7 +8,7 @@
 The way is the simplest there is: adjustment where some set is valid, else the front door, else whatever ID finds. What
 stays open in the question (`P(Y | do(X))`) is named when the value is asked for: `e.evaluate(m, X=1, Y=1)`; an estimate
 of it is the effect of one level of X against the other. A variable that is free in the estimand alone may take any
-value: the average over its distribution is taken.
+value: the average over its distribution is taken, without values at which the data cannot show it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from butfor.scm.columns import Columns
 from butfor.scm.graph import Graph
 from butfor.scm.graphs.adjust import adjustment_sets
 from butfor.scm.graphs.frontdoor import front_door_sets
-from butfor.scm.questions.evaluation import Table
+from butfor.scm.questions.evaluation import Table, evaluate
 from butfor.scm.questions.expression import Combination, Distribution, Node, P, Value, at, mean, product, total
 from butfor.scm.questions.identification import Search, Step
 from butfor.scm.questions.query import Query, Question, Term, assignments
@@ -82,7 +82,7 @@ class Estimand:
     def __str__(self) -> str:
         return str(self.body)
 
-    def evaluate(self, model: Any, **values: Value) -> float:
+    def evaluate(self, model: Any, /, **values: Value) -> float:
         """The exact value on the observational distribution of a model with discrete variables."""
         if not hasattr(model, "joint"):
             raise QueryError(
@@ -93,29 +93,27 @@ class Estimand:
         return self.value(model, values)
 
     def value(self, distribution: Distribution, values: Mapping[str, Value]) -> float:
-        """Its value on any distribution; what is free in the estimand alone is averaged over."""
-        table = self.body.table(distribution, values)
-        named = {term.variable for _, question in self.query.parts for term in question.terms}
-        missing = [name for name in table.names if name in self.free]
-        if missing:
+        """Its value on any distribution; what is free in the estimand alone is averaged over, where it can be had."""
+        left = [name for name in self.graph.names if name in self.body.free and name not in values]
+        if missing := [name for name in left if name in self.free]:
             example = ", ".join(f"{name}={distribution.labels[name][-1]}" for name in missing)
             raise QueryError(
                 f"{self.query} is a function of {', '.join(missing)}: say at which value, such as {example}"
             )
-        extra = [name for name in table.names if name not in named]
-        weights = distribution.joint(extra) if extra else np.array(1.0)
-        return float(np.sum(weights * table.over(extra)))
+        found = evaluate(self.body, distribution, values, left).over(left)
+        weights = np.where(np.isnan(found), 0.0, distribution.joint(left) if left else 1.0)
+        return float(np.sum(weights * np.nan_to_num(found)) / np.sum(weights))
 
     def table(self, distribution: Distribution) -> Table:
         """Its value for every value of its free variables."""
         return self.body.table(distribution)
 
-    def estimate(self, data: Any, *, level: float = 0.95, seed: int = 0, **options: Any) -> Effect:
+    def estimate(self, data: Any, /, *, level: float = 0.95, seed: int = 0, **options: Any) -> Effect:
         """The effect, from a DataFrame, a mapping of arrays or a CSV file; `plan` says with which estimator."""
         estimator, columns = self.plan(data, level=level, seed=seed, **options)
         return estimator(columns)
 
-    def plan(self, data: Any, **options: Any) -> tuple[Any, Columns]:
+    def plan(self, data: Any, /, **options: Any) -> tuple[Any, Columns]:
         """The estimator for this question and the columns it takes: see `estimation.plan`."""
         from butfor.scm.questions.estimation import plan
 

@@ -1,9 +1,9 @@
 """The value of an estimand on a distribution: one table, an axis for each free variable.
 
 Products under a sum are contracted one variable at a time (fewest cells first), never multiplied out. A conditional
-probability whose condition never happens is not a number: the expression is evaluated twice, with 0 and with 1 in those
-places, and where the two agree, what never happens did not matter; where they differ, the estimand cannot be had from
-this distribution (positivity fails), and `Impossible` says where.
+probability whose condition never happens is not a number: the expression is evaluated twice, with other random numbers
+in those places, and where the two agree, what never happens did not matter; where they differ, the estimand cannot be
+had from this distribution (positivity fails), and `Impossible` says where.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import Impossible, QueryError, UnknownName
+from butfor.core.seeds import generator
 from butfor.scm.questions.expression import At, Combination, Distribution, Mean, Node, P, Product, Ratio, Sum, Value
 
 Floats = NDArray[np.float64]
@@ -58,26 +59,31 @@ def _word(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def evaluate(node: Node, distribution: Distribution, values: Mapping[str, Value]) -> Table:
-    """The value of an expression for every value of its free variables that `values` leaves free."""
-    first = Evaluation(distribution, 0.0)
+def evaluate(node: Node, distribution: Distribution, values: Mapping[str, Value], loose: Iterable[str] = ()) -> Table:
+    """The value of an expression for every value of its free variables that `values` leaves free.
+
+    It is the same for every value of the `loose` ones: NaN where it cannot be had, but not for all of these.
+    """
+    first = Evaluation(distribution, 0)
     found = first.of(node).at(values)
     if first.undefined:
-        again = Evaluation(distribution, 1.0).of(node).at(values)
-        if not np.allclose(found.values, again.over(found.names), rtol=1e-12, atol=1e-12):
+        again = Evaluation(distribution, 1).of(node).at(values)
+        lost = ~np.isclose(found.values, again.over(found.names), rtol=1e-12, atol=1e-12)
+        if lost.all(axis=tuple(found.names.index(name) for name in loose)).any():
             raise Impossible(
                 f"positivity fails: {node} needs {first.undefined[0]} where its condition never happens;\n"
                 "merge rare values, or ask about values that occur together"
             )
+        return Table(found.names, np.where(lost, np.nan, found.values), found.labels)
     return found
 
 
 @dataclass(slots=True, eq=False)
 class Evaluation:
-    """One pass over an expression; `fill` stands where a condition has probability zero."""
+    """One pass over an expression; numbers drawn by `seed` stand where a condition has probability zero."""
 
     distribution: Distribution
-    fill: float
+    seed: int
     undefined: list[str] = field(default_factory=list[str])
     _joints: dict[frozenset[str], tuple[tuple[str, ...], Floats]] = field(
         default_factory=dict[frozenset[str], tuple[tuple[str, ...], Floats]]
@@ -138,10 +144,12 @@ class Evaluation:
 
     def _divided(self, names: tuple[str, ...], top: Floats, bottom: Floats, node: Node) -> Table:
         empty = bottom <= 0
-        if empty.any():
-            self.undefined.append(str(node))
+        if not empty.any():
+            return Table(names, top / bottom, self._labels)
+        fill = generator(self.seed, "undefined", len(self.undefined)).random(self._shape(names))
+        self.undefined.append(str(node))
         with np.errstate(divide="ignore", invalid="ignore"):
-            return Table(names, np.where(empty, self.fill, top / bottom), self._labels)
+            return Table(names, np.where(empty, fill, top / bottom), self._labels)
 
     def _ratio(self, top: Table, bottom: Table, node: Node) -> Table:
         names = tuple(dict.fromkeys((*top.names, *bottom.names)))
