@@ -84,7 +84,7 @@ class Columns:
         """Some of the rows, by index or by mask."""
         return Columns({name: column[rows] for name, column in self.values.items()})
 
-    def with_(self, **columns: Column) -> Columns:
+    def with_(self, /, **columns: Column) -> Columns:
         """These columns added or replaced."""
         return Columns({**self.values, **columns})
 

@@ -65,7 +65,7 @@ class Equations:
         """The values that a variable can take."""
         return tuple(self.given_values.get(name, (0, 1)))
 
-    def do(self, **settings: Any) -> Equations:
+    def do(self, /, **settings: Any) -> Equations:
         """The model after an intervention."""
         for name in settings:
             if name not in self.equations:

@@ -21,6 +21,7 @@ from butfor.scm.questions.query import Query, Term
         ("P(lung_cancer=yes | do(smoke=no), do(tar=high))", "P(lung_cancer=yes | do(smoke=no, tar=high))"),
         ("0.5*P(Y=1) + 2 P(Y=0.5 | Z=-1)", "0.5 P(Y=1) + 2 P(Y=0.5 | Z=-1)"),
         ("-P(Y=1)", "-P(Y=1)"),
+        ("P(Y=1)-0.5*P(Y=0) -2 P(Z=0)", "P(Y=1) - 0.5 P(Y=0) - 2 P(Z=0)"),
         ('P("blood pressure"=high | age=1e-3)', "P(blood pressure=high | age=0.001)"),
     ],
 )

@@ -54,6 +54,7 @@ class Contrast:
 def plan(
     estimand: Estimand,
     data: Any,
+    /,
     *,
     treated: Value | None = None,
     control: Value | None = None,

@@ -136,10 +136,14 @@ class Parser:
         parts: list[tuple[float, Question]] = []
         while not parts or self.at < len(self.tokens):
             sign = 1.0
-            if parts or self.peek("+", "-"):
+            if self.peek("+", "-") or (parts and not self.negative()):
                 sign = -1.0 if self.take("+", "-") == "-" else 1.0
             parts.append((sign * self.weight(), self.question()))
         return Query(tuple(parts))
+
+    def negative(self) -> bool:
+        """Does a negative number come next?"""
+        return self.tokens[self.at][0] == "number" and self.tokens[self.at][1].startswith("-")
 
     def weight(self) -> float:
         if self.at < len(self.tokens) and self.tokens[self.at][0] == "number":
