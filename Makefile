@@ -15,7 +15,7 @@ demo: model
 	$(BIN)/butfor run quickstart
 
 test: model
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: model
 	$(BIN)/python -m pytest -m "slow and not gpu and not peer"
