@@ -147,22 +147,25 @@ def _mapping(source: Any) -> dict[str, Any]:
 def _csv(path: Path) -> dict[str, list[str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
+            header = file.readline()
+            file.seek(0)
+            mark = max(",;\t", key=header.count)  # the first of these where the header has none
+            rows = [row for row in csv.reader(file, delimiter=mark) if row]
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a CSV file ({error})") from error
     if len(rows) < 2:
         raise DataError(f"{path} has no rows below its header")
-    header = [name.strip() for name in rows[0]]
-    if len(set(header)) < len(header):
-        twice = sorted({name for name in header if header.count(name) > 1})
+    names = [name.strip() for name in rows[0]]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"{path}: a column name stands twice: {', '.join(map(repr, twice))}")
     for line, row in enumerate(rows[1:], 2):
-        if len(row) != len(header):
-            raise DataError(f"{path}, row {line}: {len(row)} cells where the header has {len(header)}")
+        if len(row) != len(names):
+            raise DataError(f"{path}, row {line}: {len(row)} cells where the header has {len(names)}")
     cells: list[tuple[str, ...]] = list(zip(*rows[1:], strict=True))
-    return {name: list(column) for name, column in zip(header, cells, strict=True)}
+    return {name: list(column) for name, column in zip(names, cells, strict=True)}
 
 
 def _column(name: str, raw: Any) -> Column:

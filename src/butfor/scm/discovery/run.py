@@ -68,6 +68,10 @@ def discover(
     _check_numbers(bootstraps, alpha, level, jobs)
     columns = Columns.read(data)
     names = columns.names
+    if len(names) < 2:
+        raise DataError(
+            f"a graph of one column ({names[0]}) has no edges to look for; is the file separated by commas?"
+        )
     categories = discrete_of(columns, discrete)
     checked(columns, categories)
     known = Prior.read(prior)
