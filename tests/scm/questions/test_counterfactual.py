@@ -201,6 +201,22 @@ def test_what_is_certain_needs_no_data() -> None:
     assert found("P(X_{X=1}=0 | Y=1)", "X -> Y") == ZERO
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("P(Y_{X_{X=1}} = 1 | X=0)", "P(Y_{X=1} = 1 | X=0)"),  # what X is where it is set
+        ("P(Y_{X_{X=1, Z=0}} = 1 | X=0)", "P(Y_{X=1} = 1 | X=0)"),
+        ("P(X_{X_{Z=1}} = 1 | Z=0)", "P(X_{Z=1} = 1 | Z=0)"),
+    ],
+)
+def test_what_is_set_is_what_it_is_set_to_in_subscripts_too(text: str, same: str) -> None:
+    world = Enumerated(Graph.parse("Z -> X -> Y"), default_rng(4))
+    assert value(found(text, str(world.graph)), world) == pytest.approx(world.answer(same), abs=1e-10)
+    assert world.answer(same) in balke_pearl(text, world.graph, world)
+    assert balke_pearl("P(Y_{Y_{Y=1}} = 1 | X=0)", world.graph, world).low == 1
+    assert found("P(Y_{Y_{Y=1}} = 1 | X=0)", str(world.graph)) == ONE
+
+
 def test_questions_that_contradict_themselves_or_leave_names_open() -> None:
     with pytest.raises(Impossible, match="contradicts itself"):
         found("P(Y_{X=1}=1 | X=1, Y_{X=1}=0, Y=1)", "X -> Y")

@@ -116,11 +116,11 @@ class Types:
         for term in event:
             assert term.value is not None
             value = place(term.variable, term.value, self.labels[term.variable])
-            found = found & (self._value(Term(term.variable, None, term.do), known) == value)
+            found = found & (self._seen(term.variable, term.do, known) == value)
         return np.broadcast_to(found, [self.count(district) for district in self.districts]).astype(np.float64)
 
     def _value(self, term: Term, known: dict[Term, Codes]) -> Codes:
-        """The value (as a code) of a variable in the world of its subscript, for every combination of types."""
+        """What its mechanism makes a variable (as a code) in the world of its subscript, for all types together."""
         if term not in known:
             i = self.graph.at(term.variable)
             config: Codes = np.zeros([1] * len(self.districts), dtype=np.int64)
@@ -130,13 +130,13 @@ class Types:
         return known[term]
 
     def _seen(self, name: str, do: tuple[Term, ...], known: dict[Term, Codes]) -> Codes:
-        """What an effect of `name` sees: the value it is set to, or its own in this world."""
+        """What `name` is in a world: the value it is set to, or what its mechanism makes it."""
         for setting in do:
             if setting.variable == name and setting.value is not None:
                 code = place(name, setting.value, self.labels[name])
                 return np.full([1] * len(self.districts), code)
             if setting.variable == name:
-                return self._value(setting, known)
+                return self._seen(name, setting.do, known)
         return self._value(Term(name, None, do), known)
 
     # the data -------------------------------------------------------------------------------------------------------

@@ -170,7 +170,7 @@ class Copies:
                 continue
             if setting.value is not None:
                 return self._fixed(setting.value)
-            return self.token(self.place[i, setting.do]) if setting.do else ("free", setting.variable)
+            return self._seen(i, setting.do) if setting.do else ("free", setting.variable)
         return self.token(self.place[i, world])
 
     def _fixed(self, value: Value) -> Token:
@@ -184,18 +184,17 @@ class Copies:
 
     def _happens(self, term: Term) -> None:
         i = self.graph.at(term.variable)
-        copy = self.place[i, term.do]
-        for setting in term.do:
-            if setting.variable != term.variable:
-                continue
+        world = term.do
+        while setting := next((setting for setting in world if setting.variable == term.variable), None):
             if setting.value is None and setting.do:
-                copy = self.place[i, setting.do]
-                break
+                world = setting.do
+                continue
             if setting.value is None or term.value is None:
                 raise QueryError(f"{term}: {term.variable} is both set and asked for; give it values")
             if self._fixed(setting.value) != self._fixed(term.value):
                 self.impossible = f"{term} cannot be"
             return
+        copy = self.place[i, world]
         known = self.values.get(copy)
         others = [other for other, number in self.roots.items() if number == copy]
         if others:
