@@ -77,6 +77,14 @@ def test_means_within_boxes_match_draws() -> None:
     assert standard(0.0).within("a", {"a": POSITIVE}) == pytest.approx(math.sqrt(2 / math.pi))
 
 
+def test_intervals_of_variables_that_determine_each_other_count_once() -> None:
+    normal = Normal(("X", "Twice", "Minus"), np.array([0.0, 1.0, 0.0]), np.outer((1, 2, -1), (1, 2, -1)).astype(float))
+    alone = normal.within("X", {"X": (0.5, 2.0)})
+    assert normal.within("X", {"X": (0.5, 3.0), "Twice": (2.0, 5.0)}) == pytest.approx(alone, abs=1e-12)
+    assert normal.within("X", {"Minus": (-2.0, -0.5), "X": (0.5, math.inf)}) == pytest.approx(alone, abs=1e-12)
+    assert normal.within("Twice", {"Minus": (-2.0, 1.0), "X": (0.5, 9.0)}) == pytest.approx(1 + 2 * alone, abs=1e-12)
+
+
 def test_conditioning_in_steps_is_conditioning_at_once() -> None:
     rng = np.random.default_rng(1)
     load = rng.normal(size=(4, 4))

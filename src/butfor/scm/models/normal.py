@@ -84,7 +84,7 @@ class Normal:
         chance = self.box(limits)[0]
         if chance <= 0:
             raise Impossible("the model gives these intervals probability zero: nothing follows from them")
-        center = self.mean(name)
+        center, limits = self.mean(name), self._apart(limits)
         for face, pair in limits.items():
             scale = math.sqrt(self.var(face))
             for end, side in zip(pair, (1.0, -1.0), strict=True):
@@ -104,14 +104,35 @@ class Normal:
 
     def box(self, limits: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
         """P(low < X < high for every variable named) and its numerical standard error (0 for one or two)."""
-        part = self.over(limits)
-        low, high = (np.array([pair[i] for pair in limits.values()], dtype=np.float64) for i in (0, 1))
-        if (low > high).any():
+        if any(low > high for low, high in limits.values()):
             raise QueryError("an interval runs from its lower end to its upper end")
+        apart = self._apart(limits)
+        part = self.over(apart)
+        low, high = (np.array([pair[i] for pair in apart.values()], dtype=np.float64) for i in (0, 1))
+        if (low > high).any():
+            return 0.0, 0.0
         scale = np.sqrt(np.maximum(np.diag(part.spread), 0.0))
         unit = np.where(scale > 0, scale, 1.0)
-        ends = _merged((low - part.center) / unit, (high - part.center) / unit, part.spread / np.outer(unit, unit))
-        return _chance(*ends) if ends else (0.0, 0.0)
+        return _chance(
+            (low - part.center) / unit, (high - part.center) / unit, _root(part.spread / np.outer(unit, unit))
+        )
+
+    def _apart(self, limits: Mapping[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        """Intervals of variables that determine each other as an interval of the first (an outcome in two worlds of a
+        linear model is such a pair); it may be empty.
+        """
+        kept: dict[str, tuple[float, float]] = {}
+        for face, pair in limits.items():
+            for other, (low, high) in kept.items():
+                shared = float(self.spread[self.at(face), self.at(other)])
+                if shared and abs(shared) > (1 - SINGULAR) * math.sqrt(self.var(face) * self.var(other)):
+                    slope = self.var(other) / shared
+                    ends = sorted(self.mean(other) + slope * (end - self.mean(face)) for end in pair)
+                    kept[other] = max(low, ends[0]), min(high, ends[1])
+                    break
+            else:
+                kept[face] = pair
+        return kept
 
     def sample(self, n: int, seed: int = 0) -> dict[str, Floats]:
         """Draws, one array [n] a variable."""
@@ -139,24 +160,6 @@ def root_of(spread: Floats) -> Floats:
     """A with A Aᵀ = spread [n, n], for spreads that may be singular."""
     values, vectors = np.linalg.eigh(spread)
     return vectors * np.sqrt(np.maximum(values, 0.0))
-
-
-def _merged(low: Floats, high: Floats, spread: Floats) -> tuple[Floats, Floats, Floats] | None:
-    """Standard scores that are each other (or minus each other) made one (a linear model's outcome in two worlds
-    is such a pair); None where their intervals do not meet.
-    """
-    low, high = low.copy(), high.copy()
-    kept: list[int] = []
-    for j in range(len(low)):
-        same = [i for i in kept if abs(spread[i, j]) > 1 - SINGULAR]
-        if not same:
-            kept.append(j)
-            continue
-        ends = (low[j], high[j]) if spread[same[0], j] > 0 else (-high[j], -low[j])
-        low[same[0]], high[same[0]] = max(low[same[0]], ends[0]), min(high[same[0]], ends[1])
-    if (low[kept] > high[kept]).any():
-        return None
-    return low[kept], high[kept], _root(spread[np.ix_(kept, kept)])
 
 
 def _root(spread: Floats) -> Floats:
