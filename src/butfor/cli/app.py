@@ -183,7 +183,7 @@ def ask(
     drop: Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")] = False,
     json: Json = False,
 ) -> None:
-    """Answer a causal question: derivation, estimand, effect, refutations."""
+    """Answer a causal question, from a graph and data."""
     from butfor.cli.ask import Asked, ask_command
 
     ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)

@@ -31,6 +31,7 @@ def _packages() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     groups = {
         "lm": ("torch", "transformers", "accelerate", "peft", "datasets", "safetensors", "gguf"),
+        "discovery": ("andrey-core",),
         "align": ("trl",),
     }
     for extra, names in groups.items():
