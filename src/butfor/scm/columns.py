@@ -14,7 +14,7 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,11 +137,14 @@ class Columns:
 
 
 def _mapping(source: Any) -> dict[str, Any]:
-    names = [str(name) for name in (source.columns if hasattr(source, "columns") else source)]
+    if not isinstance(cast("object", source), Mapping) and not hasattr(source, "columns"):
+        raise DataError(f"data are a DataFrame, a mapping of arrays or a CSV path, not {type(source).__name__}")
+    keys: list[Any] = list(source.columns if hasattr(source, "columns") else source)
+    names = [str(name) for name in keys]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"a column name stands twice: {', '.join(twice)}")
-    return {str(name): source[name] for name in (source.columns if hasattr(source, "columns") else source)}
+    return {name: source[key] for name, key in zip(names, keys, strict=True)}
 
 
 def _csv(path: Path) -> dict[str, list[str]]:

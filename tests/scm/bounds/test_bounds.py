@@ -309,6 +309,18 @@ def test_manski_refuses_what_the_data_contradict() -> None:
         manski(joint, "X", "Y", limits=(0, 0.5))
     with pytest.raises(UnknownName, match="value of X"):
         manski(joint, "X", "Y", treated=7)
+    with pytest.raises(UnknownName, match="unknown way of monotone response 'up'"):
+        manski(joint, "X", "Y", response="up")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(QueryError, match="an effect compares two"):
+        manski(joint, "X", "Y", control=1)
+    with pytest.raises(QueryError, match="X is both treatment and outcome"):
+        manski(joint, "X", "X")
+    with pytest.raises(QueryError, match="level must lie between 0 and 1, not 95"):
+        manski(joint, "X", "Y", level=95)
+    with pytest.raises(DataError, match="one row"):
+        manski({"X": [1], "Y": [0]}, "X", "Y", control=None)
+    with pytest.raises(DataError, match="not LinearGaussian"):
+        manski(SCM.linear({"Y": {"X": 1}}), "X", "Y")
 
 
 # necessity and sufficiency ------------------------------------------------------------------------------------------
@@ -387,6 +399,12 @@ def test_causation_refuses() -> None:
         tian_pearl(None, "X", "Y", quantity="PN", experiment=(0.5, 0.3))
     with pytest.raises(Impossible, match="never happens"):
         tian_pearl(cells("XY", np.array([[0.5, 0.2], [0.3, 0.0]])), "X", "Y", quantity="PN")
+    with pytest.raises(UnknownName, match="unknown probability of causation 'PP'"):
+        tian_pearl(source, "X", "Y", quantity="PP")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(QueryError, match="an experiment is two probabilities"):
+        tian_pearl(source, "X", "Y", experiment=("half", 0.3))
+    with pytest.raises(QueryError, match="draws=0 are too few"):
+        tian_pearl(source, "X", "Y", draws=0)
     with pytest.raises(QueryError, match="two values"):
         tian_pearl(cells("XY", np.full((3, 2), 1 / 6)), "X", "Y")
 

@@ -73,8 +73,9 @@ def test_what_is_open_must_be_said_and_what_is_not_must_not() -> None:
         asked.evaluate(world, X=1, Y=1, Q=0)
     with pytest.raises(UnknownName, match="unknown variable 'Q'"):
         identify("P(Y | do(Q))", BACK)
-    with pytest.raises(QueryError, match="has no table of probabilities"):
-        asked.evaluate(object(), X=1, Y=1)
+    for other in (object(), SCM.linear({"Y": {"X": 1}})):
+        with pytest.raises(QueryError, match="has no table of probabilities"):
+            asked.evaluate(other, X=1, Y=1)
 
 
 def test_a_variable_free_in_the_estimand_alone_may_be_set_or_left() -> None:
@@ -147,6 +148,29 @@ def test_a_single_probability_is_estimated_by_counting() -> None:
     effect = identify("P(Y | do(X))", FRONT).estimate(rows(4000), X=1, Y=1)
     assert not effect.excludes(0.1 + 0.5 * 0.8 + 0.15)
     assert "plug-in" in effect.method
+
+
+def test_a_mean_is_no_function_of_its_variable() -> None:
+    data, counted = rows(3000), {}
+    for query in ("E[Y | do(X=1)]", "E[Y | do(X=1), U=0]", "E[Y_{X=1} | X=0]", "2 E[Y | do(X=1)] - E[Y]"):
+        asked = identify(query, "U -> X -> M -> Y; U -> Y")
+        assert asked.free == set()
+        counted[query] = asked.estimate(data).estimate
+    mean = data["Y"].mean()
+    assert np.isclose(counted["2 E[Y | do(X=1)] - E[Y]"], 2 * counted["E[Y | do(X=1)]"] - mean)
+    assert abs(counted["E[Y | do(X=1), U=0]"] - 0.5) < 0.05
+    assert identify("E[Y | do(X=1), U]", BACK.replace("Z", "U")).free == {"U"}
+
+
+def test_what_the_treatment_does_not_cause_does_not_move() -> None:
+    effect = identify("E[U | do(X)]", "U -> X").estimate(rows(200))
+    assert (effect.low, effect.estimate, effect.high) == (0, 0, 0)
+
+
+def test_values_are_read_as_numbers_are() -> None:
+    data = rows(500)
+    exact = identify("P(Y=1 | do(X=1)) - P(Y=1 | do(X=0))", "U -> X -> Y; U -> Y").estimate(data)
+    assert exact == identify("P(Y=1.0 | do(X=1.0)) - P(Y=1.0 | do(X=0.0))", "U -> X -> Y; U -> Y").estimate(data)
 
 
 def test_labels_are_compared_by_the_probability_of_one_of_them() -> None:

@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from butfor.core.errors import DataError, QueryError
-from butfor.scm.bounds.value import Bounds, Floats, Joint, Source
+from butfor.core.errors import DataError, QueryError, UnknownName
+from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, check_interval, check_pair
 from butfor.scm.columns import Columns
 from butfor.scm.questions.evaluation import numbers, place
+from butfor.scm.questions.expression import Distribution
 from butfor.stats.effect import Check
 from butfor.stats.quantiles import z_below, z_quantile
 
@@ -50,6 +51,11 @@ def manski(
 
     `value` asks for P(Y=value) in place of the mean; `limits` are the least and the largest Y there can be.
     """
+    check_pair(x, y, treated, control)
+    check_interval(level)
+    for name, way in (("response", response), ("selection", selection)):
+        if way is not None and way not in get_args(Way):
+            raise UnknownName(f"way of monotone {name}", str(way), get_args(Way))
     if response and selection and response != selection:
         raise QueryError("response and selection must be monotone in the same direction to be used together")
     atoms, checks = Atoms.read(source, x, y, value, limits)
@@ -91,7 +97,7 @@ class Atoms:
     def read(
         cls, source: Source, x: str, y: str, value: Any | None, limits: tuple[float, float] | None
     ) -> tuple[Atoms, tuple[Check, ...]]:
-        if hasattr(source, "joint") and hasattr(source, "labels"):
+        if isinstance(source, Distribution):
             joint = Joint.read(source, (x, y))
             kinds = joint.labels[y]
             codes, answers = (part.ravel() for part in np.indices(joint.values.shape))
@@ -107,6 +113,8 @@ class Atoms:
                 answers, kinds = data.codes(y)
                 values = answers == place(y, value, kinds)
             weight, n, support = np.full(data.n, 1 / data.n), data.n, values
+            if data.n < 2:
+                raise DataError("one row says nothing of chance: bounds with an interval need two rows or more")
         checks: tuple[Check, ...] = ()
         if value is not None:
             limits = 0.0, 1.0

@@ -26,10 +26,11 @@ from butfor.core.errors import DataError, QueryError
 from butfor.core.seeds import generator
 from butfor.scm.bounds.linear import Programme, Share
 from butfor.scm.bounds.types import Codes, Event, Types, variables_of
-from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
+from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around, check_interval
 from butfor.scm.columns import Columns
 from butfor.scm.graph import Graph
 from butfor.scm.questions.evaluation import numbers
+from butfor.scm.questions.expression import Distribution
 from butfor.scm.questions.query import Query, Question, Term
 from butfor.stats.effect import Check
 
@@ -37,14 +38,16 @@ FITS = 1e-9  # types that come so near the data make them
 
 
 def balke_pearl(
-    query: str | Query, graph: Graph, source: Source, *, level: float = 0.95, draws: int = 200, seed: int = 0
+    query: str | Query, graph: Graph | str, source: Source, *, level: float = 0.95, draws: int = 200, seed: int = 0
 ) -> Bounds:
     """Sharp bounds of a question such as "P(Y=1 | do(X=1))" or "P(Y_{X=0} = 0 | X=1, Y=1)".
 
     `source` is a distribution (an SCM, or anything with `labels` and `joint`), which gives exact bounds, or data, which
     give the bounds of the sample with an interval around them.
     """
+    check_interval(level, draws)
     asked = Query.parse(query) if isinstance(query, str) else query
+    graph = Graph.read(graph) if isinstance(graph, str) else graph
     solver, joint = _prepared(asked, _simpler(graph, asked), source)
     right = solver.right(joint)
     ends = solver.ends(right)
@@ -74,11 +77,11 @@ def _prepared(asked: Query, graph: Graph, source: Source) -> tuple[Solver, Joint
     causes = graph.ancestors_of(graph.set(mentioned))
     touched = graph.district_of(causes)
     names = graph.sorted(touched | graph.parents_of(touched))
-    if not (hasattr(source, "joint") and hasattr(source, "labels")):
+    if isinstance(source, Distribution):
+        labels = {name: tuple(source.labels[name]) for name in names}
+    else:
         source = Columns.read(source, names)
         labels = {name: source.codes(name)[1] for name in names if source.is_discrete(name)}
-    else:
-        labels = {name: tuple(source.labels[name]) for name in names}
     for name in names:
         if name not in labels:
             raise DataError(f"column {name!r} is not discrete, and these bounds count cells; cut it into levels")

@@ -20,14 +20,14 @@ Limits   X has two values. The interval, from the bootstrap of both ends, covers
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from butfor.core.errors import DataError, Impossible, QueryError
+from butfor.core.errors import DataError, Impossible, QueryError, UnknownName
 from butfor.core.seeds import generator
-from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around
+from butfor.scm.bounds.value import Bounds, Floats, Joint, Source, around, check_interval, check_pair
 from butfor.scm.questions.evaluation import place
 
 Counts = NDArray[np.int64]
@@ -55,6 +55,10 @@ def tian_pearl(
     `source` is what was observed, or None; `experiment` is P(y | do(treated)) and P(y | do(control)), or data in which
     X was randomised.
     """
+    if quantity not in get_args(Quantity):
+        raise UnknownName("probability of causation", str(quantity), get_args(Quantity))
+    check_pair(x, y, treated, control)
+    check_interval(level, draws)
     if source is None and (experiment is None or exogenous or quantity != "PNS"):
         raise QueryError(f"{quantity} needs observations; only bounds of PNS follow from an experiment alone")
     if experiment is not None and exogenous:
@@ -160,7 +164,10 @@ def _shares(cells: Floats) -> Floats:
 def _arms(experiment: Any, x: str, y: str, levels: tuple[Any, Any, Any]) -> tuple[Floats, Counts | None]:
     """P(y | do(x)), P(y | do(x')), and from how many rows each."""
     if isinstance(experiment, tuple | list):
-        arms = np.array([float(share) for share in experiment])  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        try:
+            arms = np.array(experiment, dtype=np.float64)
+        except (TypeError, ValueError):
+            arms = np.zeros(0)
         if arms.shape != (2,) or not ((arms >= 0) & (arms <= 1)).all():
             raise QueryError("an experiment is two probabilities: P(y | do(treated)), P(y | do(control))")
         return arms, None

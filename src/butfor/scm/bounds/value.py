@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from butfor.core.errors import DataError
+from butfor.core.errors import DataError, QueryError
 from butfor.scm.columns import Columns
 from butfor.scm.questions.expression import Distribution
 from butfor.stats.effect import Check
@@ -79,6 +79,22 @@ def ordered(low: float, high: float) -> tuple[float, float]:
     return (low, high) if low <= high else (middle, middle)
 
 
+def check_pair(x: str, y: str, treated: Any, control: Any) -> None:
+    """A treatment and an outcome, and two values of the treatment."""
+    if x == y:
+        raise QueryError(f"{x} is both treatment and outcome; the effect of what on what?")
+    if treated == control:
+        raise QueryError(f"treated and control are the same value of {x} ({treated}); an effect compares two")
+
+
+def check_interval(level: float, draws: int = 200) -> None:
+    """A level that an interval can have, and resamples enough for its ends."""
+    if not 0 < level < 1:
+        raise QueryError(f"level must lie between 0 and 1, not {level}; 0.95 is usual")
+    if draws * (1 - level) < 1:
+        raise QueryError(f"draws={draws} are too few for an interval at level {level}; 200 are usual")
+
+
 def around(
     ends: tuple[float, float], lows: Floats, highs: Floats, level: float, limits: tuple[float, float]
 ) -> tuple[float, float]:
@@ -107,9 +123,8 @@ class Joint:
         chosen = tuple(dict.fromkeys(names))
         if isinstance(source, Joint):
             return cls(chosen, source.labels, source.joint(chosen), source.n)
-        if hasattr(source, "joint") and hasattr(source, "labels"):
-            distribution: Distribution = source
-            return cls(chosen, {v: tuple(distribution.labels[v]) for v in chosen}, distribution.joint(chosen))
+        if isinstance(source, Distribution):
+            return cls(chosen, {v: tuple(source.labels[v]) for v in chosen}, source.joint(chosen))
         data = Columns.read(source, chosen)
         for name in chosen:
             if not data.is_discrete(name):

@@ -71,9 +71,11 @@ class Estimand:
     @property
     def free(self) -> frozenset[str]:
         """The variables whose values are still to be said."""
-        return frozenset(
-            term.variable for _, question in self.query.parts for term in question.terms if term.value is None
-        )
+        found: set[str] = set()
+        for _, question in self.query.parts:
+            asked = question.outcome if question.kind == "P" else ()  # a mean is over all values of its variable
+            found |= {term.variable for term in (*asked, *question.do, *question.given) if term.value is None}
+        return frozenset(found)
 
     def latex(self) -> str:
         """The estimand in LaTeX, for math mode."""
@@ -84,7 +86,7 @@ class Estimand:
 
     def evaluate(self, model: Any, /, **values: Value) -> float:
         """The exact value on the observational distribution of a model with discrete variables."""
-        if not hasattr(model, "joint"):
+        if not isinstance(model, Distribution):
             raise QueryError(
                 f"{type(model).__name__} has no table of probabilities to evaluate on: give a discrete model,"
                 " or ask it directly, for example model.ate('X', 'Y')"

@@ -22,6 +22,7 @@ from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust, FrontDoor, Plugin
 from butfor.scm.estimate.adjust import How
 from butfor.scm.questions.estimand import Estimand
+from butfor.scm.questions.evaluation import place
 from butfor.scm.questions.expression import At as AtNode
 from butfor.scm.questions.expression import (
     Combination,
@@ -65,7 +66,7 @@ def plan(
     **values: Value,
 ) -> tuple[Any, Columns]:
     """The estimator and the columns it takes."""
-    needed = sorted(variables(estimand.body), key=estimand.graph.index.__getitem__)
+    needed = sorted(variables(estimand.body) | estimand.free, key=estimand.graph.index.__getitem__)
     columns = Columns.read(data, needed, missing="drop" if missing == "drop" else "refuse")
     for name in values:
         if name not in estimand.free:
@@ -148,11 +149,9 @@ def outcome(columns: Columns, contrast: Contrast) -> tuple[str, Columns]:
     if contrast.level is None:
         return contrast.y, columns
     codes, levels = columns.codes(contrast.y)
-    words = [str(level) for level in levels]
-    if str(contrast.level) not in words:
-        raise UnknownName(f"value of {contrast.y}", str(contrast.level), words)
     name = f"{contrast.y}={contrast.level}"
-    return name, columns.with_(**{name: (codes == words.index(str(contrast.level))).astype(np.float64)})
+    hit = codes == place(contrast.y, contrast.level, levels)
+    return name, columns.with_(**{name: hit.astype(np.float64)})
 
 
 def difference(estimand: Estimand, contrast: Contrast) -> Node:

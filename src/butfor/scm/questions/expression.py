@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ Value: TypeAlias = str | int | float
 NONE: frozenset[str] = frozenset()
 
 
+@runtime_checkable
 class Distribution(Protocol):
     """The distribution of what is seen: an SCM's, or that of a table of data."""
 
