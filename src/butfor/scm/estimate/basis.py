@@ -4,7 +4,10 @@ A curve is a natural cubic spline, x and terms d_j(x) that bend between three to
 outside them (Hastie, Tibshirani & Friedman 2009, eq. 5.4). Products of pairs follow. How many of either: as many as
 leave the basis under 100 terms or so, and five rows for each.
 
-Everything is centred and scaled on the rows that the basis was made from, and can then be made for any others.
+Everything is centred and scaled on the rows that the basis was made from, and can then be made for any others. Those
+must be the rows of the fit: a bend that they do not reach has a coefficient that nothing holds, and predictions there
+are anything. So there are five rows or more beyond the outer knots, and a row that lies beyond all of them by more than
+half a deviation is taken to lie just there.
 """
 
 from __future__ import annotations
@@ -14,10 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from butfor.scm.estimate.result import Floats
-from butfor.stats.quantiles import z_below
+from butfor.stats.quantiles import z_below, z_quantile
 
 KNOTS = (9, 7, 5, 4, 3)  # tried in this order, with products before without
-OUTER = 2.5  # knots are evenly spaced for normal data, the outer ones so many deviations from the middle
+OUTER = 2.5  # knots are evenly spaced for normal data, the outer ones so many deviations from the middle, but with
+TAIL = 5  # rows or more beyond
+BEYOND = 0.5  # deviations (half of the distance between the quantiles of -1 and 1) that curves are followed outwards
 MOST = 100  # terms, or this many times the covariates:
 TIMES = 1.6
 ROWS = 5  # rows for each term
@@ -30,6 +35,8 @@ class Basis:
 
     centre: Floats  # [k]
     spread: Floats  # [k]
+    low: Floats  # [k] rows beyond these are taken to lie at them
+    high: Floats  # [k]
     knots: tuple[Floats, ...]  # of each covariate, none where it stays straight
     products: bool
     means: Floats  # [p - 1]
@@ -40,17 +47,20 @@ class Basis:
         """Intercept and straight lines."""
         centre, spread = z.mean(axis=0), _spread(z)
         k = int(z.shape[1])
-        return cls(centre, spread, (np.zeros(0),) * k, False, np.zeros(k), np.ones(k))
+        endless = np.full(k, np.inf)
+        return cls(centre, spread, -endless, endless, (np.zeros(0),) * k, False, np.zeros(k), np.ones(k))
 
     @classmethod
-    def curved(cls, z: Floats, rows: int) -> Basis:
-        """Curves, and products, where `rows` rows to fit on allow them."""
+    def curved(cls, z: Floats) -> Basis:
+        """Curves, and products, where the rows to fit on allow them."""
         centre, spread = z.mean(axis=0), _spread(z)
-        unit = (z - centre) / spread
-        knots, products = _afforded(unit, rows)
-        bare = cls(centre, spread, knots, products, np.zeros(1), np.ones(1))
+        knots, products = _afforded((z - centre) / spread)
+        inner = np.quantile(z, z_below(np.array([-1.0, 1.0])), axis=0)
+        more = BEYOND * (inner[1] - inner[0]) / 2
+        low, high = z.min(axis=0) - more, z.max(axis=0) + more
+        bare = cls(centre, spread, low, high, knots, products, np.zeros(1), np.ones(1))
         terms = bare._terms(z)
-        return cls(centre, spread, knots, products, terms.mean(axis=0), _spread(terms))
+        return cls(centre, spread, low, high, knots, products, terms.mean(axis=0), _spread(terms))
 
     def __call__(self, z: Floats) -> Floats:
         terms = (self._terms(z) - self.means) / self.scales
@@ -63,7 +73,7 @@ class Basis:
         return np.array([0.0] + [STRAIGHT] * k + [1.0] * (len(self.means) - k))
 
     def _terms(self, z: Floats) -> Floats:
-        unit = (z - self.centre) / self.spread
+        unit = (np.clip(z, self.low, self.high) - self.centre) / self.spread
         parts = [unit]
         for column, places in zip(unit.T, self.knots, strict=True):
             if len(places) > 2:
@@ -79,10 +89,10 @@ def _spread(z: Floats) -> Floats:
     return np.where(spread > 1e-12, spread, 1.0)
 
 
-def _afforded(unit: Floats, rows: int) -> tuple[tuple[Floats, ...], bool]:
+def _afforded(unit: Floats) -> tuple[tuple[Floats, ...], bool]:
     """The knots of each covariate, and whether there are products."""
-    k = unit.shape[1]
-    most = min(max(MOST, TIMES * k), rows / ROWS)
+    n, k = unit.shape
+    most = min(max(MOST, TIMES * k), n / ROWS)
     curved = [column for column in unit.T if len(np.unique(column[:100])) > 2 or len(np.unique(column)) > 2]
     for products in (True, False):
         for count in KNOTS:
@@ -92,7 +102,8 @@ def _afforded(unit: Floats, rows: int) -> tuple[tuple[Floats, ...], bool]:
 
 
 def _knots(column: Floats, count: int) -> Floats:
-    places = np.unique(np.quantile(column, z_below(np.linspace(-OUTER, OUTER, count))))
+    outer = min(OUTER, float(z_quantile(1 - min(TAIL / len(column), 0.25))))
+    places = np.unique(np.quantile(column, z_below(np.linspace(-outer, outer, count))))
     return places if len(places) > 2 else np.zeros(0)
 
 

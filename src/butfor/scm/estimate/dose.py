@@ -40,7 +40,7 @@ def regression(read: Dose, learner: Learner) -> Slope:
     if learner not in ("mean", "linear", "spline"):
         raise DataError(f"how='regression' has no interval with {learner!r} outcomes; use how='dml'")
     z = read.z[:, :0] if learner == "mean" else read.z
-    basis = Basis.curved(z, len(z)) if learner == "spline" and z.shape[1] else Basis.straight(z)
+    basis = Basis.curved(z) if learner == "spline" and z.shape[1] else Basis.straight(z)
     terms = basis(z)
     n, p = terms.shape
     if n < p + 3:

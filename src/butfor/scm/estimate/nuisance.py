@@ -7,11 +7,12 @@ The learners by name: `mean` (ignores the covariates), `linear` (least squares, 
 (curves and products, ridge penalty chosen by leaving one out), `boosted` (small trees). A penalty λ is chosen by the
 error of each row left out, which needs no refit: residual / (1 - h_i) for least squares (exact), and one Newton step
 for logistic regression (Rad & Maleki 2020). Cross-fitting is that of Chernozhukov et al. 2018.
+
+A curve is made from the rows that it is fitted on, and its predictions stay within half a range of their outcomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -28,6 +29,7 @@ RIDGE = 1e-6  # keeps copies of one another apart in an unpenalised fit
 STEPS = 60
 PENALTIES = 10.0 ** np.arange(1, -7, -0.5)  # for a row, of least squares
 LOGISTIC = 10.0 ** np.arange(0, -6, -1)
+OUTSIDE = 0.5  # ranges of the outcome by which a curve may leave it
 
 
 class Model(Protocol):
@@ -54,10 +56,12 @@ class Linear:
     beta: Floats  # [p]
     penalty: float
     logit: bool
+    low: float = -np.inf
+    high: float = np.inf
 
     def predict(self, z: Floats) -> Floats:
         eta = self.basis(z) @ self.beta
-        return expit(eta) if self.logit else eta
+        return expit(eta) if self.logit else np.clip(eta, self.low, self.high)
 
 
 def learn(learner: Learner, z: Floats, y: Floats, *, logit: bool) -> Model:
@@ -67,8 +71,7 @@ def learn(learner: Learner, z: Floats, y: Floats, *, logit: bool) -> Model:
     if learner == "linear":
         return fit_linear(Basis.straight(z), z, y, logit=logit)
     if learner == "spline":
-        basis = Basis.curved(z, len(y))
-        return Linear(basis, *_spline(basis(z), basis.penalty, y, logit, None), logit)
+        return _curve(z, y, logit, None)
     if learner == "boosted":
         from butfor.scm.estimate.boost import fit_boosted
 
@@ -84,6 +87,14 @@ def fit_linear(basis: Basis, z: Floats, y: Floats, *, logit: bool) -> Linear:
     if logit:
         return Linear(basis, newton(terms, y, ridge, np.zeros(len(ridge))), 0.0, True)
     return Linear(basis, solve(terms.T @ terms + np.diag(ridge), terms.T @ y), 0.0, False)
+
+
+def _curve(z: Floats, y: Floats, logit: bool, penalty: float | None) -> Linear:
+    """The penalised fit of curves, with a penalty of its own choosing where none is given."""
+    basis = Basis.curved(z)
+    more = OUTSIDE * float(np.ptp(y))
+    beta, penalty = _spline(basis(z), basis.penalty, y, logit, penalty)
+    return Linear(basis, beta, penalty, logit, float(y.min()) - more, float(y.max()) + more)
 
 
 def solve(matrix: Floats, vector: Floats) -> Floats:
@@ -189,27 +200,19 @@ def folds_of(groups: Codes, folds: int, rng: Generator) -> Codes:
 
 
 def cross_fit(learner: Learner, z: Floats, y: Floats, rows: Mask, fold: Codes, *, logit: bool) -> Floats:
-    """Every row's prediction [n] by a fit on those of `rows` that lie in other folds."""
+    """Every row's prediction [n] by a fit on those of `rows` that lie in other folds.
+
+    The penalty of a logistic curve is chosen once for all folds: it costs six fits, and one number hides no row.
+    """
     found = np.empty(len(y))
-    spline = _cross_spline(z, y, rows, logit) if learner == "spline" and z.shape[1] else None
+    shared = learner == "spline" and logit and z.shape[1] > 0 and np.ptp(y[rows]) > 0
+    penalty = _curve(z[rows], y[rows], True, None).penalty if shared else None
     for k in np.unique(fold):
         here = fold == k
         train = rows & ~here if np.any(rows & ~here) else rows
-        if spline is not None and np.ptp(y[train]) > 0:
-            found[here] = spline(train, here)
+        if penalty is not None and np.ptp(y[train]) > 0:
+            model: Model = _curve(z[train], y[train], True, penalty)
         else:
-            found[here] = learn(learner, z[train], y[train], logit=logit).predict(z[here])
+            model = learn(learner, z[train], y[train], logit=logit)
+        found[here] = model.predict(z[here])
     return found
-
-
-def _cross_spline(z: Floats, y: Floats, rows: Mask, logit: bool) -> Callable[[Mask, Mask], Floats]:
-    """Splines whose terms are made once, and whose logistic penalty is chosen once, for all folds."""
-    basis = Basis.curved(z, int(rows.sum()))
-    terms, weights = basis(z), basis.penalty
-    penalty = _spline(terms[rows], weights, y[rows], logit, None)[1] if logit and np.ptp(y[rows]) > 0 else None
-
-    def held_out(train: Mask, here: Mask) -> Floats:
-        eta = terms[here] @ _spline(terms[train], weights, y[train], logit, penalty)[0]
-        return expit(eta) if logit else eta
-
-    return held_out
