@@ -86,6 +86,12 @@ def test_what_is_no_table_is_refused(source: dict[str, object], message: str) ->
         Columns.read(source)
 
 
+@pytest.mark.parametrize("source", [None, [1, 2], np.zeros((3, 2)), {"X"}])
+def test_what_has_no_columns_is_refused(source: object) -> None:
+    with pytest.raises(DataError, match="a DataFrame, a mapping of arrays or a CSV path, not"):
+        Columns.read(source)
+
+
 def test_all_rows_dropped_is_no_data() -> None:
     with pytest.raises(DataError, match="no rows"):
         Columns.read({"X": [None, None]}, missing="drop")

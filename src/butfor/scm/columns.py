@@ -39,6 +39,8 @@ class Columns:
         cls, source: Any, names: Iterable[str] | None = None, *, missing: Literal["refuse", "drop"] = "refuse"
     ) -> Self:
         """The columns `names` (all of them by default) of a DataFrame, a mapping of arrays, a CSV path or Columns."""
+        if missing not in ("refuse", "drop"):
+            raise UnknownName("way with missing values", str(missing), ("refuse", "drop"))
         if isinstance(source, cls):
             return cls({name: source[name] for name in names}) if names is not None else source
         raw = _csv(Path(source)) if isinstance(source, str | Path) else _mapping(source)

@@ -176,6 +176,12 @@ def test_mistakes_cost_one_line() -> None:
         (lambda: build(X=Function(lambda noise: noise**3, inverse=lambda x: x)), QueryError, "inverse does not"),
         (lambda: functional({"X": lambda noise: noise}, noise={"Y": NormalNoise()}), UnknownName, "unknown variable"),
         (lambda: build(X=lambda noise: noise).p("X=1"), QueryError, "ask for an interval"),
+        (lambda: build(X=lambda noise: noise).p("X!=1"), QueryError, "X is continuous"),
+        (
+            lambda: functional({"X": lambda noise: noise}, noise={"X": EmpiricalNoise(np.arange(300) / 7)}).p("X=0.5"),
+            QueryError,
+            "X is continuous",
+        ),
         (lambda: build(X=lambda noise: noise).p("X>high"), QueryError, "is a number"),
         (lambda: build(X=lambda noise: noise).do(X={0: 0.5, 1: 0.6}), QueryError, "sum to one"),
         (lambda: build(X=lambda noise: noise).mean("Y"), UnknownName, "unknown variable"),

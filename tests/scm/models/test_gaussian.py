@@ -176,6 +176,8 @@ def test_mistakes_cost_one_line() -> None:
     m = triangle()
     for broken, error, words in (
         (lambda: m.p("Y=1"), QueryError, "ask for an interval"),
+        (lambda: m.p("Y!=1"), QueryError, "Y is continuous"),
+        (lambda: linear({"X": {"Z": 1}}, latent=["W"]), UnknownName, "unknown variable 'W'"),
         (lambda: m.p("Y>high"), QueryError, "not a finite one"),
         (lambda: m.mean("W"), UnknownName, "unknown variable"),
         (lambda: m.do(W=1), UnknownName, "unknown variable"),
@@ -188,6 +190,10 @@ def test_mistakes_cost_one_line() -> None:
     ):
         with pytest.raises(error, match=words):
             broken()
+
+
+def test_one_latent_may_be_named_alone() -> None:
+    assert str(linear({"X": {"Ux": 1}, "Y": {"Ux": 1}}, latent="Ux").graph) == "X <-> Y"
 
 
 def test_the_face_makes_it_and_it_prints_its_equations() -> None:

@@ -161,6 +161,11 @@ def test_labels_and_levels_of_choice() -> None:
         model.ate("dose", "well")
 
 
+def test_mediators_are_held_at_text_too() -> None:
+    model = SCM.discrete({"X": 0.5, "M": ("X", [0.1, 0.9]), "Y": (("X", "M"), [[0.1, 0.5], [0.3, 0.9]])})
+    assert model.cde("X", "Y", "M=1") == model.cde("X", "Y", {"M": 1}) == pytest.approx(0.4)
+
+
 def test_what_cannot_be_asked_is_refused() -> None:
     model = SCM.discrete({"X": 0.5, "M": ("X", [0.1, 0.9]), "Y": ("M", [0.1, 0.5])})
     for call, match in (
@@ -170,6 +175,8 @@ def test_what_cannot_be_asked_is_refused() -> None:
         (lambda: model.path_specific("X", "Y", "X -> Y"), "no edge X -> Y"),
         (lambda: model.path_specific("X", "Y", "M -> Y"), "does not lead from X to Y"),
         (lambda: model.path_specific("X", "Y", edges=[("Y", "X")]), "no edge Y -> X"),
+        (lambda: model.path_specific("X", "Y", edges="M -> Y"), "edges are pairs"),  # type: ignore[arg-type]
+        (lambda: model.cde("X", "Y", {"X": 0, "M": 1}), "X is the treatment"),
         (lambda: model.nde("X", "Y=1, M=0"), "one variable"),
         (lambda: model.pn("X", "Y=1, M=0"), "one condition"),
     ):

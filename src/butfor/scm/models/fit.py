@@ -39,7 +39,7 @@ from butfor.scm.graph import Edge, Graph
 from butfor.scm.models.discrete import Discrete
 from butfor.scm.models.event import EventLike, is_event
 from butfor.scm.models.fit_checks import all_normal, graph_check, noise_checks, table_checks
-from butfor.scm.models.functional import Functional
+from butfor.scm.models.functional import LEAST, Functional
 from butfor.scm.models.gaussian import LinearGaussian
 from butfor.scm.models.learn import Learner, Logit, TableLearner, forms, line
 from butfor.scm.models.model import SCM, Reference, merged
@@ -96,7 +96,9 @@ class Fitted:
 
     def do(self, assignments: Mapping[str, Any] | str | None = None, /, **values: Any) -> Fitted:
         """The fitted model after an intervention."""
-        return replace(self, done=(*self.done, merged(assignments, values)))
+        changed = replace(self, done=(*self.done, merged(assignments, values)))
+        changed.model  # noqa: B018  what cannot be done is refused here
+        return changed
 
     def effect(self, question: Callable[[SCM], float], *, null: float | None = 0.0) -> Effect:
         """Any number that a model can be asked for, with its interval, and the p-value of `null`."""
@@ -137,7 +139,7 @@ class Fitted:
         """The mean of a variable; for an event, its probability."""
         return self.p(y, given) if is_event(y) else self.effect(lambda m: m.mean(y, given), null=None)
 
-    def counterfactual(self, evidence: EventLike, do: Mapping[str, Any]) -> Imagined:
+    def counterfactual(self, evidence: EventLike, do: Mapping[str, Any] | str) -> Imagined:
         """What would have been under `do`, where `evidence` was seen."""
         return Imagined(self, evidence, do)
 
@@ -153,7 +155,7 @@ class Fitted:
         """Effect on the controls."""
         return self.effect(lambda m: m.atc(x, y, treated, control))
 
-    def cde(self, x: str, y: str, m_values: Mapping[str, Any], treated: Any = 1, control: Any = 0) -> Effect:
+    def cde(self, x: str, y: str, m_values: Mapping[str, Any] | str, treated: Any = 1, control: Any = 0) -> Effect:
         """Controlled direct effect."""
         return self.effect(lambda m: m.cde(x, y, m_values, treated, control))
 
@@ -227,7 +229,7 @@ class Imagined:
 
     fitted: Fitted
     evidence: EventLike
-    do: Mapping[str, Any]
+    do: Mapping[str, Any] | str
 
     def p(self, event: EventLike, given: EventLike | None = None) -> Effect:
         """The probability of an event in this world."""
@@ -301,6 +303,8 @@ def fit(
             raise UnknownName("kind of mechanism", one, get_args(Kind))
     if refits < 20 or prior < 0:
         raise QueryError(f"refits={refits} must be 20 or more, and prior={prior} not negative")
+    if not 0 < level < 1 or draws < LEAST:
+        raise QueryError(f"level={level} must lie between 0 and 1, and draws={draws} be {LEAST} or more")
     if graph.confounded:
         return _with_confounding(graph, columns, kinds, refits, draws, level, seed)
     discrete = {name for name in graph.names if columns.is_discrete(name) and kinds.get(name) not in LINES}
@@ -378,6 +382,10 @@ def _chosen(
         return TableLearner.of(data, name, parents, prior), Why(name, parents, "table", given)
     if kind == "logit":
         return Logit.of(data, name, parents), Why(name, parents, "logit", given)
+    if not data.is_number(name):
+        raise DataError(
+            f"{name} cannot be {kind}: it holds labels; code them as numbers first, or let a table be fitted"
+        )
     if not parents:
         return line(data, name, ()), Why(name, parents, "values", "a number without causes: the values seen")
     if kind == "linear":

@@ -223,10 +223,12 @@ class Draws(Parallel):
         for world, event in events.items():
             for condition in read_conditions(event):
                 x = _of(self.values[world], condition.name)
-                if condition.sign == "=" and len(x) > LEAST and len(np.unique(x[:LEAST])) == LEAST:
-                    raise QueryError(f"{condition.name} is continuous: {condition} has probability zero; ask for an "
-                                     f"interval ({condition.name}>1)")  # fmt: skip
-                true &= holds(condition, x)
+                where = holds(condition, x)
+                equal = {"=": where, "!=": ~where}.get(condition.sign, true)
+                if not equal.any() and len(np.unique(x)) > LEAST:
+                    raise QueryError(f"{condition.name} is continuous: {condition.name}={condition.value} has "
+                                     f"probability zero; ask for an interval ({condition.name}>1)")  # fmt: skip
+                true = true & where
         return true
 
 
@@ -253,7 +255,7 @@ def functional(
 
     `additive`: the variables (or True: all given as plain functions) whose functions add their noise at the end.
     """
-    hidden = tuple(latent)
+    hidden = (latent,) if isinstance(latent, str) else tuple(latent)
     for name in (*(noise or {}), *(() if isinstance(additive, bool) else additive), *hidden):
         if name not in mechanisms:
             raise UnknownName("variable", name, mechanisms)

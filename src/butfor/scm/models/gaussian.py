@@ -279,10 +279,10 @@ def linear(
     `variance` and `covariance` are those of the noise; where variances are a mapping, a variable it leaves out has 1.
     """
     names = tuple(dict.fromkeys(name for effect, causes in coefficients.items() for name in (*causes, effect)))
-    names = tuple(dict.fromkeys((*names, *latent)))
+    hidden = (latent,) if isinstance(latent, str) else tuple(latent)
     place = {name: i for i, name in enumerate(names)}
     spreads = variance if isinstance(variance, Mapping) else dict.fromkeys(names, variance)
-    for name in (*(constant or {}), *spreads, *(one for pair in covariance or {} for one in pair)):
+    for name in (*hidden, *(constant or {}), *spreads, *(one for pair in covariance or {} for one in pair)):
         if name not in place:
             raise UnknownName("variable", name, names)
     b, c, omega = np.zeros((len(names),) * 2), np.zeros(len(names)), np.eye(len(names))
@@ -300,7 +300,7 @@ def linear(
     if np.linalg.eigvalsh(omega).min(initial=0.0) < -1e-12 * np.abs(omega).max(initial=1.0):
         raise GraphError("the covariances of the noise are larger than its variances allow")
     edges = frozenset((cause, effect) for effect, causes in coefficients.items() for cause in causes)
-    model = LinearGaussian(names, b, c, omega, edges, tuple(latent))
+    model = LinearGaussian(names, b, c, omega, edges, hidden)
     model.whole  # noqa: B018  a cycle is refused here
     return model
 
@@ -366,15 +366,15 @@ def _limits(normal: Normal, event: Iterable[Condition], limits: Limits) -> Limit
                     ">": away > 0 and not equal, ">=": away > 0 or equal}[sign]:  # fmt: skip
                 return None
             continue
-        if sign == "=":
-            raise QueryError(f"{name} is continuous: {condition} has probability zero; ask for an interval ({name}>1)")
+        if sign in ("=", "!="):
+            raise QueryError(f"{name} is continuous: {name}={value:g} has probability zero; ask for an interval "
+                             f"({name}>{value:g})")  # fmt: skip
         low, high = limits.get(name, (-math.inf, math.inf))
         if sign in ("<", "<="):
             high = min(high, value)
-        elif sign in (">", ">="):
+        else:
             low = max(low, value)
         if low >= high:
             return None
-        if low > -math.inf or high < math.inf:
-            limits[name] = (low, high)
+        limits[name] = (low, high)
     return limits

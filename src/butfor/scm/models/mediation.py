@@ -58,7 +58,9 @@ def path_specific(
     graph, target = model.whole, _variable(y)
     start, end = (control, treated) if reference == "control" else (treated, control)
     _at(reference, treated, control)
-    found, kept = _paths(paths), [(a, b) for a, b in edges]
+    found, kept = _paths(paths), list(edges)
+    if any(len(edge) != 2 for edge in kept):
+        raise QueryError("edges are pairs, edges=[('X', 'M'), ('M', 'Y')]; paths are text, paths='X -> M -> Y'")
     if bool(found) == bool(kept):
         raise QueryError("say which way: paths='X -> M -> Y', or edges=[('X', 'M'), ('M', 'Y')]")
     if kept:

@@ -145,9 +145,12 @@ class SCM(ABC):
 
         return effect_among(self, x, y, treated, control, among=control)
 
-    def cde(self, x: str, y: str, m_values: Mapping[str, Any], treated: Any = 1, control: Any = 0) -> float:
+    def cde(self, x: str, y: str, m_values: Mapping[str, Any] | str, treated: Any = 1, control: Any = 0) -> float:
         """Controlled direct effect: the effect of X while the mediators are held at `m_values`."""
-        return self.do({**m_values, x: treated}).mean(y) - self.do({**m_values, x: control}).mean(y)
+        held = merged(m_values, {})
+        if x in held:
+            raise QueryError(f"{x} is the treatment: it cannot be held at {held[x]} too")
+        return self.do({**held, x: treated}).mean(y) - self.do({**held, x: control}).mean(y)
 
     def nde(
         self, x: str, y: str, mediators: Iterable[str] | None = None, treated: Any = 1, control: Any = 0,

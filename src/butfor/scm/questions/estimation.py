@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -62,12 +62,12 @@ def plan(
     how: How | None = None,
     level: float = 0.95,
     seed: int = 0,
-    missing: str = "refuse",
+    missing: Literal["refuse", "drop"] = "refuse",
     **values: Value,
 ) -> tuple[Any, Columns]:
     """The estimator and the columns it takes."""
     needed = sorted(variables(estimand.body) | estimand.free, key=estimand.graph.index.__getitem__)
-    columns = Columns.read(data, needed, missing="drop" if missing == "drop" else "refuse")
+    columns = Columns.read(data, needed, missing=missing)
     for name in values:
         if name not in estimand.free:
             raise UnknownName("option or free variable", name, estimand.free | {"how", "treated", "control", "level"})
