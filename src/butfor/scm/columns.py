@@ -40,7 +40,9 @@ class Columns:
     ) -> Self:
         """The columns `names` (all of them by default) of a DataFrame, a mapping of arrays, a CSV path or Columns."""
         if missing not in ("refuse", "drop"):
-            raise UnknownName("way with missing values", str(missing), ("refuse", "drop"))
+            raise DataError(
+                f"missing={missing!r}: rows with missing values are refused ('refuse') or left out ('drop')"
+            )
         if isinstance(source, cls):
             return cls({name: source[name] for name in names}) if names is not None else source
         raw = _csv(Path(source)) if isinstance(source, str | Path) else _mapping(source)

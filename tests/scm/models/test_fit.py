@@ -257,7 +257,7 @@ def test_seeds_decide() -> None:
         (lambda d: fit("X -> Y", d, kind={"W": "linear"}), UnknownName, "unknown variable"),
         (lambda d: fit("X -> Y", d, refits=3), QueryError, "20 or more"),
         (lambda d: fit("X -> Y", d, level=95), QueryError, "between 0 and 1"),
-        (lambda d: fit("X -> Y", d, missing="skip"), UnknownName, "unknown way with missing values"),
+        (lambda d: fit("X -> Y", d, missing="skip"), DataError, "are refused"),
         (lambda d: fit("X -> Y", {**d, "X": ["a", "b"] * 30}, kind="linear"), DataError, "it holds labels"),
         (lambda d: fit("X -> Y", d).do(W=1), UnknownName, "unknown variable"),
         (lambda d: fit("X -> Y", d, kind="nonlinear").p("Y=1"), QueryError, "Y is continuous"),
