@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +83,28 @@ def test_what_is_not_identified_says_why_and_what_there_is_instead(rows: Path) -
     assert "lies in [" in result.stdout
     linear = ask(*words, "--how", "2sls", "--draws", "0", "--json")
     assert linear.exit_code == 0
-    effect = json.loads(linear.stdout)["effect"]
-    assert effect["low"] < 0.25 < effect["high"]
+    told = json.loads(linear.stdout)
+    assert told["effect"]["low"] < 0.25 < told["effect"]["high"]
+    assert told["anderson_rubin"].startswith("[")
+    assert told["hedge"] == [["X", "Y"], ["Y"]]
+
+
+def test_an_open_question_that_is_not_identified_is_bounded_as_a_difference(rows: Path) -> None:
+    told = json.loads(ask("P(Y | do(X))", "--graph", "X -> Y; X <-> Y", "--data", str(rows), "--json").stdout)
+    assert told["bounds"]["quantity"] == "E[Y | do(X=1)] - E[Y | do(X=0)]"
+    assert told["bounds"]["low"] < 0.25 < told["bounds"]["high"]
+
+
+def test_one_arm_alone_is_estimated(rows: Path) -> None:
+    told = json.loads(ask("E[Y | do(X=1)]", "--graph", BACK, "--data", str(rows), "--json").stdout)
+    assert told["effect"]["low"] < 0.1 + 0.5 * 0.8 + 0.15 < told["effect"]["high"]
+
+
+def test_json_on_a_terminal_without_these_signs_is_escaped_not_lost(rows: Path) -> None:
+    words = ["-m", "butfor", "ask", "P(Y | do(X))", "--graph", "X -> M -> Y; X <-> Y", "--json"]
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, *words], env=env, capture_output=True, check=True)
+    assert json.loads(done.stdout.decode("ascii"))["estimand"].startswith("Σ_M")
 
 
 def test_a_network_file_is_a_graph_and_a_model(tmp_path: Path) -> None:
@@ -106,6 +129,7 @@ def test_a_network_file_is_a_graph_and_a_model(tmp_path: Path) -> None:
         (["P(Y | do(X))", "--graph", "missing.dot"], "missing.dot"),
         (["P(Y | do(X))", "--graph", "X -> Y", "--data", "missing.csv"], "missing.csv does not exist"),
         (["P(Y=1 | do(Y=1))", "--graph", "X -> Y"], "two sides"),
+        (["P(Y | do(X))", "--graph", "X -> Y", "--draws", "5"], "--draws 5 are too few"),
     ],
 )
 def test_a_mistake_costs_a_few_lines(words: list[str], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -177,7 +178,7 @@ def ask(
     ] = None,
     treated: Annotated[str | None, typer.Option(help="the value of the treatment; its upper one of two")] = None,
     control: Annotated[str | None, typer.Option(help="the value it is compared with")] = None,
-    draws: Annotated[int, typer.Option(min=0, help="of each refutation; 0: none")] = 100,
+    draws: Annotated[int, typer.Option(min=0, max=100_000, help="of each refutation; 0: none")] = 100,
     level: Annotated[float, typer.Option(help="of the interval")] = 0.95,
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
     drop: Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")] = False,
@@ -215,4 +216,5 @@ def show_json(value: Any) -> None:
 
     from butfor.core.folder import finite
 
-    print(json.dumps(finite(value), indent=1, ensure_ascii=False, default=str))
+    plain = "utf" not in (sys.stdout.encoding or "utf-8").lower()
+    print(json.dumps(finite(value), indent=1, ensure_ascii=plain, default=str))

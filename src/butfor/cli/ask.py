@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from butfor.cli.app import show_json
 
 if TYPE_CHECKING:
+    from butfor.scm.bounds import Bounds
     from butfor.scm.columns import Columns
     from butfor.scm.graph import Graph
     from butfor.scm.graphs.instruments import Candidate
     from butfor.scm.questions.estimand import Estimand
+    from butfor.scm.questions.query import Question
     from butfor.stats.effect import Effect
 
 
@@ -51,10 +53,12 @@ class Answer:
 
 def ask_command(asked: Asked, *, as_json: bool) -> None:
     """Answer a question; exit code 3 where a check or a refutation says not to trust the effect."""
-    from butfor.core.errors import NotIdentified
+    from butfor.core.errors import NotIdentified, QueryError
     from butfor.scm.graph import Graph
     from butfor.scm.questions.estimand import identify
 
+    if 0 < asked.draws < 10:
+        raise QueryError(f"--draws {asked.draws} are too few to refute anything: 10 or more, or 0 for no refutations")
     graph = Graph.read(asked.graph)
     answer = Answer({"query": asked.query, "graph": str(graph)})
     answer.say("question", asked.query)
@@ -63,7 +67,9 @@ def ask_command(asked: Asked, *, as_json: bool) -> None:
     linear = asked.how in ("2sls", "liml")
     try:
         estimand = identify(asked.query, graph)
-    except NotIdentified:
+    except NotIdentified as error:
+        answer.values["not_identified"] = str(error)
+        answer.values["hedge"] = [sorted(part) for part in error.hedge] if error.hedge else None
         _instead(asked, graph, answer, linear)
         if linear and asked.data is not None:
             _finish(answer, as_json)
@@ -127,6 +133,11 @@ def _estimated(asked: Asked, estimand: Estimand, answer: Answer) -> None:
 def _shown(asked: Asked, estimator: Any, columns: Columns, answer: Answer) -> None:
     effect: Effect = estimator(columns)
     answer.values["effect"] = _effect(effect)
+    if hasattr(estimator, "treated"):
+        told = estimator.y if "=" in estimator.y else f"mean of {estimator.y}"
+        told = f"{told}: {estimator.x}={estimator.treated} against {estimator.x}={estimator.control}"
+        answer.values["compares"] = told
+        answer.say("compares", told)
     told = f"p = {effect.p:.2g}" if effect.p is not None else "no p-value"
     answer.say("effect", f"{effect}   {100 * effect.level:g} % interval, {told}", effect.method)
     for number, check in enumerate(effect.checks):
@@ -154,7 +165,6 @@ def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, ans
 def _instead(asked: Asked, graph: Graph, answer: Answer, linear: bool) -> None:
     """Where a question is not identified: bounds from the data, and instruments, which a linear effect would need."""
     from butfor.core.errors import ButforError
-    from butfor.scm.bounds import balke_pearl
     from butfor.scm.graphs.instruments import instruments
     from butfor.scm.questions.query import Query
 
@@ -168,17 +178,49 @@ def _instead(asked: Asked, graph: Graph, answer: Answer, linear: bool) -> None:
         if linear and asked.data is not None:
             _leaned(asked, x, y, found, answer)
             return
+        if found and asked.data is not None:
+            answer.say("", "if the effect is linear, they estimate it: --how 2sls")
     if asked.data is None:
         return
     try:
-        bounds = balke_pearl(asked.query, graph, asked.data, level=asked.level, seed=asked.seed)
+        bounds = _bounded(asked, graph, question)
     except ButforError as error:
         answer.say("bounds", f"none: {error}")
         return
     answer.values["bounds"] = {
-        "low": bounds.low, "high": bounds.high, "reach": bounds.reach, "level": bounds.level, "method": bounds.method,
+        "quantity": bounds.quantity, "low": bounds.low, "high": bounds.high, "reach": bounds.reach,
+        "level": bounds.level, "method": bounds.method,
     }  # fmt: skip
     answer.say("bounds", str(bounds))
+
+
+def _bounded(asked: Asked, graph: Graph, question: Question) -> Bounds:
+    """Bounds of the question; of the difference between two treatments where it leaves the treatment open."""
+    from butfor.core.errors import QueryError
+    from butfor.scm.bounds import balke_pearl, manski
+    from butfor.scm.columns import Columns
+
+    if len(question.do) != 1 or question.do[0].value is not None or question.given or len(question.outcome) != 1:
+        return balke_pearl(asked.query, graph, asked.data, level=asked.level, seed=asked.seed)
+    x, y = question.do[0].variable, question.outcome[0]
+    columns = Columns.read(asked.data, (x, y.variable), missing="drop" if asked.drop else "refuse")
+    levels = columns.codes(x)[1]
+    if len(levels) != 2 and not (asked.treated and asked.control):
+        raise QueryError(f"{x} has {len(levels)} values: name two with --treated and --control")
+    treated = _value(asked.treated) if asked.treated else levels[-1]
+    control = _value(asked.control) if asked.control else levels[0]
+    outcome = y if y.value is not None or not columns.is_number(y.variable) else y.variable
+    if outcome is y and y.value is None:
+        raise QueryError(
+            f"{y.variable} holds labels: ask for one of them, as in P({y.variable}={columns[y.variable][0]} | …)"
+        )
+    kind = f"E[{outcome} |" if outcome is not y else f"P({outcome} |"
+    end = "]" if outcome is not y else ")"
+    query = f"{kind} do({x}={treated}){end} - {kind} do({x}={control}){end}"
+    try:
+        return balke_pearl(query, graph, asked.data, level=asked.level, seed=asked.seed)
+    except QueryError:
+        return manski(asked.data, x, y.variable, treated=treated, control=control, value=y.value, level=asked.level)
 
 
 def _leaned(asked: Asked, x: str, y: str, found: list[Candidate], answer: Answer) -> None:
@@ -197,7 +239,11 @@ def _leaned(asked: Asked, x: str, y: str, found: list[Candidate], answer: Answer
         x, y, chosen, tuple(sorted(given)), how="liml" if asked.how == "liml" else "2sls",
         treated=_value(asked.treated or "1"), control=_value(asked.control or "0"), level=asked.level, seed=asked.seed,
     )  # fmt: skip
+    fit = estimator.fit(columns)
+    answer.values["anderson_rubin"] = str(fit.anderson_rubin)
+    answer.values["first_stage_f"] = fit.first_stage_f
     _shown(asked, estimator, columns, answer)
+    answer.say("robustly", f"Anderson–Rubin: {fit.anderson_rubin}; first-stage F = {fit.first_stage_f:.1f}")
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -37,7 +37,11 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except MemoryError as error:
-            fail("out of memory; try a smaller train.batch_size or a smaller model", 1, error)
+            fail(
+                "out of memory; ask for less at once: a smaller train.batch_size, a smaller model, fewer draws",
+                1,
+                error,
+            )
         except Exception as error:
             if out_of_memory(error):
                 fail(f"{type(error).__name__}: out of memory; try a smaller train.batch_size or model", 1, error)
