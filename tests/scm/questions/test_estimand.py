@@ -197,3 +197,23 @@ def test_columns_that_the_estimand_does_not_need_may_be_missing() -> None:
     assert identify("P(Y | do(X))", "U -> X -> M -> Y; U -> Y").estimate(data).n == 200
     with pytest.raises(UnknownName, match="unknown column 'M'"):
         identify("P(Y | do(X))", FRONT).estimate(data)
+
+
+def test_where_the_graph_has_no_path_there_is_no_difference() -> None:
+    effect = identify("P(Z | do(X))", BACK).estimate({"X": [0, 1] * 20, "Z": [0, 0, 1, 1] * 10})
+    assert (effect.estimate, effect.low, effect.high, effect.p) == (0, 0, 0, None)
+    assert "no path from X to Z" in effect.method
+
+
+def test_what_never_happened_in_the_rows_has_no_interval() -> None:
+    data = {"X": [0, 1] * 50, "Y": [0] * 100}
+    effect = identify("P(Y=0 | do(X=1))", "X -> Y").estimate(data)
+    assert (effect.estimate, effect.low, effect.high) == (1, -np.inf, np.inf)
+    assert [check.code for check in effect.checks if not check.ok] == ["constant"]
+
+
+def test_one_of_several_labels_has_to_be_named() -> None:
+    data = {"X": [0, 1] * 30, "Y": ["low", "mid", "high"] * 20}
+    with pytest.raises(QueryError, match=r"Y has the values high, low, mid: ask for one of them, as in P\(Y=mid"):
+        identify("P(Y | do(X))", "X -> Y").estimate(data)
+    assert identify("P(Y=mid | do(X))", "X -> Y").estimate(data).n == 60

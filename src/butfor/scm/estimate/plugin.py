@@ -6,11 +6,12 @@
 The interval is the Bayesian bootstrap's (Rubin 1981): each row gets an exponential weight, so that each distinct row
 that occurs in k rows gets a Gamma(k) one. No combination that was seen is ever lost, as the multinomial bootstrap loses
 some, and conditional probabilities stay defined.
-Limits   Percentile ends. Combinations that never occur have probability 0 (`smoothing` adds that many rows to each).
+Limits   Percentile ends; Combinations that never occur have probability 0 (`smoothing` adds that many rows to each).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,6 +87,7 @@ class Plugin:
     given: tuple[str, ...] = ()
     method: str = "plug-in"
     smoothing: float = 0.0
+    null: float | None = 0.0  # what p compares with; None: nothing
     draws: int = 999
     level: float = 0.95
     seed: int = 0
@@ -108,12 +110,18 @@ class Plugin:
         if not np.isfinite([estimate, *draws]).all():
             raise DataError(f"{self.method} has no finite answer on these frequencies; smoothing=0.5 fills empty cells")
         low, high = (float(end) for end in np.quantile(draws, [(1 - self.level) / 2, (1 + self.level) / 2]))
-        below = (np.sum(draws <= 0) + 1) / (self.draws + 1)
-        above = (np.sum(draws >= 0) + 1) / (self.draws + 1)
+        checks = [_rows_per_cell(seen)]
+        if np.ptp(draws) <= 1e-12 * max(1.0, abs(estimate)):
+            low, high = -math.inf, math.inf
+            told = f"every resample says {estimate:.6g}: these rows do not vary here, so they say nothing of new ones"
+            checks.append(Check("constant", False, told))
+        p = None
+        if self.null is not None:
+            tails = np.sum(draws <= self.null), np.sum(draws >= self.null)
+            p = min(1.0, 2 * (int(min(tails)) + 1) / (self.draws + 1))
         return Effect(
             estimate=estimate, low=min(low, estimate), high=max(high, estimate), level=self.level,
-            p=float(min(1.0, 2 * min(below, above))), n=seen.n, method=f"{self.method}, Bayesian bootstrap",
-            checks=(_rows_per_cell(seen),),
+            p=p, n=seen.n, method=f"{self.method}, Bayesian bootstrap", checks=tuple(checks),
         )  # fmt: skip
 
 

@@ -38,6 +38,20 @@ from butfor.scm.questions.expression import (
     mean,
 )
 from butfor.scm.questions.query import Question
+from butfor.stats.effect import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class NoPath:
+    """No estimate at all: in the graph `x` does not cause `y`, so the difference is 0 whatever the data."""
+
+    rows: int
+    method: str
+    level: float
+
+    def __call__(self, data: Any) -> Effect:
+        del data
+        return Effect(estimate=0.0, low=0.0, high=0.0, level=self.level, p=None, n=self.rows, method=self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,9 @@ def plan(
         if name not in estimand.free:
             raise UnknownName("option or free variable", name, estimand.free | {"how", "treated", "control", "level"})
     contrast = None if values else contrasted(estimand, columns, treated, control)
+    if contrast and contrast.x not in variables(estimand.body):
+        told = f"the graph has no path from {contrast.x} to {contrast.y}: no difference, whatever the data"
+        return NoPath(columns.n, told, level), columns
     if contrast and contrast.weight == 1 and estimand.way == "back-door":
         column, columns = outcome(columns, contrast)
         return Adjust(
@@ -92,7 +109,8 @@ def plan(
         raise QueryError(f"{estimand.query} is a function of {', '.join(sorted(open_))}: say a value of each")
     return Plugin(
         tuple(needed), partial(_value, asked, values), x=contrast.x if contrast else "",
-        y=contrast.y if contrast else "", level=level, seed=seed, method=f"plug-in of {body}",
+        y=contrast.y if contrast else "", null=0.0 if len(estimand.query.parts) > 1 or contrast else None,
+        level=level, seed=seed, method=f"plug-in of {body}",
     ), columns  # fmt: skip
 
 
@@ -141,6 +159,11 @@ def _level(question: Question, columns: Columns) -> Value | None:
     if question.kind == "E" or (y.value is None and columns.is_number(y.variable)):
         return None
     levels: tuple[Value, ...] = columns.codes(y.variable)[1]
+    if y.value is None and len(levels) > 2:
+        shown = ", ".join(map(str, levels[:6]))
+        raise QueryError(
+            f"{y.variable} has the values {shown}: ask for one of them, as in P({y.variable}={levels[-1]} | …)"
+        )
     return y.value if y.value is not None else levels[-1]
 
 
