@@ -158,13 +158,14 @@ def _level(question: Question, columns: Columns) -> Value | None:
     y = question.outcome[0]
     if question.kind == "E" or (y.value is None and columns.is_number(y.variable)):
         return None
-    levels: tuple[Value, ...] = columns.codes(y.variable)[1]
-    if y.value is None and len(levels) > 2:
-        shown = ", ".join(map(str, levels[:6]))
-        raise QueryError(
-            f"{y.variable} has the values {shown}: ask for one of them, as in P({y.variable}={levels[-1]} | …)"
-        )
-    return y.value if y.value is not None else levels[-1]
+    if y.value is not None:
+        return y.value
+    *others, last = columns.codes(y.variable)[1]
+    if len(others) > 1:
+        shown = ", ".join(map(str, [*others[:6], last]))
+        told = f"P({y.variable}={last} | …)"
+        raise QueryError(f"{y.variable} has the values {shown}: ask for one of them, as in {told}")
+    return last
 
 
 def outcome(columns: Columns, contrast: Contrast) -> tuple[str, Columns]:
