@@ -86,7 +86,7 @@ def test_the_face_fits_and_says_what_it_chose() -> None:
     assert fitted.ate("X", "Y").estimate == pytest.approx(1, abs=0.1)
     assert fitted.ate("S", "G=pass", "f", "m").estimate == pytest.approx(0.3, abs=0.08)
     assert fitted.p("X=1 | Z=1").estimate == pytest.approx(1 / (1 + np.exp(-1)), abs=0.08)
-    with pytest.raises(QueryError, match="has no level"):
+    with pytest.raises(UnknownName, match="unknown value of S 'x'"):
         fitted.do(S="x").mean("Y")
 
 

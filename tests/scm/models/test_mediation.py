@@ -157,7 +157,7 @@ def test_labels_and_levels_of_choice() -> None:
     assert model.ate("dose", "well", treated="full", control="none") == pytest.approx(0.7)
     assert model.ate("dose", "well=0", treated="half", control="none") == pytest.approx(-0.3)
     assert model.pn("dose", "well", treated="full", control="half") == pytest.approx(4 / 9)
-    with pytest.raises(QueryError, match="dose has no level 1; its levels are none, half, full"):
+    with pytest.raises(UnknownName, match="unknown value of dose '1'; known: full, half, none"):
         model.ate("dose", "well")
 
 

@@ -196,6 +196,13 @@ def test_the_derivation_names_factors_and_reasons() -> None:
     assert steps[0].startswith("merge: Y_{X=1} and Y")
 
 
+def test_large_values_are_told_apart() -> None:
+    with pytest.raises(NotIdentified):  # not P(Y=1 | X=20200102), which consistency would make of one value
+        found("P(Y_{X=20200101}=1 | X=20200102)", "X -> Y; X <-> Y")
+    assert found("P(Y_{X=1.0}=1 | X=1)", "X -> Y; X <-> Y") == found("P(Y_{X=1}=1 | X=1)", "X -> Y; X <-> Y")
+    assert found("P(X_{X=20200101}=20200102 | Y=1)", "X -> Y") == ZERO
+
+
 def test_what_is_certain_needs_no_data() -> None:
     assert found("P(X_{X=1}=1 | Y=1)", "X -> Y") == ONE
     assert found("P(X_{X=1}=0 | Y=1)", "X -> Y") == ZERO

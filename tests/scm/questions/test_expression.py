@@ -9,6 +9,7 @@ import pytest
 
 from butfor.core.errors import Impossible, QueryError, UnknownName
 from butfor.scm.graph import Graph
+from butfor.scm.questions.evaluation import place
 from butfor.scm.questions.expression import (
     ONE,
     ZERO,
@@ -155,6 +156,15 @@ def test_values_that_are_not_there_and_means_of_labels_are_refused() -> None:
     with pytest.raises(QueryError, match=r"Y has no mean: its values are no, yes; ask for P\(Y=yes"):
         mean("Y", P(("Y",))).table(Seen())
     assert np.isclose(P(("X",)).table(Seen(), {"X": "1"}).values, P(("X",)).table(Seen(), {"X": 1.0}).values)
+
+
+def test_values_are_the_same_however_they_are_written_and_others_are_not() -> None:
+    assert place("X", "1.0", (0, 1)) == place("X", "1", (0.0, 1.0)) == place("X", 1, ("0", "1")) == 1
+    assert place("X", 0.1 + 0.2, (0.1, 0.1 + 0.2)) == 1
+    for value, labels in ((20200103, (20200101, 20200102)), (0.3000001, (0.1, 0.3))):
+        with pytest.raises(UnknownName):
+            place("day", value, labels)
+    assert place("code", "01", ("1", "01")) == 1
 
 
 def test_a_sum_over_what_does_not_stand_under_it_is_a_fault() -> None:

@@ -30,6 +30,7 @@ from butfor.scm.models.factor import Floats
 from butfor.scm.models.model import SCM, Parallel, Sample, World, merged
 from butfor.scm.models.network import Network
 from butfor.scm.models.table import Table, certain, read_table, read_tables
+from butfor.scm.questions.evaluation import as_number, place
 
 Coupling = Literal["comonotone", "independent", "gumbel"]
 Masks = dict[str, Floats]  # for each variable, 1 at the levels that are allowed and 0 at the others
@@ -96,24 +97,17 @@ class Discrete(SCM):
             raise UnknownName("variable", name, self.tables) from None
 
     def place(self, name: str, value: Any) -> int:
-        """Where a value stands among the levels of a variable; a text matches what prints like it."""
+        """Where a value stands among the levels of a variable."""
         levels = self.levels(name)
         try:
             return levels.index(value)
         except ValueError:
-            pass
-        if isinstance(value, str) and value in (texts := list(map(str, levels))):
-            return texts.index(value)
-        number = _number(value)
-        for i, level in enumerate(levels):
-            if number is not None and _number(level) == number:
-                return i
-        raise QueryError(f"{name} has no level {value!r}; its levels are {', '.join(map(str, levels))}")
+            return place(name, value, levels)
 
     def values(self, name: str) -> Floats:
         """The levels of a variable as numbers."""
         levels = self.levels(name)
-        if any(isinstance(level, str) or _number(level) is None for level in levels):
+        if any(isinstance(level, str) or as_number(level) is None for level in levels):
             raise QueryError(
                 f"the levels of {name} ({', '.join(map(str, levels))}) are not numbers: "
                 f"ask for an event, such as {f'{name}={levels[0]}'!r}"
@@ -260,15 +254,8 @@ def _possible(total: float, behind: Iterable[Condition]) -> float:
     return total
 
 
-def _number(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
 def _compared(values: Floats, condition: Condition) -> NDArray[np.bool_]:
-    bound = _number(condition.value)
+    bound = as_number(condition.value)
     if bound is None:
         raise QueryError(f"{condition}: {condition.value!r} is not a number")
     signs = {"<": values < bound, "<=": values <= bound, ">": values > bound, ">=": values >= bound}

@@ -27,6 +27,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from butfor.core.errors import QueryError
+from butfor.scm.questions.evaluation import place
 
 Floats = NDArray[np.float64]
 Values = NDArray[Any]
@@ -205,10 +206,7 @@ class Categorical(Mechanism):
         return np.array(self.levels)[place]
 
     def own(self, value: Any, name: str) -> Any:
-        for level in self.levels:
-            if level == value or typed(level) == typed(value):
-                return level
-        raise QueryError(f"{name} has no level {value!r}; its levels are {', '.join(map(str, self.levels))}")
+        return self.levels[place(name, value, self.levels)]
 
     def abduce(self, value: Any, causes: Sequence[Values], n: int, rng: Generator) -> tuple[Floats, Floats]:
         chances = np.broadcast_to(self.chances(*causes), (n, len(self.levels)))

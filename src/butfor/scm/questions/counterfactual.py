@@ -25,7 +25,7 @@ from typing import TypeAlias
 
 from butfor.core.errors import Impossible, NotIdentified, QueryError
 from butfor.scm.graph import Graph, bits
-from butfor.scm.questions.expression import ZERO, Combination, Node, Ratio, Value, at, product, total
+from butfor.scm.questions.expression import ZERO, Combination, Node, Ratio, Value, at, product, total, word
 from butfor.scm.questions.identification import Part, Search, merged
 from butfor.scm.questions.query import Question, Term
 
@@ -91,7 +91,7 @@ def _complement(
             if term.variable not in pairs or term.value is None or bare in done:
                 continue
             values = pairs[term.variable]
-            other = Term(term.variable, values[0] if _word(values[1]) == _word(term.value) else values[1], term.do)
+            other = Term(term.variable, values[0] if word(values[1]) == word(term.value) else values[1], term.do)
             rest = tuple(one for one in asked if one != term)
             try:
                 whole, why = _complement(graph, rest, given, pairs, (*done, bare))
@@ -115,13 +115,9 @@ def _spoken(events: Iterable[Term]) -> dict[str, tuple[Value, Value]]:
         term = todo.pop()
         todo += term.do
         if term.value is not None:
-            found.setdefault(term.variable, {}).setdefault(_word(term.value), term.value)
-    pairs = {name: sorted(values.values(), key=_word) for name, values in found.items()}
+            found.setdefault(term.variable, {}).setdefault(word(term.value), term.value)
+    pairs = {name: sorted(values.values(), key=word) for name, values in found.items()}
     return {name: (values[0], values[1]) for name, values in sorted(pairs.items()) if len(values) == 2}
-
-
-def _word(value: Value) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 # copies -------------------------------------------------------------------------------------------------------------
@@ -174,9 +170,9 @@ class Copies:
         return self.token(self.place[i, world])
 
     def _fixed(self, value: Value) -> Token:
-        word = _word(value)
-        self.names.setdefault(word, value)
-        return "=", word
+        text = word(value)
+        self.names.setdefault(text, value)
+        return "=", text
 
     def token(self, copy: int) -> Token:
         """The value of a copy: known, or its own."""
@@ -384,8 +380,8 @@ class _Side:
         """How a person writes the factor of a district."""
         names = self.graph.names
         told = {j: f"{names[j]}={value}" if kind == "=" else names[j] for j, (kind, value) in tokens.items()}
-        behind = ", ".join(word for j, word in told.items() if not wanted >> j & 1)
-        inside = ", ".join(word for j, word in told.items() if wanted >> j & 1)
+        behind = ", ".join(text for j, text in told.items() if not wanted >> j & 1)
+        inside = ", ".join(text for j, text in told.items() if wanted >> j & 1)
         return f"P({inside} | do({behind}))" if behind else f"P({inside})"
 
     def _summed(self, gone: int) -> int:
@@ -406,7 +402,7 @@ class _Side:
         """The product of a group's parts at its values."""
         names = self.copies.names
         values = {
-            self.graph.names[j]: names[str(word)] for j, (kind, word) in sorted(group.tokens.items()) if kind == "="
+            self.graph.names[j]: names[str(text)] for j, (kind, text) in sorted(group.tokens.items()) if kind == "="
         }
         return at(Search(self.graph).node(merged(parts)), values)
 

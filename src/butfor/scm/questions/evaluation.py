@@ -10,14 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import Impossible, QueryError, UnknownName
 from butfor.core.seeds import generator
-from butfor.scm.questions.expression import At, Combination, Distribution, Mean, Node, P, Product, Ratio, Sum, Value
+from butfor.scm.questions.expression import (
+    At,
+    Combination,
+    Distribution,
+    Mean,
+    Node,
+    P,
+    Product,
+    Ratio,
+    Sum,
+    Value,
+    word,
+)
 
 Floats = NDArray[np.float64]
 LARGEST = 1 << 26  # cells of one table
@@ -44,19 +56,27 @@ class Table:
         return self.values.transpose([self.names.index(name) for name in names])
 
 
-def place(name: str, value: Value, labels: Iterable[object]) -> int:
-    """Where a value stands among the labels of a variable; 1, 1.0 and "1" are the same value."""
+def place(name: str, value: object, labels: Iterable[object]) -> int:
+    """Where a value stands among the labels of a variable; 1, 1.0, "1" and "1.0" are the same value."""
     known = list(labels)
     if value in known:
         return known.index(value)
-    words = [_word(label) for label in known]
-    if _word(value) in words:
-        return words.index(_word(value))
+    words = [word(label) for label in known]
+    if word(value) in words:
+        return words.index(word(value))
+    size = as_number(value)
+    for i, label in enumerate(known):
+        if size is not None and as_number(label) == size:
+            return i
     raise UnknownName(f"value of {name}", str(value), words)
 
 
-def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+def as_number(value: object) -> float | None:
+    """A value as a number, if it is one or reads as one."""
+    try:
+        return float(cast("Any", value))
+    except (TypeError, ValueError):
+        return None
 
 
 def evaluate(node: Node, distribution: Distribution, values: Mapping[str, Value], loose: Iterable[str] = ()) -> Table:

@@ -24,6 +24,13 @@ Value: TypeAlias = str | int | float
 NONE: frozenset[str] = frozenset()
 
 
+def word(value: object) -> str:
+    """A value as text, the same for 1, 1.0 and "1", and for no two different numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
 @runtime_checkable
 class Distribution(Protocol):
     """The distribution of what is seen: an SCM's, or that of a table of data."""
