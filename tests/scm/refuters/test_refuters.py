@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from butfor.core.errors import DataError, QueryError, UnknownName
+from butfor.scm import worker
 from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust, Instrument
 from butfor.scm.refuters import (
@@ -28,7 +29,6 @@ from butfor.scm.refuters import (
     many,
     refute,
     tipping_point,
-    worker,
 )
 from butfor.scm.refuters.sensitivity import omitted
 from butfor.stats.effect import Effect

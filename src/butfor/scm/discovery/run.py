@@ -17,10 +17,8 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -37,6 +35,7 @@ from butfor.scm.discovery.noise import jarque_bera, noise_checks, noise_of
 from butfor.scm.discovery.priors import Prior
 from butfor.scm.discovery.search import METHODS, Search, member_of, method_of
 from butfor.scm.graphs.equivalence import ARROWS, EDGE, Marks, Pattern
+from butfor.scm.worker import spread
 from butfor.stats.effect import Check
 
 FEW = 8  # variables: the exact posterior stands beside the resamples
@@ -70,7 +69,7 @@ def discover(
     names = columns.names
     if len(names) < 2:
         raise DataError(
-            f"a graph of one column ({names[0]}) has no edges to look for; is the file separated by commas?"
+            f"a graph of one column ({', '.join(names)}) has no edges to look for; is the file separated by commas?"
         )
     categories = discrete_of(columns, discrete)
     checked(columns, categories)
@@ -179,8 +178,7 @@ def _resampled(search: Search, bootstraps: int, seed: int, jobs: int) -> list[Ma
     if jobs == 1 or len(left) < jobs:
         found = run(left)
     else:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            parts = list(pool.map(run, [left[k::jobs] for k in range(jobs)]))
+        parts = spread(_chunk, [(search, seed, left[k::jobs]) for k in range(jobs)])
         found = [parts[k % jobs][k // jobs] for k in range(len(left))]
     return [marks for marks in (*first, *found) if marks is not None]
 

@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.core.errors import UserError
+from butfor.scm import worker
 from butfor.scm.columns import Columns
-from butfor.scm.refuters import fast, worker
+from butfor.scm.refuters import fast
 
 Floats = NDArray[np.float64]
 Copies = Mapping[str, NDArray[Any]]
