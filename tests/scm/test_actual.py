@@ -257,6 +257,10 @@ def test_a_discrete_model_in_a_context() -> None:
     assert causes("wet=1", told)[0].cause == {"rain": "yes"}
     with pytest.raises(QueryError, match="hose is random"):
         Equations.of(model, {"rain": "yes"})
+    with pytest.raises(UnknownName, match="variable 'snow'"):
+        Equations.of(model, {"rain": "yes", "hose": "no", "snow": "no"})
+    with pytest.raises(QueryError, match="rain>no: labels have no order"):
+        causes("rain>no", told)
 
 
 def test_bad_questions() -> None:
@@ -264,6 +268,9 @@ def test_bad_questions() -> None:
         causes("BS=0", ROCKS)
     with pytest.raises(UnknownName, match="variable 'BX'"):
         causes("BX=1", ROCKS)
+    with pytest.raises(UnknownName, match="definition of actual causes 'modern'"):
+        causes("BS=1", ROCKS, definition="modern")  # pyright: ignore[reportArgumentType]
+    assert causes("BS=1", ROCKS, among="ST") == causes("BS=1", ROCKS, among=["ST"]) != []
     with pytest.raises(QueryError, match="not one of its values"):
         causes("Y=1", Equations({"X": 3, "Y": lambda X: X}))
     with pytest.raises(GraphError, match="cycle"):

@@ -23,16 +23,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from butfor.core.errors import QueryError
+from butfor.core.errors import QueryError, UnknownName
 from butfor.scm.equations import Codes, Equations, arguments
 from butfor.scm.graph import bits
 from butfor.scm.models.event import EventLike, read_conditions, told
-from butfor.scm.questions.evaluation import place
+from butfor.scm.questions.evaluation import as_number, place
 
 Definition = Literal["original", "updated", "modified"]
 Effect = EventLike | Callable[..., Any]
@@ -72,11 +72,15 @@ def causes(
     `effect` is an event ("BS=1", "A=1, B=0") or a function of variables that is true where it happens. Causes are
     looked for `among` all variables but those of the effect, in sets of at most `largest`.
     """
+    if definition not in get_args(Definition):
+        raise UnknownName("definition of actual causes", str(definition), get_args(Definition))
     case = Case.of(effect, model, context)
     if not case.truth[(0,) * case.truth.ndim]:
         raise QueryError(f"{case.effect} does not happen in this context; ask for causes of what happens")
     mentioned = set(case.variables)
-    names = [name for name in model.graph.names if name not in mentioned] if among is None else list(among)
+    names = [name for name in model.graph.names if name not in mentioned]
+    if among is not None:
+        names = [among] if isinstance(among, str) else list(among)
     for name in names:
         model.graph.at(name)
     chosen = sum(1 << i for i, name in enumerate(case.names) if name in names)
@@ -310,7 +314,11 @@ def _placed(model: Equations, name: str, value: Any, sign: str) -> tuple[tuple[A
     levels = model.values(name)
     if sign in ("=", "!="):
         return levels, [float(code) for code in range(len(levels))], float(place(name, value, levels))
-    return levels, [float(level) for level in levels], float(value)
+    order, mark = [as_number(level) for level in levels], as_number(value)
+    sizes = [size for size in order if size is not None]
+    if mark is None or len(sizes) < len(order):
+        raise QueryError(f"{name}{sign}{value}: labels have no order; name the values, as in {name}={levels[-1]}")
+    return levels, sizes, mark
 
 
 def _holds(value: float, sign: str, mark: float) -> bool:

@@ -50,6 +50,8 @@ class Equations:
     @classmethod
     def of(cls, model: Any, context: Mapping[str, Any]) -> Equations:
         """A discrete model (`SCM.discrete`) whose tables hold only zeros and ones, its causes set by `context`."""
+        for name in context:
+            model.levels(name)  # an unknown name is refused
         equations: dict[str, Any] = {}
         for name, table in model.tables.items():
             if name in context:
