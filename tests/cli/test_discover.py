@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 def run(file: Path, prior: Path | None = None, method: str = "auto", *, as_json: bool = False) -> Path:
     out = file.parent / "found"
-    discover_command(file, prior, method, out, bootstraps=20, seed=0, latent=False, as_json=as_json)
+    discover_command(file, prior, method, out, bootstraps=20, seed=0, latent=False, drop=False, as_json=as_json)
     return out
 
 

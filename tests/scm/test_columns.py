@@ -178,8 +178,8 @@ def test_rows_taken_and_columns_replaced() -> None:
     assert data["X"].tolist() == [0, 1, 1]
 
 
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_a_file_may_be_separated_by_commas_semicolons_or_tabs(tmp_path: Path, mark: str) -> None:
+@pytest.mark.parametrize("mark", [",", ";", "\t", " ", ", "])
+def test_a_file_may_be_separated_by_commas_semicolons_tabs_or_spaces(tmp_path: Path, mark: str) -> None:
     file = tmp_path / "rows.csv"
     file.write_text(f"X{mark}Y\n1{mark}2\n3{mark}4\n", encoding="utf-8")
     assert Columns.read(file).number("Y").tolist() == [2.0, 4.0]

@@ -25,6 +25,7 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override one key of the experiment")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout; all else on stderr")]
+Drop = Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, such as runs/quickstart-1a2b3c4d")]
 
 
@@ -181,7 +182,7 @@ def ask(
     draws: Annotated[int, typer.Option(min=0, max=100_000, help="of each refutation; 0: none")] = 100,
     level: Annotated[float, typer.Option(help="of the interval")] = 0.95,
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
-    drop: Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")] = False,
+    drop: Drop = False,
     json: Json = False,
 ) -> None:
     """Answer a causal question, from a graph and data."""
@@ -202,12 +203,13 @@ def discover(
     bootstraps: Annotated[int, typer.Option(min=0, help="resamples behind the frequencies; 0: none")] = 100,
     seed: Annotated[int, typer.Option(help="of the resamples")] = 0,
     out: Annotated[Path, typer.Option(help="where graph.svg and discovery.json go")] = Path("discovery"),
+    drop: Drop = False,
     json: Json = False,
 ) -> None:
     """Find the graphs that data agree with."""
     from butfor.cli.discover import discover_command
 
-    discover_command(file, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, as_json=json)
+    discover_command(file, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, drop=drop, as_json=json)
 
 
 def show_json(value: Any) -> None:

@@ -22,6 +22,7 @@ def discover_command(
     bootstraps: int,
     seed: int,
     latent: bool,
+    drop: bool,
     as_json: bool,
 ) -> None:
     """Search, write graph.svg and discovery.json into `out`, print the edges; 3 where a check fails."""
@@ -30,7 +31,7 @@ def discover_command(
     from butfor.core.folder import write_bytes
     from butfor.scm.discovery.run import discover
 
-    found = discover(file, method, prior, bootstraps, seed, latent=latent, jobs=0)
+    found = discover(file, method, prior, bootstraps, seed, latent=latent, missing="drop" if drop else "refuse", jobs=0)
     paths = out / "graph.svg", out / "discovery.json"
     write_bytes(paths[0], found.svg().encode())
     write_bytes(paths[1], (found.to_json() + "\n").encode())

@@ -58,7 +58,10 @@ class Columns:
         worst = {name: int(gap.sum()) for name, gap in gaps.items() if gap.any()}
         if worst and missing == "refuse":
             told = ", ".join(f"{name} ({count})" for name, count in list(worst.items())[:6])
-            raise DataError(f'missing or infinite values in {told}; fill them in, or drop those rows: missing="drop"')
+            raise DataError(
+                f"missing or infinite values in {told}; fill them in, or leave those rows out:"
+                ' missing="drop", --drop-missing'
+            )
         if worst:
             keep = ~np.any(list(gaps.values()), axis=0)
             found = {name: column[keep] for name, column in found.items()}
@@ -156,11 +159,13 @@ def _csv(path: Path) -> dict[str, list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = file.readline()
             file.seek(0)
-            mark = max(",;\t", key=header.count)  # the first of these where the header has none
-            rows = [row for row in csv.reader(file, delimiter=mark) if row]
+            mark = next((mark for mark in ",;\t " if mark in header.strip()), ",")
+            rows = [row for row in csv.reader(file, delimiter=mark, skipinitialspace=True) if row]
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
+    except (OSError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as a CSV file ({error})") from error
     if len(rows) < 2:
         raise DataError(f"{path} has no rows below its header")

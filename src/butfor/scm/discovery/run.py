@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ def discover(
     alpha: float = 0.01,
     level: float = 0.95,
     jobs: int = 1,
+    missing: Literal["refuse", "drop"] = "refuse",
 ) -> Discovery:
     """Search for the causal graph of columns.
 
@@ -65,7 +66,7 @@ def discover(
     for as many as pay; the result is the same however many they are.
     """
     _check_numbers(bootstraps, alpha, level, jobs)
-    columns = Columns.read(data)
+    columns = Columns.read(data, missing=missing)
     names = columns.names
     if len(names) < 2:
         raise DataError(
