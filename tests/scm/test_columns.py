@@ -126,7 +126,7 @@ def test_files_that_are_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         Columns.read(tmp_path)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00X")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is not UTF-8"):
         Columns.read(tmp_path / "bytes.csv")
 
 
