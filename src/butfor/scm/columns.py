@@ -4,7 +4,7 @@
 
 A column is numeric (float64) where every cell is a number, else labels (strings). What no estimate survives is refused
 where it is read: an unknown name, a name that stands twice, columns of unequal length, missing or infinite values
-(unless `missing="drop"`), a number column with some strings in it. What only some uses forbid is refused there:
+(unless `missing="drop"`), a few words in a long column of numbers. What only some uses forbid is refused there:
 `number` refuses labels, `varying` a constant column.
 """
 

@@ -25,8 +25,6 @@ from butfor.scm.graphs.formats import parse_edges, quoted
 
 Marks = NDArray[np.int8]
 NONE, TAIL, ARROW, CIRCLE = 0, 1, 2, 3
-LEFT = {TAIL: "-", ARROW: "<", CIRCLE: "o"}
-RIGHT = {TAIL: "-", ARROW: ">", CIRCLE: "o"}
 EDGE = {"--": (1, 1), "->": (1, 2), "<-": (2, 1), "<->": (2, 2), "o->": (3, 2), "<-o": (2, 3), "o-o": (3, 3)} | {
     "o-": (3, 1),
     "-o": (1, 3),
