@@ -124,6 +124,16 @@ def test_same_seed_same_world() -> None:
     assert m.p("Y=1") == pytest.approx(0.5637965136131842, abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["discrete", "linear", "functional"])
+def test_no_draws_are_none_and_fewer_are_refused(kind: str) -> None:
+    m = random_scm("X -> Y", 0, kind)
+    imagined = m.counterfactual("X>0", {"X": 1})
+    for sample in (m.sample, imagined.sample):
+        assert [len(column) for column in sample(0).values()] == [0, 0]
+        with pytest.raises(QueryError, match="n must not be negative"):
+            sample(-1)
+
+
 def test_selection_is_planted() -> None:
     m = random_scm("X -> S <- Y", 2)
     rows = selected(m, "S=1", 4000, seed=0)

@@ -27,7 +27,7 @@ from butfor.core.seeds import generator
 from butfor.scm.graph import Graph
 from butfor.scm.models.event import Condition, EventLike, is_event, read_conditions, read_event, told
 from butfor.scm.models.factor import Floats
-from butfor.scm.models.model import SCM, Parallel, Sample, World, merged
+from butfor.scm.models.model import SCM, Parallel, Sample, World, check_draws, merged
 from butfor.scm.models.network import Network
 from butfor.scm.models.table import Table, certain, read_table, read_tables
 from butfor.scm.questions.evaluation import as_number, place
@@ -218,8 +218,7 @@ class Discrete(SCM):
         return self.weight({}, names).copy()  # the network keeps its answer
 
     def sample(self, n: int, seed: int = 0) -> Sample:
-        if n < 0:
-            raise QueryError(f"{n} draws; n must not be negative")
+        check_draws(n)
         codes: dict[str, NDArray[np.int64]] = {}
         for i in self.whole.order:
             name = self.whole.names[i]

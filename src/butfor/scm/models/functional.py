@@ -30,7 +30,7 @@ from butfor.scm.graph import Graph
 from butfor.scm.models.event import Condition, EventLike, is_event, read_conditions, read_event, told
 from butfor.scm.models.gaussian import Shift
 from butfor.scm.models.mechanism import Function, Mechanism, Noise, Shifted, choice, fixed, typed
-from butfor.scm.models.model import SCM, Parallel, Sample, World, merged
+from butfor.scm.models.model import SCM, Parallel, Sample, World, check_draws, merged
 from butfor.stats.effect import Effect
 from butfor.stats.quantiles import t_quantile
 
@@ -90,8 +90,9 @@ class Functional(SCM):
 
     def sample(self, n: int, seed: int = 0) -> Sample:
         """n draws of the seen variables."""
-        drawn = replace(self, draws=n, seed=seed).abduced(())
-        return {name: drawn.values[name] for name in self.seen}
+        check_draws(n)
+        drawn = replace(self, draws=max(n, 1), seed=seed).abduced(())
+        return {name: drawn.values[name][:n] for name in self.seen}
 
     def parallel(self, worlds: Sequence[World], evidence: EventLike = ()) -> Draws:
         """Worlds that share the noise which the evidence leaves."""
@@ -205,6 +206,7 @@ class Draws(Parallel):
 
     def sample(self, n: int, seed: int = 0) -> list[Sample]:
         """n draws of all seen variables, one dictionary a world; draws of the same row share their noise."""
+        check_draws(n)
         rows = np.searchsorted(np.cumsum(self.weights), generator(seed, "rows").random(n)).clip(
             0, len(self.weights) - 1
         )

@@ -32,7 +32,7 @@ from butfor.core.errors import GraphError, Impossible, QueryError, UnknownName
 from butfor.core.seeds import derive
 from butfor.scm.graph import Graph
 from butfor.scm.models.event import Condition, EventLike, is_event, read_conditions, read_event, told
-from butfor.scm.models.model import SCM, Parallel, Sample, World, merged
+from butfor.scm.models.model import SCM, Parallel, Sample, World, check_draws, merged
 from butfor.scm.models.normal import Normal
 
 Floats = NDArray[np.float64]
@@ -161,6 +161,7 @@ class LinearGaussian(SCM):
 
     def sample(self, n: int, seed: int = 0) -> Sample:
         """n draws of the seen variables."""
+        check_draws(n)
         return dict(self.joint.over(self.seen).sample(n, seed))
 
     def parallel(self, worlds: Sequence[World], evidence: EventLike = ()) -> GaussianWorlds:
@@ -229,6 +230,7 @@ class GaussianWorlds(Parallel):
 
     def sample(self, n: int, seed: int = 0) -> list[Sample]:
         """n draws of the seen variables in each world."""
+        check_draws(n)
         drawn = self.state.sample(n, seed)
         return [{name: drawn[_label(name, w)] for name in self.seen} for w in range(self.count)]
 

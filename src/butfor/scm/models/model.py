@@ -244,6 +244,12 @@ class SCM(ABC):
         return fit(graph, data, **how)
 
 
+def check_draws(n: int) -> None:
+    """Refuses a number of draws that there cannot be."""
+    if n < 0:
+        raise QueryError(f"{n} draws; n must not be negative")
+
+
 def merged(assignments: Mapping[str, Any] | str | None, values: Mapping[str, Any]) -> dict[str, Any]:
     """The ways to write an intervention as one."""
     if isinstance(assignments, str):

@@ -25,7 +25,7 @@ from butfor.core.seeds import generator
 from butfor.scm.models.coupling import COUPLINGS, Copy, Part, cut
 from butfor.scm.models.event import Condition, EventLike, is_event, read_conditions, told
 from butfor.scm.models.factor import Floats, drawn, summed
-from butfor.scm.models.model import Parallel, Sample, World
+from butfor.scm.models.model import Parallel, Sample, World, check_draws
 from butfor.scm.models.table import Table
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Twins(Parallel):
         return float(self._weight({}, (node,)) @ values) / self.total
 
     def sample(self, n: int, seed: int = 0) -> list[Sample]:
+        check_draws(n)
         names = list(self.model.labels)
         asked = {place[name] for place in self.places for name in names}
         parts, _ = self._parts({}, tuple(asked))
