@@ -9,7 +9,7 @@ from butfor.core.errors import UnknownName
 from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust, nuisance
 from butfor.scm.estimate.basis import Basis
-from butfor.scm.estimate.nuisance import cross_fit, expit, folds_of, learn, newton
+from butfor.scm.estimate.nuisance import cross_fit, expit, folds_of, learn, least_chance, newton
 
 
 def data(n: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ def test_curves_run_on_straight_a_little_way_and_then_stay_level() -> None:
     z, y, _ = data()
     fit = learn("spline", z, y, logit=False)
     edge = float(z[:, 0].max())
-    a, b, c, d, e = fit.predict(np.c_[np.array([edge, edge + 0.1, edge + 0.2, edge + 1, edge + 50]), np.zeros(5)])
+    a, b, c, d, e = fit.predict(np.c_[np.array([edge, edge + 0.1, edge + 0.2, edge + 2, edge + 50]), np.zeros(5)])
     assert c - b == pytest.approx(b - a, abs=1e-8)
     assert abs(b - a) > 1e-3
     assert d == e
@@ -185,3 +185,9 @@ def test_an_unknown_learner_is_named() -> None:
     z, y, _ = data(50)
     with pytest.raises(UnknownName, match="did you mean 'spline'"):
         learn("splines", z, y, logit=False)
+
+
+def test_the_least_chance_falls_with_the_rows_between_its_ends() -> None:
+    assert least_chance(10) == least_chance(50) == 0.1
+    assert least_chance(1000) == pytest.approx(5 / (np.sqrt(1000) * np.log(1000)))
+    assert least_chance(1_000_000) == 0.01

@@ -142,8 +142,7 @@ class Adjust:
         compared, arms = found.compared, found.arms
         if compared is None:
             e = scores.in_sample(arms, self.propensity or "linear")
-            clipped = (np.clip(e[0], scores.CLIP, 1.0), np.clip(e[1], scores.CLIP, 1.0))
-            compared = scores.Compared(Pull(0.0, np.zeros(0)), e, scores.weights_of(arms, clipped))
+            compared = scores.Compared(Pull(0.0, np.zeros(0)), e, scores.weights_of(arms, scores.clipped(e)))
         checks = (*arm_checks(arms, compared.e, compared.weights), *found.checks)
         df = arms.n - 1.0 if self.how != "regression" else max(arms.n - 2.0 * (arms.z.shape[1] + 1), 1.0)
         outcome, propensity = self._learners()

@@ -6,8 +6,8 @@ leave the basis under 100 terms or so, and five rows for each.
 
 Everything is centred and scaled on the rows that the basis was made from, and can then be made for any others. Those
 must be the rows of the fit: a bend that they do not reach has a coefficient that nothing holds, and predictions there
-are anything. So there are five rows or more beyond the outer knots, and a row that lies beyond all of them by more than
-half a deviation is taken to lie just there.
+are anything. So there are three rows or more beyond the outer knots, and a row that lies beyond all of them by more
+than one deviation is taken to lie just there.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from butfor.stats.quantiles import z_below, z_quantile
 
 KNOTS = (9, 7, 5, 4, 3)  # tried in this order, with products before without
 OUTER = 2.5  # knots are evenly spaced for normal data, the outer ones so many deviations from the middle, but with
-TAIL = 5  # rows or more beyond
-BEYOND = 0.5  # deviations (half of the distance between the quantiles of -1 and 1) that curves are followed outwards
+TAIL = 3  # rows or more beyond
+BEYOND = 1.0  # deviations (half of the distance between the quantiles of -1 and 1) that curves are followed outwards
 MOST = 100  # terms, or this many times the covariates:
 TIMES = 1.6
 ROWS = 5  # rows for each term

@@ -29,7 +29,7 @@ from butfor.scm.columns import Codes, Columns
 from butfor.scm.estimate.checks import APART, LEFT, LUCK, RARE, SHARE, kish, with_squares
 from butfor.scm.estimate.design import Label, arm, cells, covariates, distinct, is_dose, outcome
 from butfor.scm.estimate.nested import Nested, nested
-from butfor.scm.estimate.nuisance import Learner, folds_of
+from butfor.scm.estimate.nuisance import Learner, folds_of, least_chance
 from butfor.scm.estimate.result import Floats, Mask, Pull, check_level, effect_of
 from butfor.stats.effect import Check, Effect
 
@@ -185,8 +185,11 @@ class Score:
         return Check("balance", ok, told)
 
 
-def score_of(case: Case, e: Floats, p: Floats, mu: Floats, kappa: tuple[Floats, Floats], unseen: float) -> Score:
-    """φ from its parts: e, p, mu and each kappa are [n, levels]."""
+def score_of(
+    case: Case, e: Floats, p: Floats, mu: Floats, kappa: tuple[Floats, Floats], *, unseen: float = 0.0,
+    least: float = 0.0,
+) -> Score:  # fmt: skip
+    """φ from its parts: e, p, mu and each kappa are [n, levels]; no weight is more than 1 / least."""
     rows = np.arange(case.n)
     shown = p / e
     shown = shown / np.sum(shown * e, axis=1, keepdims=True)
@@ -196,7 +199,7 @@ def score_of(case: Case, e: Floats, p: Floats, mu: Floats, kappa: tuple[Floats, 
     ratio: list[Floats] = []
     arms: list[Floats] = []
     for a, through in zip(case.a, kappa, strict=True):
-        moved, inside = shown[:, a] / own, case.at(a) / e[:, a]
+        moved, inside = shown[:, a] / np.maximum(own, least * shown[:, a]), case.at(a) / np.maximum(e[:, a], least)
         xi = np.sum(through * e, axis=1)
         phi.append(
             moved / moved.mean() * (case.y - mu[rows, case.x])
@@ -222,7 +225,7 @@ def one_step(case: Case, fold: Codes, learner: Learner) -> Score:
         )
         for through, a in zip(kappa, case.a, strict=True):
             through[here] = fit.through(a, case.z[here])
-    return score_of(case, e, p, mu, kappa, 0.0)
+    return score_of(case, e, p, mu, kappa, least=least_chance(case.n))
 
 
 def counted(case: Case, m: tuple[Codes, int], z: tuple[Codes, int]) -> Score:
@@ -241,4 +244,5 @@ def counted(case: Case, m: tuple[Codes, int], z: tuple[Codes, int]) -> Score:
     share = count.sum(axis=(1, 2)) / case.n
     unseen = max(float(np.einsum("z,zx,zm,zxm->", share, e, f[:, a], count == 0)) for a in case.a)
     kappa = tuple(np.einsum("zxm,zm->zx", mu, f[:, a])[z[0]] for a in case.a)
-    return score_of(case, e[z[0]], np.maximum(p[z[0], :, m[0]], 1e-9), mu[z[0], :, m[0]], (kappa[0], kappa[1]), unseen)
+    shown = np.maximum(p[z[0], :, m[0]], 1e-9)
+    return score_of(case, e[z[0]], shown, mu[z[0], :, m[0]], (kappa[0], kappa[1]), unseen=unseen)

@@ -20,7 +20,7 @@ from butfor.scm.columns import Columns
 from butfor.scm.estimate.design import Label, read_arms
 from butfor.scm.estimate.nuisance import Learner, cross_fit, folds_of, learn
 from butfor.scm.estimate.result import Floats
-from butfor.scm.estimate.scores import CLIP, held_out, weights_of
+from butfor.scm.estimate.scores import clipped, held_out, weights_of
 
 
 def cate(
@@ -45,7 +45,7 @@ def cate(
         fits = [learn(learner, arms.z[mask], arms.y[mask], logit=arms.binary) for mask, _ in arms.arms]
         return fits[0].predict(arms.z) - fits[1].predict(arms.z)
     own = held_out(arms, learner, fold)
-    weights = weights_of(arms, (np.clip(own[0], CLIP, 1.0), np.clip(own[1], CLIP, 1.0)))
+    weights = weights_of(arms, clipped(own))
     score = np.zeros(arms.n)
     for (mask, sign), w in zip(arms.arms, weights, strict=True):
         mean = cross_fit(learner, arms.z, arms.y, mask, fold, logit=arms.binary)

@@ -21,10 +21,10 @@ from butfor.core.errors import DataError, UnknownName
 from butfor.core.seeds import generator
 from butfor.scm.columns import Codes, Columns
 from butfor.scm.estimate.checks import LEFT, RARE, SHARE, kish
-from butfor.scm.estimate.design import Label, distinct
+from butfor.scm.estimate.design import Label, distinct, is_binary
 from butfor.scm.estimate.frontdoor import Case, read_case
 from butfor.scm.estimate.nested import nested
-from butfor.scm.estimate.nuisance import Learner, folds_of, learn
+from butfor.scm.estimate.nuisance import Learner, folds_of, learn, least_chance
 from butfor.scm.estimate.result import Floats, Pull, check_level, effect_of
 from butfor.stats.effect import Check, Effect
 
@@ -131,6 +131,7 @@ def scores_of(case: Case, fold: Codes, learner: Learner) -> Scores:
     t, c = case.a
     e, p, mu = (np.empty((case.n, case.levels)) for _ in range(3))
     omega, own = np.empty(case.n), np.empty((case.n, 2))
+    binary = is_binary(case.y)
     for k in np.unique(fold):
         here = fold == k
         fit = nested(case.x, case.levels, case.y, case.m, case.z, ~here, learner)
@@ -139,10 +140,11 @@ def scores_of(case: Case, fold: Codes, learner: Learner) -> Scores:
         omega[here] = fit.through(c, case.z[here], (t,))[:, 0]
         for place, a in enumerate(case.a):
             rows = ~here & case.at(a)
-            logit = bool(np.all((case.y == 0) | (case.y == 1)))
-            own[here, place] = learn(learner, case.z[rows], case.y[rows], logit=logit).predict(case.z[here])
-    inside = [case.at(a) / e[:, a] for a in case.a]
-    moved = case.at(t) * p[:, c] / (p[:, t] * e[:, c])
+            own[here, place] = learn(learner, case.z[rows], case.y[rows], logit=binary).predict(case.z[here])
+    least = least_chance(case.n)
+    inside = [case.at(a) / np.maximum(e[:, a], least) for a in case.a]
+    ratio: Floats = np.minimum(p[:, c] / (p[:, t] * e[:, c]), 1 / least)
+    moved = case.at(t) * ratio
     unit_t, unit_c, unit_m = (w / w.mean() for w in (inside[0], inside[1], moved))
     checks = _checks(case, e, p, (inside[0], inside[1], moved))
     return Scores(

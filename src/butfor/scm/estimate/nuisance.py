@@ -2,6 +2,7 @@
 
     learn("spline", z, y, logit=False)      fitted on some rows, predicts others
     cross_fit(...)                          each row predicted by a fit that has not seen it
+    least_chance(n)                         how small a learnt propensity may be: 5 / (√n ln n) (Gruber et al. 2022)
 
 The learners by name: `mean` (ignores the covariates), `linear` (least squares, or logistic regression), `spline`
 (curves and products, ridge penalty chosen by leaving one out), `boosted` (small trees). A penalty λ is chosen by the
@@ -13,6 +14,7 @@ A curve is made from the rows that it is fitted on, and its predictions stay wit
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -29,6 +31,7 @@ RIDGE = 1e-6  # keeps copies of one another apart in an unpenalised fit
 STEPS = 60
 PENALTIES = 10.0 ** np.arange(1, -7, -0.5)  # for a row, of least squares
 LOGISTIC = 10.0 ** np.arange(0, -6, -1)
+LEAST = (0.01, 0.1)  # between which that lies
 OUTSIDE = 0.5  # ranges of the outcome by which a curve may leave it
 
 
@@ -104,6 +107,11 @@ def solve(matrix: Floats, vector: Floats) -> Floats:
 def expit(eta: Floats) -> Floats:
     """1 / (1 + exp(-eta))."""
     return 0.5 * (1 + np.tanh(0.5 * eta))
+
+
+def least_chance(n: int) -> float:
+    """The smallest chance by which one of n rows may be divided; 1 over it bounds a weight."""
+    return min(max(5 / (math.sqrt(n) * math.log(n)), LEAST[0]), LEAST[1])
 
 
 def logit_of(p: Floats) -> Floats:

@@ -24,10 +24,9 @@ from butfor.core.errors import DataError
 from butfor.scm.columns import Codes
 from butfor.scm.estimate.basis import Basis
 from butfor.scm.estimate.design import Arms
-from butfor.scm.estimate.nuisance import Learner, Linear, cross_fit, fit_linear, learn
+from butfor.scm.estimate.nuisance import Learner, Linear, cross_fit, fit_linear, learn, least_chance
 from butfor.scm.estimate.result import Floats, Mask, Pull
 
-CLIP = 0.01  # propensities of a flexible learner are kept this far from 0
 TINY = 1e-6
 
 
@@ -69,6 +68,12 @@ def held_out(arms: Arms, learner: Learner, fold: Codes) -> tuple[Floats, Floats]
     if arms.two:
         return one, 1 - one
     return one, cross_fit(learner, arms.z, arms.control.astype(np.float64), everyone, fold, logit=True)
+
+
+def clipped(e: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Propensities without those so small that their row alone could carry the estimate away."""
+    least = least_chance(len(e[0]))
+    return np.maximum(e[0], least), np.maximum(e[1], least)
 
 
 def regression(arms: Arms, learner: Learner) -> Pull:
@@ -173,7 +178,7 @@ def _propensity_fit(arms: Arms, mask: Mask, learner: Learner) -> Linear:
 def aipw(arms: Arms, fold: Codes, outcome: Learner, propensity: Learner) -> Compared:
     """The doubly robust score, each row's with nuisances that have not seen it."""
     own = held_out(arms, propensity, fold)
-    e = (np.clip(own[0], CLIP, 1.0), np.clip(own[1], CLIP, 1.0))
+    e = clipped(own)
     means = [cross_fit(outcome, arms.z, arms.y, mask, fold, logit=arms.binary) for mask, _ in arms.arms]
     weights = weights_of(arms, e)
     return Compared(augmented(arms, (means[0], means[1]), weights), own, weights)
