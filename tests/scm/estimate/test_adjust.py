@@ -12,7 +12,7 @@ import pytest
 from butfor.core.errors import DataError, UserError
 from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust
-from butfor.scm.estimate.adjust import HOWS
+from butfor.scm.estimate.adjust import HOWS, How
 from butfor.scm.estimate.calibrate_worlds import CONFOUNDED, curved_dose, dose
 
 BASE = Adjust("X", "Y", ("Z0", "Z1"))
@@ -361,3 +361,16 @@ def test_ten_thousand_rows_and_twenty_covariates_take_under_a_second() -> None:
     effect = Adjust("X", "Y", names)(data)
     assert time.process_time() - start < 4  # 0.5 s on a free core
     assert not effect.excludes(1.0)
+
+
+@pytest.mark.parametrize("how", ["aipw", "regression", "ipw", "matching"])
+@pytest.mark.parametrize(("factor", "shift"), [(1e-13, 0.0), (1e12, 0.0), (1.0, 1e10)])
+def test_the_unit_of_a_covariate_does_not_matter(how: How, factor: float, shift: float) -> None:
+    """A confounder in tiny or huge units is still one: none is taken for a constant."""
+    rng = np.random.default_rng(0)
+    z, w = rng.normal(size=(2, 300))
+    x = (rng.random(300) < 1 / (1 + np.exp(-z))).astype(float)
+    data = {"X": x, "Y": x + 2 * z + w + rng.normal(size=300), "Z": z, "W": w}
+    ask = Adjust("X", "Y", ("Z", "W"), how=how)
+    other = ask({**data, "Z": z * factor + shift})
+    assert other.estimate == pytest.approx(ask(data).estimate, abs=0.01)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from butfor.scm.estimate.design import FLAT
 from butfor.scm.estimate.result import Floats
 from butfor.stats.quantiles import z_below, z_quantile
 
@@ -86,7 +87,7 @@ class Basis:
 
 def _spread(z: Floats) -> Floats:
     spread = z.std(axis=0)
-    return np.where(spread > 1e-12, spread, 1.0)
+    return np.where(spread > FLAT * np.abs(z).max(axis=0, initial=0.0), spread, 1.0)
 
 
 def _afforded(unit: Floats) -> tuple[tuple[Floats, ...], bool]:

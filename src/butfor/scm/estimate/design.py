@@ -19,6 +19,7 @@ from butfor.scm.estimate.result import Floats, Mask
 Target = Literal["ate", "att", "atc"]
 Label = str | int | float
 FEWEST = 2  # rows of an arm
+FLAT = 1e-14  # a spread of this share of a column's size is rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +144,7 @@ def covariates(data: Columns, given: Sequence[str]) -> tuple[Floats, tuple[str, 
     kept: list[int] = []
     for place, column in enumerate(columns):
         spread = column.std()
-        if spread <= 1e-12 * max(1.0, float(np.abs(column).max())):
+        if spread <= FLAT * float(np.abs(column).max()):
             continue
         key = np.asarray(np.round((column - column.mean()) / spread, 9), dtype=np.float64).tobytes()
         if key not in seen:

@@ -79,7 +79,7 @@ def match(arms: Arms, matches: int, learner: Learner, rng: Generator) -> Matched
 
 def whitened(z: Floats) -> Floats:
     """Covariates in which Euclid's distance is Mahalanobis's; directions without spread are left out."""
-    centred = z - z.mean(axis=0)
+    centred = (z - z.mean(axis=0)) / z.std(axis=0)
     values, vectors = np.linalg.eigh(np.cov(centred, rowvar=False).reshape(z.shape[1], z.shape[1]))
     kept = values > 1e-10 * values[-1]
     return centred @ vectors[:, kept] / np.sqrt(values[kept])
