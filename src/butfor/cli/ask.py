@@ -148,7 +148,7 @@ def _shown(asked: Asked, estimator: Any, columns: Columns, answer: Answer) -> No
 
 
 def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, answer: Answer) -> None:
-    from butfor.scm.refuters import refute
+    from butfor.scm.refuters import HOW_STRONG, refute
 
     found = refute(columns, estimator, effect=effect, draws=asked.draws, seed=asked.seed)
     answer.values["refutations"] = [
@@ -157,9 +157,9 @@ def _refuted(asked: Asked, estimator: Any, columns: Columns, effect: Effect, ans
         for one in found
     ]  # fmt: skip
     for number, one in enumerate(found):
-        mark = "ok   " if one.ok else "WARN "
+        mark = "ok   " if one.ok else "note " if one.name in HOW_STRONG else "WARN "
         answer.say("" if number else "refutations", f"{one.name}: {one.sentence}", mark=mark)
-    answer.failed += [one.name for one in found if not one.ok]
+    answer.failed += [one.name for one in found if not one.ok and one.name not in HOW_STRONG]
 
 
 def _instead(asked: Asked, graph: Graph, answer: Answer, linear: bool) -> None:

@@ -18,11 +18,12 @@ from butfor.scm.refuters.case import Case, Estimator, Refutation
 from butfor.scm.refuters.control import NegativeControl
 from butfor.scm.refuters.hidden import Tipping, UnobservedCause
 from butfor.scm.refuters.nulls import DummyOutcome, Placebo, SimulatedNull
-from butfor.scm.refuters.run import ALL, Refuter, refute, tipping_point
+from butfor.scm.refuters.run import ALL, HOW_STRONG, Refuter, refute, tipping_point
 from butfor.scm.refuters.stability import Bootstrap, RandomCause, Subset
 
 __all__ = [
     "ALL",
+    "HOW_STRONG",
     "Bootstrap",
     "Case",
     "DummyOutcome",

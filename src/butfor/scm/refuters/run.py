@@ -40,6 +40,7 @@ BY_NAME: dict[str, Refuter] = {
     )
 }  # fmt: skip
 ALL = tuple(BY_NAME)
+HOW_STRONG = tuple(kind.name for kind in (UnobservedCause, EValueBound, MarginalBounds, RosenbaumBounds))  # no nulls
 
 
 def refute(
