@@ -5,8 +5,8 @@
     balance        weights make the arms' covariates alike: standardised differences of means, and of squares
 
 The thresholds are those that the calibration (docs/estimate.md) shows to separate worlds where intervals hold from
-worlds where they do not: a propensity under 0.025 for more than 5 % of rows, fewer than 30 rows left, 0.1 standard
-deviations beyond two and a half standard errors.
+worlds where they do not: a propensity under 0.025 for more than 5 % of rows, more than 5 % (25 / n in an arm of n under
+500) outside the other arm's range, fewer than 30 rows left, 0.1 standard deviations beyond two and a half errors.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from butfor.stats.effect import Check
 
 RARE = 0.025  # a propensity below this is rare
 SHARE = 0.05  # of rows that may be rare, or outside the other arm's range
+EDGE = 25.0  # the range of n rows ends short of the truth: this over the smaller arm may lie outside as well
 LEFT = 30.0  # effective rows of an arm
 APART = 0.1  # standard deviations
 LUCK = 2.5  # standard errors
@@ -42,7 +43,8 @@ def overlap(arms: Arms, e: tuple[Floats, Floats]) -> Check:
         outside |= (e[place] < e[place][mask].min() - 1e-9) | (e[place] > e[place][mask].max() + 1e-9)
     rarely, beyond = float(np.sum(about[rare])), float(np.sum(about[outside]))
     least = min(float(e[place][arms.about > 0].min()) for place in needed)
-    ok = rarely <= SHARE and beyond <= SHARE
+    smaller = min(float(arms.treated.sum()), float(arms.control.sum()))
+    ok = rarely <= SHARE and beyond <= max(SHARE, EDGE / smaller)
     told = f"{rarely:.1%} of rows have a propensity under {RARE} in an arm (the least: {least:.3g}), {beyond:.1%} lie"
     told += " outside the other arm's range"
     if not ok:
