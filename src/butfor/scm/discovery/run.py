@@ -68,10 +68,6 @@ def discover(
     _check_numbers(bootstraps, alpha, level, jobs)
     columns = Columns.read(data, missing=missing)
     names = columns.names
-    if len(names) < 2:
-        raise DataError(
-            f"a graph of one column ({', '.join(names)}) has no edges to look for; is the file separated by commas?"
-        )
     categories = discrete_of(columns, discrete)
     checked(columns, categories)
     known = Prior.read(prior)
