@@ -81,3 +81,13 @@ def test_collinear_columns_far_from_zero_are_found() -> None:
     a, b = rng.normal(size=(2, 400))
     with pytest.raises(DataError, match="is a linear function of"):
         refuse_collinear(np.column_stack([a + 1e3, b - 1e3, a - b]), "ABC")
+
+
+def test_labels_alone_are_searched() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.choice(["low", "high"], 400)
+    b = np.where(rng.random(400) < 0.9, a, rng.choice(["low", "high"], 400))
+    found = discover({"A": a, "B": b}, bootstraps=0)
+    assert found.pattern.skeleton[0, 1]
+    with pytest.raises(DataError, match="needs two columns or more"):
+        discover({"A": a}, bootstraps=0)

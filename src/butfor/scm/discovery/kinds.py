@@ -42,7 +42,7 @@ def discrete_of(data: Columns, chosen: Iterable[str] | None = None) -> tuple[str
 def _fractions(data: Columns) -> set[str]:
     """Columns of numbers with a fraction in the first rows: these alone tell most of them."""
     names = [name for name in data.names if data.is_number(name)]
-    first = np.array([data[name][:64] for name in names]).reshape(len(names), -1)
+    first = np.array([data[name][:64] for name in names]).reshape(len(names), min(64, data.n))
     whole = (first == np.round(first)).all(axis=1).tolist()
     return {name for name, yes in zip(names, whole, strict=True) if not yes}
 
