@@ -127,11 +127,10 @@ def _estimated(asked: Asked, estimand: Estimand, answer: Answer) -> None:
         control=asked.control and _value(asked.control),
         level=asked.level, seed=asked.seed, missing="drop" if asked.drop else "refuse",
     )  # fmt: skip
-    _shown(asked, estimator, columns, answer)
+    _shown(asked, estimator, columns, estimator(columns), answer)
 
 
-def _shown(asked: Asked, estimator: Any, columns: Columns, answer: Answer) -> None:
-    effect: Effect = estimator(columns)
+def _shown(asked: Asked, estimator: Any, columns: Columns, effect: Effect, answer: Answer) -> None:
     answer.values["effect"] = _effect(effect)
     if hasattr(estimator, "treated"):
         told = estimator.y if "=" in estimator.y else f"mean of {estimator.y}"
@@ -242,7 +241,7 @@ def _leaned(asked: Asked, x: str, y: str, found: list[Candidate], answer: Answer
     fit = estimator.fit(columns)
     answer.values["anderson_rubin"] = str(fit.anderson_rubin)
     answer.values["first_stage_f"] = fit.first_stage_f
-    _shown(asked, estimator, columns, answer)
+    _shown(asked, estimator, columns, fit.effect, answer)
     answer.say("robustly", f"Anderson–Rubin: {fit.anderson_rubin}; first-stage F = {fit.first_stage_f:.1f}")
 
 

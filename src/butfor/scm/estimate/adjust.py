@@ -31,7 +31,7 @@ from butfor.scm.estimate.checks import arm_checks
 from butfor.scm.estimate.design import Arms, Label, Target, cells, is_dose, read_arms, read_dose
 from butfor.scm.estimate.matching import match
 from butfor.scm.estimate.nuisance import Learner, folds_of
-from butfor.scm.estimate.result import Pull, check_level, effect_of
+from butfor.scm.estimate.result import Pull, check_level, effect_of, listed
 from butfor.stats.effect import Check, Effect
 
 How = Literal["aipw", "dml", "regression", "ipw", "matching", "plugin"]
@@ -59,7 +59,7 @@ class Adjust:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "given", (self.given,) if isinstance(self.given, str) else tuple(self.given))
+        listed(self, "given")
         check_level(self.level)
         if self.how not in HOWS:
             raise UnknownName("how", self.how, HOWS)

@@ -30,7 +30,7 @@ from butfor.scm.estimate.checks import APART, LEFT, LUCK, RARE, SHARE, kish, wit
 from butfor.scm.estimate.design import Label, arm, cells, covariates, distinct, is_dose, outcome
 from butfor.scm.estimate.nested import Nested, nested
 from butfor.scm.estimate.nuisance import Learner, folds_of, least_chance
-from butfor.scm.estimate.result import Floats, Mask, Pull, check_level, effect_of
+from butfor.scm.estimate.result import Floats, Mask, Pull, check_level, effect_of, listed
 from butfor.stats.effect import Check, Effect
 
 Way = Literal["auto", "plugin", "onestep"]
@@ -55,9 +55,7 @@ class FrontDoor:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("mediators", "given"):
-            names = getattr(self, field)
-            object.__setattr__(self, field, (names,) if isinstance(names, str) else tuple(names))
+        listed(self, "mediators", "given")
         check_level(self.level)
         if self.how not in WAYS:
             raise UnknownName("how", self.how, WAYS)

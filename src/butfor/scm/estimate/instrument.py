@@ -32,7 +32,7 @@ from butfor.core.errors import DataError, UnknownName
 from butfor.scm.columns import Columns
 from butfor.scm.estimate.design import Label, arm, covariates, distinct, is_dose, outcome
 from butfor.scm.estimate.region import Region, not_above
-from butfor.scm.estimate.result import Floats, check_level, effect_of
+from butfor.scm.estimate.result import Floats, check_level, effect_of, listed
 from butfor.stats.effect import Check, Effect
 
 STRONG = 10.0  # first-stage F (Staiger & Stock 1997)
@@ -91,9 +91,7 @@ class Instrument:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("instruments", "given"):
-            names = getattr(self, field)
-            object.__setattr__(self, field, (names,) if isinstance(names, str) else tuple(names))
+        listed(self, "instruments", "given")
         check_level(self.level)
         if self.how not in ("2sls", "liml"):
             raise UnknownName("how", self.how, ("2sls", "liml"))

@@ -25,7 +25,7 @@ from butfor.scm.estimate.design import Label, distinct, is_binary
 from butfor.scm.estimate.frontdoor import Case, read_case
 from butfor.scm.estimate.nested import nested
 from butfor.scm.estimate.nuisance import Learner, folds_of, learn, least_chance
-from butfor.scm.estimate.result import Floats, Pull, check_level, effect_of
+from butfor.scm.estimate.result import Floats, Pull, check_level, effect_of, listed
 from butfor.stats.effect import Check, Effect
 
 What = Literal["indirect", "direct", "total"]
@@ -58,9 +58,7 @@ class Mediate:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for field in ("mediators", "given"):
-            names = getattr(self, field)
-            object.__setattr__(self, field, (names,) if isinstance(names, str) else tuple(names))
+        listed(self, "mediators", "given")
         check_level(self.level)
         if self.what not in WHATS:
             raise UnknownName("what", self.what, WHATS)

@@ -56,6 +56,13 @@ def effect_of(
     )  # fmt: skip
 
 
+def listed(estimator: object, *fields: str) -> None:
+    """Let a frozen estimator's fields of names be said as one name or any sequence of them."""
+    for field in fields:
+        names = getattr(estimator, field)
+        object.__setattr__(estimator, field, (names,) if isinstance(names, str) else tuple(names))
+
+
 def check_level(level: float) -> None:
     """A level that an interval can have."""
     if not 0 < level < 1:

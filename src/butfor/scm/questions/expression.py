@@ -10,6 +10,7 @@ variable of that name, and is printed with a prime where both would be read toge
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
@@ -45,15 +46,15 @@ class Distribution(Protocol):
         ...
 
 
-class Node:
+class Node(ABC):
     """An expression over the distribution of what is seen."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def free(self) -> frozenset[str]:
         """The variables that its value depends on."""
-        raise NotImplementedError
 
     def table(self, distribution: Distribution, values: Mapping[str, Value] | None = None) -> Table:
         """Its value for every value of its free variables but those set by `values`.
@@ -87,8 +88,6 @@ class P(Node):
     def free(self) -> frozenset[str]:
         return frozenset(self.outcome) | frozenset(self.given)
 
-    __str__ = Node.__str__
-
 
 @dataclass(frozen=True, slots=True)
 class Sum(Node):
@@ -101,8 +100,6 @@ class Sum(Node):
     def free(self) -> frozenset[str]:
         return self.body.free - frozenset(self.over)
 
-    __str__ = Node.__str__
-
 
 @dataclass(frozen=True, slots=True)
 class Product(Node):
@@ -113,8 +110,6 @@ class Product(Node):
     @property
     def free(self) -> frozenset[str]:
         return NONE.union(*(part.free for part in self.parts))
-
-    __str__ = Node.__str__
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +123,6 @@ class Ratio(Node):
     def free(self) -> frozenset[str]:
         return self.top.free | self.bottom.free
 
-    __str__ = Node.__str__
-
 
 @dataclass(frozen=True, slots=True)
 class At(Node):
@@ -141,8 +134,6 @@ class At(Node):
     @property
     def free(self) -> frozenset[str]:
         return self.body.free - {name for name, _ in self.values}
-
-    __str__ = Node.__str__
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +147,6 @@ class Mean(Node):
     def free(self) -> frozenset[str]:
         return self.body.free - {self.variable}
 
-    __str__ = Node.__str__
-
 
 @dataclass(frozen=True, slots=True)
 class Combination(Node):
@@ -168,8 +157,6 @@ class Combination(Node):
     @property
     def free(self) -> frozenset[str]:
         return NONE.union(*(part.free for _, part in self.terms))
-
-    __str__ = Node.__str__
 
 
 ONE = Product(())
