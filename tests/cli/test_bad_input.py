@@ -80,7 +80,7 @@ WRONG: list[tuple[str, str, str]] = [
     ('model = "debug"', 'model = "debug"\npreset = "tiny"', "choose one with --preset"),
     ("seeds = [0]", "[train]\nlearning_rate = inf", "train.learning_rate: should be a finite number"),
     ('method = "swap"', 'method = ":x"', "does not import"),
-    ('method = "swap"', 'method = "butfor.evaluate.weat:WEAT"', "which is no method"),
+    ('method = "swap"', 'method = "butfor.evaluate.bias.weat:WEAT"', "which is no method"),
     ('"bias.professions"', '"butfor.pretrain.swap:Swap"', "which is no suite"),
 ]
 

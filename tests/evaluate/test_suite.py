@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from butfor.core.errors import MissingData, UserError
-from butfor.evaluate.copa import COPA
-from butfor.evaluate.crows_pairs import CrowsPairs
+from butfor.evaluate.reason.copa import COPA
+from butfor.evaluate.bias.crows_pairs import CrowsPairs
 from butfor.evaluate.perplexity import Perplexity
-from butfor.evaluate.professions import Professions
-from butfor.evaluate.stereoset import StereoSet
+from butfor.evaluate.bias.professions import Professions
+from butfor.evaluate.bias.stereoset import StereoSet
 from butfor.evaluate.suite import Item, Suite, spread
-from butfor.evaluate.weat import WEAT
-from butfor.evaluate.winobias import WinoBias
+from butfor.evaluate.bias.weat import WEAT
+from butfor.evaluate.bias.winobias import WinoBias
 from butfor.lm import LM
 
 SUITES: dict[str, Callable[[Path], Suite]] = {

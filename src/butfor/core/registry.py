@@ -43,13 +43,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
     },
     "suite": {
-        "bias.professions": "butfor.evaluate.professions:Professions",
-        "bias.winobias": "butfor.evaluate.winobias:WinoBias",
-        "bias.crows_pairs": "butfor.evaluate.crows_pairs:CrowsPairs",
-        "bias.stereoset": "butfor.evaluate.stereoset:StereoSet",
-        "bias.weat": "butfor.evaluate.weat:WEAT",
+        "bias.professions": "butfor.evaluate.bias.professions:Professions",
+        "bias.winobias": "butfor.evaluate.bias.winobias:WinoBias",
+        "bias.crows_pairs": "butfor.evaluate.bias.crows_pairs:CrowsPairs",
+        "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",
+        "bias.weat": "butfor.evaluate.bias.weat:WEAT",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
-        "reason.copa": "butfor.evaluate.copa:COPA",
+        "reason.copa": "butfor.evaluate.reason.copa:COPA",
     },
 }
 

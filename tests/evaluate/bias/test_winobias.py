@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from butfor.evaluate.winobias import WinoBias
+from butfor.evaluate.bias.winobias import WinoBias
 from butfor.lm import LM
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from butfor.evaluate.stereoset import StereoSet, icat
+from butfor.evaluate.bias.stereoset import StereoSet, icat
 from butfor.lm import LM
 
 

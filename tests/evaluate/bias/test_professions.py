@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from butfor.data import builtin
-from butfor.evaluate.professions import HE, SHE, Professions
+from butfor.evaluate.bias.professions import HE, SHE, Professions
 from butfor.evaluate.suite import Item
 from butfor.lm import LM
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from butfor.evaluate.crows_pairs import CrowsPairs
+from butfor.evaluate.bias.crows_pairs import CrowsPairs
 from butfor.lm import LM
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from butfor.data.copa import Copa
-from butfor.evaluate.copa import COPA, end, start
+from butfor.evaluate.reason.copa import COPA, end, start
 from butfor.lm import LM
 
 

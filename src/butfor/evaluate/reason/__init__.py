@@ -1,0 +1,1 @@
+"""Causal reasoning: questions with an answer that can be right or wrong."""

@@ -1,0 +1,1 @@
+"""Shortcuts: how far a cue that causes nothing moves the answer."""
