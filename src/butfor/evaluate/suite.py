@@ -5,6 +5,8 @@ Idea      Everything statistical happens later, on records. A suite never averag
 Contract  `ready()` raises MissingData before any model is loaded; `items(world)` is deterministic, cheap and never runs
           the model; `measure(world, items)` depends on its two arguments alone. A record may lack a metric that has no
           meaning for its item (the key is absent, never NaN).
+Level     A metric that has a `null` is an effect by itself: value - null, paired item by item. The null is a number
+          (chance, zero) or another metric of the same record (the placebo arm, the item's own chance).
 Limits    `limit` takes a spread subset: items whose names hash small, in the shares that the strata of the set have,
           and with the counterparts that a suite rests on (see `spread`). It does not depend on the order of the items,
           and a larger limit contains a smaller one.
@@ -32,6 +34,19 @@ class Metric:
     unit: str
     about: str
     kind: Literal["mean", "binary"] = "mean"
+    null: float | str | None = None  # what it would be without the effect: a number, or a metric of the same record
+    weight: str = ""  # the metric of the same record that this one is weighted by, as in a ratio of sums
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a reader must know of a suite before its numbers: shown by `butfor explain` and in the report."""
+
+    measures: str
+    chance: str
+    source: str
+    faults: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()  # "GPT-4: accuracy 0.704 (Jin et al. 2023, table 3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +66,15 @@ class Record:
     cluster: str
     metrics: dict[str, float]
     show: dict[str, str] = field(default_factory=dict)
+    group: dict[str, str] = field(default_factory=dict)  # labels that the metrics are also reported by
+    error: str = ""  # what kind of mistake a wrong answer is; "" where it is right or no kind is known
 
 
 class Suite(Protocol):
-    """A benchmark. Concrete suites are final, frozen, keyword-only dataclasses; their fields are the knobs."""
+    """A benchmark. Concrete suites are final, frozen, keyword-only dataclasses; their fields are the knobs.
+
+    `card` is a ClassVar too, for suites that an audit shows to strangers.
+    """
 
     worlds: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[Metric, ...]]

@@ -1,0 +1,51 @@
+"""Put prompts to a world that can answer: a model in memory, or one behind an address.
+
+weigh     how likely is each choice after the prompt (log-probabilities, summed over tokens)
+say       what does it write
+Both take either kind of world, and both keep the order of what they were given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from butfor.core.errors import UserError
+from butfor.lm.prompt import Prompt, rendered
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+    from butfor.lm.chat import Chat
+    from butfor.lm.scoring import Scored
+    from butfor.lm.world import LM
+
+
+def can_weigh(world: LM | Chat) -> bool:
+    """Whether this world tells log-probabilities of given texts."""
+    return not _remote(world)
+
+
+def weigh(world: LM | Chat, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> list[Scored]:
+    """The log-probability of every choice after its prompt; a choice begins with its own space where it needs one."""
+    from butfor.lm.scoring import score
+
+    if _remote(world):
+        raise UserError(f"{world.name} is behind an address that tells no log-probabilities; ask by generation")
+    items = [{"prompt": rendered(world, prompt, scoring=True), "choices": list(choices)} for prompt, choices in asked]
+    return score(world, items)
+
+
+def say(world: LM | Chat, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
+    """What the world answers to each prompt, greedily: the most likely token each time."""
+    from butfor.lm.generation import generate
+
+    if _remote(world):
+        return world.say(prompts, max_new_tokens=max_new_tokens)
+    texts = list(dict.fromkeys(rendered(world, prompt, scoring=False) for prompt in prompts))
+    said = dict(zip(texts, generate(world, texts, max_new_tokens=max_new_tokens), strict=True))
+    return [said[rendered(world, prompt, scoring=False)] for prompt in prompts]
+
+
+def _remote(world: LM | Chat) -> TypeIs[Chat]:
+    return getattr(world, "remote", False)
