@@ -13,17 +13,15 @@ Limits    An answer that cannot be read counts as wrong and as not `parsed`; it 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from butfor.evaluate.question import Cloze, Question
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.question import Question
+from butfor.evaluate.suite import Card, Limit, Metric
 
 if TYPE_CHECKING:
-    from butfor.lm.chat import Chat
-    from butfor.lm.world import LM
+    pass
 
 Adaptation = Literal["plain", "few_shot", "cot", "causal_cot"]
 By = Literal["auto", "likelihood", "generation"]
