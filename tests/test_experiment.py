@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from scipy.stats import binom
 
 import butfor as bf
-from butfor import cell, effects
+from butfor import cell, effects, measure
 from butfor.core.errors import RunError, SpecError, UndeclaredDifference, UserError
 from butfor.core.journal import entries
 from butfor.core.spec import Measure
@@ -92,16 +94,17 @@ def test_a_run_that_dies_at_any_step_comes_out_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     whole = (run_table(tmp_path / "whole").path / "effects.json").read_bytes()
-    write, count = cell.write_lines, [0]
+    count = [0]
 
-    def dying(path: Path, rows: Any) -> None:
+    def dying(write: Callable[[Path, Any], None], path: Path, rows: Any) -> None:
         count[0] += 1
         if count[0] == after:
             raise KeyboardInterrupt
         write(path, rows)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cell, "write_lines", dying)
+        for name in ("write_lines", "write_bytes"):
+            patch.setattr(measure, name, partial(dying, getattr(measure, name)))
         with pytest.raises(KeyboardInterrupt):
             run_table(tmp_path / "torn")
     result = run_table(tmp_path / "torn")

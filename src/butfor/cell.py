@@ -7,26 +7,23 @@ measure  items in fixed chunks; a chunk's key is the digest of all that decides 
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsFloat, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from butfor.core.errors import ButforError, RunError, UserError, disk_errors
-from butfor.core.folder import RunFolder, read_lines, write_json, write_lines
-from butfor.core.journal import Journal, entries
-from butfor.core.keys import code_version, digest, environment, file_digest, source_version
+from butfor.core.errors import RunError, disk_errors
+from butfor.core.folder import RunFolder, write_json
+from butfor.core.journal import Journal
+from butfor.core.keys import code_version, digest, environment, file_digest
 from butfor.core.progress import Progress
-from butfor.core.registry import settings_of
 from butfor.core.seeds import derive, generator
-from butfor.core.spec import Arm, Experiment, Measure
+from butfor.core.spec import Arm, Experiment
+from butfor.measure import Measuring, asked, identity_of
 
 if TYPE_CHECKING:
-    from butfor.evaluate.suite import Item
     from butfor.lm import LM, World
     from butfor.train.loop import TrainSettings
 
@@ -61,7 +58,7 @@ class Cell:
 
     def go(self) -> Facts:
         """The facts of this cell, from disk where an earlier process finished it."""
-        measures = {m.suite: _identity(self.experiment.suite(m)) for m in self.experiment.measure}
+        measures = {m.suite: identity_of(self.experiment.suite(m)) for m in self.experiment.measure}
         key = digest(self._make_key(), measures)
         facts = _facts(self.path / "facts.json", key)
         if facts is not None and facts["records"] == self._records(facts["records"]):
@@ -93,7 +90,7 @@ class Cell:
             experiment.budget.model_dump(),
             experiment.train.model_dump(),
         )
-        return digest(model, self.sources, _identity(method), self.root, shared, code_version(), environment())
+        return digest(model, self.sources, identity_of(method), self.root, shared, code_version(), environment())
 
     def _make(self) -> tuple[World, Facts]:
         """The arm's model and what was found while making it."""
@@ -155,7 +152,7 @@ class Cell:
         experiment = self.experiment
         for measure in experiment.measure:  # what cannot be asked should not cost a training first
             if kind_of(world) in experiment.suite(measure).worlds:
-                _asked(measure.suite, experiment.suite(measure), world)
+                asked(measure.suite, experiment.suite(measure), world)
         with self.progress.task(f"train {self.name}", experiment.budget.steps or 1) as advance:
             found = train(
                 cast("LM", world),
@@ -210,52 +207,24 @@ class Cell:
         `method_key` names the arm's method where it left code on the model, which no fingerprint can see into.
         """
         seen = (world.fingerprint(), _behaviour(world), method_key, _tokenizer(world))
-        identity = (*seen, self.experiment.dtype, _device(world))
+        measuring = Measuring(
+            folder=self.folder,
+            journal=self.journal,
+            progress=self.progress,
+            arm=self.name,
+            seed=self.seed,
+            identity=(*seen, self.experiment.dtype, _device(world)),
+        )
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
             if kind_of(world) in suite.worlds:
-                items = _asked(measure.suite, suite, world)
+                items = asked(measure.suite, suite, world)
                 if not digests:
                     suite.measure(world, items[:1])  # the first call of a model is slow, and is nobody's cost
                 digests[f"items of {measure.suite}"] = digest([asdict(item) for item in items])
-                self._suite(world, measure, suite, items, identity)
+                measuring.suite(world, measure.suite, suite, items)
         return digests
-
-    def _suite(self, world: World, measure: Measure, suite: Any, items: list[Item], identity: tuple[str, ...]) -> None:
-        chunks = [items[at : at + suite.chunk] for at in range(0, len(items), suite.chunk)]
-        whole: list[dict[str, Any]] = []
-        timed = any(event.get("suite") == measure.suite and self._mine(event) for event in entries(self.journal.path))
-        with self.progress.task(f"{self.name}: {measure.suite}", len(items)) as advance:
-            for number, chunk in enumerate(chunks):
-                content = [asdict(item) for item in chunk]
-                key = digest(identity, measure.suite, _identity(suite), content, code_version(), environment())
-                step = self.folder.step(key)
-                known = _rows(step, len(chunk)) is not None
-                if not known or (number == 0 and not timed):  # what another cell has scored is timed once
-                    place = {"suite": measure.suite, "chunk": number, "of": len(chunks)}
-                    self._score(step, place, partial(_checked, measure.suite, suite, world, chunk), again=known)
-                whole += read_lines(step)
-                advance(min((number + 1) * suite.chunk, len(items)), "already known" if known else "")
-        write_lines(self.path / "records" / f"{measure.suite}.jsonl", whole)
-
-    def _mine(self, event: Mapping[str, Any]) -> bool:
-        return event["event"] in {"step", "timed"} and (event["arm"], event["seed"]) == (self.name, self.seed)
-
-    def _score(self, step: Path, place: Facts, measure: Callable[[], list[Facts]], *, again: bool) -> None:
-        begin, busy = time.perf_counter(), time.process_time()
-        records = measure()
-        seconds, busy = time.perf_counter() - begin, time.process_time() - busy
-        if not again:
-            write_lines(step, records)
-        spent = {"seconds": round(seconds, 6), "processor_seconds": round(busy, 6)}
-        self.journal.write("timed" if again else "step", arm=self.name, seed=self.seed, **place, **spent, key=step.stem)
-
-
-def _identity(made: Any) -> tuple[Any, ...]:
-    """What decides what a method or suite computes, beside the data: its class, its knobs, its source."""
-    kind = type(made)
-    return f"{kind.__module__}:{kind.__qualname__}", settings_of(made), source_version(kind)
 
 
 def kind_of(world: World) -> str:
@@ -284,56 +253,6 @@ def train_settings(experiment: Experiment) -> TrainSettings:
 
     budget = {key: value for key, value in experiment.budget.model_dump().items() if value}
     return TrainSettings(**budget, **experiment.train.model_dump(exclude={"corpus"}))
-
-
-def _asked(name: str, suite: Any, world: World) -> list[Item]:
-    """The items of a suite: at least one, each with an id of its own."""
-    items: list[Item] = suite.items(world)
-    if not items:
-        raise UserError(f"{name} has no items")
-    if len({item.id for item in items}) < len(items):
-        raise UserError(f"{name}: two items have one id; every item needs its own")
-    return items
-
-
-def _checked(name: str, suite: Any, world: World, items: list[Item]) -> list[Facts]:
-    """The records of these items, each with a digest of what was asked; a suite that breaks its word ends the run."""
-    try:
-        records = suite.measure(world, items)
-    except ButforError:
-        raise
-    except Exception as error:
-        if "out of memory" in str(error).lower():
-            raise
-        told = f"{type(error).__name__}: {error}"
-        where = f"{name} failed on items {items[0].id} to {items[-1].id}"
-        raise RunError(f"{where}: {told}; BUTFOR_DEBUG=1 shows where") from error
-    if not isinstance(records, list) or [record.item for record in records] != [item.id for item in items]:
-        count = len(records) if isinstance(records, list) else "no"
-        raise RunError(f"{name} gave {count} records for {len(items)} items, or in another order")
-    known = {metric.name: metric.kind for metric in suite.metrics}
-    rows: list[Facts] = []
-    for item, record in zip(items, records, strict=True):
-        for metric, value in record.metrics.items():
-            if metric not in known or not isinstance(value, SupportsFloat) or not math.isfinite(value):
-                raise RunError(
-                    f"{name}, item {item.id}: {metric} is {value!r}; known: {', '.join(sorted(known))}, "
-                    "each a finite number"
-                )
-            if known[metric] == "binary" and value not in {0, 1}:
-                raise RunError(f"{name}, item {item.id}: {metric} is {value!r}, and a binary metric is 0 or 1")
-        metrics = {metric: float(value) for metric, value in record.metrics.items()}
-        rows.append({**asdict(record), "metrics": metrics, "asked": digest(asdict(item))[:8]})
-    return rows
-
-
-def _rows(step: Path, count: int) -> list[Facts] | None:
-    """The records of a finished step, if its file is whole."""
-    try:
-        rows = read_lines(step) if step.is_file() else []
-    except ValueError:
-        return None
-    return rows if len(rows) == count else None
 
 
 def _facts(path: Path, key: str) -> Facts | None:

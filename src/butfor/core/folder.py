@@ -35,14 +35,15 @@ def finite(value: Any) -> Any:
     return value
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is whole or not there, even if the power goes."""
+def write_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write a file, in one piece or piece by piece, so that it is whole or not there, even if the power goes."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with beside.open("wb") as file:
-                file.write(data)
+                for piece in [data] if isinstance(data, bytes) else data:
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
