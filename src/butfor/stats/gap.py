@@ -1,0 +1,206 @@
+"""One arm's level against a null, and the difference of two means whose items do not pair.
+
+`against`  level - null. The null is one number (chance) or one value an item (its placebo, its own chance).
+           Right or wrong against one number: Wilson's score interval, moved; p from the same score test. Where every
+           cluster's items are all right or all wrong the values have no spread, and Wilson's interval on the clusters
+           says what they still allow. Everything else is `paired` with the null as the control arm.
+`gap`      Σ a₁ / Σ w₁ - Σ a₂ / Σ w₂, units being clusters that may hold items of both sides: a group against the rest,
+           or two models' ratios of sums (F1), whose weights differ. Jackknife pulls, Hall's skewness correction joined
+           with Student's t on Welch's degrees of freedom; right or wrong, every item alone: Newcombe's score interval.
+Limits     A side of one unit carries no uncertainty of its own: the interval is infinite and a check says so.
+Sources    Newcombe 1998 (method 10); Welch 1947; Efron 1982 (jackknife).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from butfor.stats.checks import shape_checks
+from butfor.stats.compare import Kind, matrix, mean, paired
+from butfor.stats.effect import Check, Effect
+from butfor.stats.proportions import wilson
+from butfor.stats.quantiles import Floats, z_below
+from butfor.stats.reach import CorrectedReach, p_values
+
+
+def against(
+    values: ArrayLike,
+    null: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    kind: Kind = "mean",
+    unit: str = "",
+) -> Effect:
+    """How far a level lies from its null; values [items], null a number or [items]."""
+    x = matrix(values, "values")
+    base = np.broadcast_to(np.asarray(null, dtype=np.float64), x.shape)
+    one = kind == "binary" and weights is None and np.ptp(base) == 0
+    if one and (clusters is None or np.ptp(x) == 0):
+        return _counted(x[0], float(base[0, 0]), clusters, level, unit)
+    shape = "mean" if kind == "binary" and not np.isin(base, (0.0, 1.0)).all() else kind
+    return paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
+
+
+def _counted(x: Floats, null: float, clusters: ArrayLike | None, level: float, unit: str) -> Effect:
+    """A share against one number; where the items of a cluster agree, a cluster counts once."""
+    share = float(x.mean())
+    units = len(x) if clusters is None else len(np.unique(np.asarray(clusters)))
+    low, high = (float(end) for end in wilson(round(share * units), units, level))
+    spread = math.sqrt(null * (1 - null) / units) if 0 < null < 1 else 0.0
+    distance = share - null
+    p = float(2 * z_below(-abs(distance) / spread)) if spread else float(distance == 0)
+    few = Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more")
+    return Effect(
+        estimate=distance, low=min(low - null, distance), high=max(high - null, distance), level=level,
+        p=min(p, 1.0), n=len(x), unit=unit,
+        method="Wilson score" + ("" if clusters is None else f", {units} clusters"),
+        checks=(few,) if units < 2 else (),
+    )  # fmt: skip
+
+
+def contrast(
+    values: ArrayLike,
+    member: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    kind: Kind = "mean",
+    unit: str = "",
+) -> Effect:
+    """The mean of a group minus the mean of all others; `member` [items] says who belongs to it."""
+    x = matrix(values, "values")[0]
+    w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
+    inside = np.asarray(member, dtype=bool)
+    effect = gap(x * w * inside, w * inside, x * w * ~inside, w * ~inside, clusters=clusters, level=level, unit=unit)
+    if kind != "binary" or weights is not None or clusters is not None:
+        return effect
+    return _newcombe(effect, x[inside], x[~inside])
+
+
+def gap(
+    a1: ArrayLike,
+    w1: ArrayLike,
+    a2: ArrayLike,
+    w2: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    level: float = 0.95,
+    unit: str = "",
+) -> Effect:
+    """Σ a₁ / Σ w₁ - Σ a₂ / Σ w₂; arrays [items], zeros where an item is not on that side."""
+    rows = np.stack([matrix(side, "a side")[0] for side in (a1, w1, a2, w2)])
+    items = int((rows[1] + rows[3] > 0).sum())
+    if clusters is not None:
+        _, label = np.unique(np.asarray(clusters), return_inverse=True)
+        rows = np.stack([np.bincount(label, weights=row) for row in rows])
+    rows = rows[:, (rows[1] + rows[3]) > 0]
+    if min(rows[1].sum(), rows[3].sum()) <= 0:
+        raise ValueError("a difference of two means needs items on both sides")
+    first, second = _side(rows[0], rows[1]), _side(rows[2], rows[3])
+    estimate = first.mean - second.mean
+    if min(first.units, second.units) < 2:
+        alone = Check("single-unit", False, "one side has a single unit: it carries no uncertainty of its own")
+        return Effect(
+            estimate=estimate, low=-math.inf, high=math.inf, level=level, p=1.0, n=items, unit=unit,
+            method="none: one unit", checks=(alone,),
+        )  # fmt: skip
+    reach = _welch(first, second)
+    down, up = (float(side) for side in reach(level))
+    past = estimate if abs(estimate) > min(down, up) else 0.0
+    return Effect(
+        estimate=estimate, low=estimate - down, high=estimate + up, level=level,
+        p=float(p_values(reach, estimate)) if max(down, up) > 0 else float(estimate == 0), n=items, unit=unit,
+        method="skewness-corrected Welch t" + ("" if clusters is None else f", {rows.shape[1]} clusters"),
+        checks=tuple(shape_checks(first.pull - second.pull, past, "unit" if clusters is None else "cluster")),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """A ratio of sums, and what each unit's absence changes."""
+
+    mean: float
+    pull: Floats  # [units of both sides], its share of the estimate's error; 0 for units that are not here
+    units: int
+
+    @property
+    def variance(self) -> float:
+        return float(np.sum(self.pull**2))
+
+
+def _side(a: Floats, w: Floats) -> _Side:
+    here = w > 0
+    n, level = int(here.sum()), float(a.sum() / w.sum())
+    if n < 2:
+        return _Side(level, np.zeros(len(w)), n)
+    rest = np.where(w < w.sum(), w.sum() - w, 1.0)
+    pull = np.where(here, (a - level * w) / rest, 0.0)
+    pull[here] -= pull[here].mean()
+    return _Side(level, pull * math.sqrt((n - 1) / n), n)
+
+
+def _welch(first: _Side, second: _Side) -> CorrectedReach:
+    """The reach of the difference: units that stand on both sides pull once, with what both sides feel."""
+    joint = first.pull - second.pull
+    variance = float(np.sum(joint**2))
+    parts = [(side.variance, side.units - 1) for side in (first, second)]
+    total = sum(v for v, _ in parts)
+    df = total**2 / sum(v**2 / free for v, free in parts if v > 0) if total > 0 else min(free for _, free in parts)
+    n = max(2, math.floor(df) + 1)
+    tilt = float(np.sum(joint**3)) / variance**1.5 if variance > 0 else 0.0
+    return CorrectedReach(math.sqrt(variance), tilt * math.sqrt(n), n)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _NewcombeReach:
+    """Newcombe's interval of p₁ - p₂ from the two Wilson intervals, (successes, items) on each side."""
+
+    first: tuple[int, int]
+    second: tuple[int, int]
+
+    def __call__(self, level: float | Floats, /) -> tuple[Floats, Floats]:
+        ends = np.vectorize(self._ends, otypes=[float, float])(np.asarray(level, dtype=np.float64))
+        return np.asarray(ends[0]), np.asarray(ends[1])
+
+    def _ends(self, level: float) -> tuple[float, float]:
+        (k1, n1), (k2, n2) = self.first, self.second
+        level = min(float(level), 1 - 1e-15)
+        l1, u1 = (float(end) for end in wilson(k1, n1, level))
+        l2, u2 = (float(end) for end in wilson(k2, n2, level))
+        p1, p2 = k1 / n1, k2 / n2
+        return math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
+
+
+def _newcombe(effect: Effect, first: Floats, second: Floats) -> Effect:
+    """Right or wrong, every item alone: counts say all, and a share of 0 or 1 still has an interval."""
+    reach = _NewcombeReach((int(first.sum()), len(first)), (int(second.sum()), len(second)))
+    down, up = (float(side) for side in reach(effect.level))
+    return replace(
+        effect, low=max(-1.0, effect.estimate - down), high=min(1.0, effect.estimate + up),
+        p=float(p_values(reach, effect.estimate)), method="Newcombe score",
+    )  # fmt: skip
+
+
+def level_of(
+    values: ArrayLike,
+    *,
+    clusters: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    level: float = 0.95,
+    kind: Kind = "mean",
+    unit: str = "",
+) -> Effect:
+    """`mean`, but where every item of every cluster is right (or wrong) the clusters still bound the share."""
+    x = matrix(values, "values")
+    if kind == "binary" and clusters is not None and weights is None and np.ptp(x) == 0:
+        return against(x, 0.0, clusters=clusters, level=level, kind=kind, unit=unit)
+    return mean(
+        x, clusters=clusters, weights=weights, level=level, kind="binary" if kind == "binary" else "mean", unit=unit
+    )
