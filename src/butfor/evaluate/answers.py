@@ -1,0 +1,359 @@
+"""What did the model answer? Read from what it wrote, and never guessed.
+
+Claims    strong   "the answer is B", "Answer: yes", a boxed choice, "option A is correct", a last line that is a choice
+          opening  the text begins with a choice: "No, because …", "(B) …", the words of the choice itself
+          weak     a conclusion ("Therefore, yes."), "the argument is invalid", the words of one choice and no other
+Rule      The first of the three kinds that is there decides, if it names one choice and the others do not deny it
+          (a weak claim denies nothing); two different choices claimed are no answer. "Final answer" overrides what
+          was claimed before it.
+Not read  Restated questions, lists of the choices, conditions ("if the answer is yes"), denials ("not A"), letters that
+          no choice has, refusals, reasoning that was cut off in the middle.
+Limits    English. An answer in other words ("it would have happened anyway") is not understood, and counts as unread.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isclose
+
+from butfor.evaluate.question import Match, Question
+
+NOBODY = -1  # a claim for a choice that there is not
+YES_NO = ("yes", "no")
+CALLED = r"answer|verdict|conclusion|decision|selection|choice|solution"
+NAMED = re.compile(
+    rf"(?P<before>\w+ +)?\b(?:{CALLED})(?: +(?:to|for) +(?:this|the|your) +\w+)?"
+    r"(?: +(?:is|are|was|be|being|would be|must be|should be|will be|has to be))?(?: +(?:that|therefore|thus|then))?\s*(?:[:=\-–—]+\s*)*",
+    re.IGNORECASE,
+)
+MISNAMED = frozenset("incorrect wrong bad worst other alternative your possible opposite an no any each".split())
+CHOSEN = re.compile(
+    r"\b(?:I(?:'ll| will| would|'d)? +(?:choose|pick|select|say|go with|answer|conclude|vote for|went with)"
+    r"(?: +(?:that|with))?|####)\s*:?\s*",
+    re.IGNORECASE,
+)
+RIGHT = r"(?:is|seems|would be|must be|appears to be) +(?:\w+ +)?(?:correct|right|more plausible|most plausible|best|more likely|most likely|the answer)\b"
+FILLER = re.compile(
+    r"(?:(?:most|very) +likely +|probably +|clearly +|definitely +|likely +|indeed +|simply +|just +|a +(?=yes|no)|"
+    r"(?:the +)?(?:option|choice|letter|alternative|statement) +|:\s*)*",
+    re.IGNORECASE,
+)
+LISTING = re.compile(r"\s*(?:,|/|&|\bor\b|\band\b)+\s*(?:(?:option|choice) +)?", re.IGNORECASE)
+CONDITION = re.compile(r"\b(?:if|whether|when|unless|suppose|assuming|where)\b[^.!?\n]*$", re.IGNORECASE)
+CONCLUDES = re.compile(r"(?:so|therefore|thus|hence|overall|ultimately|in conclusion|in short|in summary)\b,? *", re.I)
+REFUSES = re.compile(
+    r"\b(?:I(?:'m| am) (?:sorry|unable|not able|not sure)|I (?:cannot|can't|can not|don't know|do not know)|"
+    r"as an ai\b|(?:not|n't) (?:possible to|enough|sufficient)|cannot be (?:determined|answered|known)|"
+    r"impossible to (?:say|tell|know|determine)|insufficient information|yes and no|both yes|it depends)",
+    re.IGNORECASE,
+)
+NEXT = re.compile(r"\n\s*(?:question|q|user|human|problem|input|passage|example)\b\s*\d*\s*[:.].*", re.I | re.DOTALL)
+THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
+OFFER = re.compile(
+    r"\b(?:one of|either|options are|choices are|options:|choices:|choose (?:from|between))(?!\w) *:? *[^.\n]*", re.I
+)
+OPPOSITE = {"valid": "invalid", "true": "false", "correct": "incorrect"}
+NUMBER = re.compile(
+    r"(?<![\w.])(?P<sign>[-−]?) ?[$€£]? ?(?P<whole>\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?P<part>\.\d+)?"
+    r"(?:e(?P<ten>[-+]?\d+))?(?: */ *(?P<under>\d+(?:\.\d+)?))? *(?P<cent>%|percent\b|per cent\b)?",
+    re.IGNORECASE,
+)
+
+
+def read_answer(said: str, choices: Sequence[str], match: Match) -> int | str | None:
+    """The place of the choice that was meant; of an open question the answer, normalised; None: it cannot be read."""
+    text = _bare(said)
+    if match == "regex":
+        return text.strip() or None
+    if match == "exact":
+        return _exact(text)
+    if match == "number":
+        return _number(text)
+    if match == "yesno" and not choices:
+        place = _choice(text, YES_NO)
+        return None if place is None else YES_NO[place]
+    return _choice(text, choices)
+
+
+def is_right(read: int | str | None, question: Question) -> bool:
+    """Whether what was read is the question's answer."""
+    gold = question.answer
+    if read is None:
+        return False
+    if question.match == "regex":
+        return re.search(str(gold), str(read)) is not None
+    if question.match == "exact":
+        return read == plain_words(str(gold))
+    if question.match == "number":
+        return _same_number(str(read), str(gold))
+    if question.match == "yesno" and isinstance(gold, str) and isinstance(read, str):
+        return read == plain_words(gold)
+    return read == gold
+
+
+def plain_words(text: str) -> str:
+    """Lower case, without articles, marks and doubled blanks."""
+    words = re.findall(r"[\w%]+(?:[.,'’/\-]\w+)*", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(words[1:] if len(words) > 1 and words[0] in ("the", "a", "an") else words)
+
+
+def _bare(said: str) -> str:
+    """The answer alone: no hidden thoughts, no marks of layout, no question that the model went on to ask itself."""
+    text = THOUGHT.sub(" ", unicodedata.normalize("NFKC", said).replace("’", "'"))
+    text = text.rpartition("</think>")[2]
+    if re.search(r"<(?:think|thinking|reasoning)>", text, re.IGNORECASE):
+        return ""  # cut off before the answer
+    while (flat := TEX.sub(r"\1", text)) != text:
+        text = flat
+    text = re.sub(
+        r"\b((?:option|choice|letter) )([a-z])(?=[.,:;)]|$)", lambda hit: hit[1] + hit[2].upper(), text, flags=re.I
+    )
+    text = re.sub(r"\\[()\[\]]|[*_`${}]+|^[#>]+(?!#)\s+|[\"“”«»]", "", text, flags=re.MULTILINE)
+    return NEXT.sub("", text.strip()).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    place: int
+    at: int
+    final: bool = False
+
+
+def _choice(text: str, choices: Sequence[str]) -> int | None:
+    if not text or len(choices) < 2:
+        return None
+    reader = _Reader(tuple(choices))
+    said = reader.without_lists(OFFER.sub(" ", text))
+    if _only([place for place in [reader.whole(text)] if place is not None]) is not None:
+        return reader.whole(text)
+    strong, opening = reader.strong(said), reader.opening(said)
+    final = [claim for claim in strong if claim.final]
+    if final:
+        return _only(claim.place for claim in final[-1:])
+    if strong:
+        return _only([*(claim.place for claim in strong), *opening])
+    if REFUSES.search(said):
+        return None
+    return _only(opening) if opening else _only(reader.weak(said))
+
+
+def _only(places: Iterable[int]) -> int | None:
+    """The one choice that all claims are for."""
+    found = set(places)
+    return found.pop() if len(found) == 1 and found != {NOBODY} else None
+
+
+class _Reader:
+    """Finds the choices of one question in a text: each by its letter, or by its words."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        self.choices = choices
+        self.words = [plain_words(choice) for choice in choices]
+        self.lettered = any(len(word) != 1 or not word.isalpha() for word in self.words)
+        forms = sorted(((self._pattern(choice), n) for n, choice in enumerate(choices)), key=lambda f: -len(f[0]))
+        self.forms = [(re.compile(pattern, re.IGNORECASE), n) for pattern, n in forms if pattern]
+        self.short = all(len(word.split()) < 3 for word in self.words)
+
+    def _pattern(self, choice: str) -> str:
+        words = re.findall(r"[^\s.]+(?:\.\w+)*", choice.strip().rstrip(".!?"))
+        return r"(?:the +|an? +)?" + r"\s+".join(map(re.escape, words)) + r"(?![\w%]|[.,]\d|-\w)" if words else ""
+
+    def at(self, text: str, where: int, *, letters: bool = True) -> tuple[int, int] | None:
+        """The choice that stands here, and where it ends; a list of several is none."""
+        found = self._one(text, where, letters=letters)
+        if found is None:
+            return None
+        if listing := LISTING.match(text, found[1]):
+            other = self._one(text, listing.end(), letters=letters)
+            if other and other[0] != found[0]:
+                return None
+        return found
+
+    def _one(self, text: str, where: int, *, letters: bool) -> tuple[int, int] | None:
+        for pattern, place in self.forms:
+            if hit := pattern.match(text, where):
+                return place, hit.end()
+        if not letters or not self.lettered:
+            return None
+        hit = re.compile(
+            r"\(?([A-Z])(?:\)|(?=\s*$|\s*\n|[.,:;!?\]]|\s+(?:because|since|as|is|and|or)\b|\s*[-–—(/&]))|\(([a-z])\)"
+        ).match(text, where)
+        if not hit:
+            return None
+        place = ord((hit[1] or hit[2]).upper()) - ord("A")
+        return self._confirmed(text, place if place < len(self.choices) else NOBODY, hit.end())
+
+    def _confirmed(self, text: str, place: int, end: int) -> tuple[int, int]:
+        """A letter with the words of another choice after it is for nobody."""
+        after = re.compile(r"[\s.):,\-–—(]*").match(text, end)
+        start = after.end() if after else end
+        for pattern, other in self.forms:
+            if len(self.words[other]) > 1 and (hit := pattern.match(text, start)):
+                return (place, hit.end()) if other == place else (NOBODY, hit.end())
+        return place, end
+
+    def whole(self, text: str) -> int | None:
+        """The choice, where the text is nothing else."""
+        found = self.at(text, FILLER.match(text).end())  # type: ignore[union-attr]
+        return found[0] if found and not re.search(r"\w", text[found[1] :]) and found[0] != NOBODY else None
+
+    def without_lists(self, text: str) -> str:
+        """The text without the choices where they are listed again, each on its line."""
+        marked: dict[int, str] = {}
+        for line in text.split("\n"):
+            if (hit := re.match(r"\s*(?:option +)?\(?([A-Z])[.):]\s*(.*)", line)) and hit[2]:
+                marked.setdefault(ord(hit[1]) - ord("A"), line)
+        if len(marked) < 2:
+            return text
+        return "\n".join(line for line in text.split("\n") if line not in marked.values()).strip()
+
+    def strong(self, text: str) -> list[_Found]:
+        """Claims in so many words, in their order."""
+        found: list[_Found] = []
+        for hit in NAMED.finditer(text):
+            before = (hit["before"] or "").strip().lower()
+            if before in MISNAMED or CONDITION.search(text[: hit.start()]) or hit.end() == hit.start():
+                continue
+            if claim := self.at(text, FILLER.match(text, hit.end()).end()):  # type: ignore[union-attr]
+                found.append(_Found(claim[0], hit.start(), before == "final"))
+        for hit in CHOSEN.finditer(text):
+            if claim := self.at(text, FILLER.match(text, hit.end()).end()):  # type: ignore[union-attr]
+                found.append(_Found(claim[0], hit.start()))
+        for hit in re.finditer(rf"(?:option +|choice +|\()?\b([A-Z])\)?,? +{RIGHT}", text):
+            if self.lettered and not CONDITION.search(text[: hit.start()]):
+                place = ord(hit[1]) - ord("A")
+                found.append(_Found(place if place < len(self.choices) else NOBODY, hit.start()))
+        last = text.rstrip().rpartition("\n")
+        if last[0] and (place := self.whole(last[2].strip())) is not None:
+            found.append(_Found(place, len(last[0])))
+        return sorted(found, key=lambda claim: claim.at)
+
+    def opening(self, text: str) -> list[int]:
+        """The choice with which the text begins."""
+        found = self.at(text, 0)
+        if not found:
+            return []
+        word = text[: found[1]].casefold()
+        goes_on = re.match(
+            r"\s*(?:$|[.,:;!?\n)(\-–—]|(?:because|since|as|it|that|this|he|she|they|we|i|there)\b)",
+            text[found[1] :],
+            re.I,
+        )
+        if word in self.words and " " not in word and not goes_on:
+            return []  # "no one", "yes men", "true friends"
+        return [found[0]]
+
+    def weak(self, text: str) -> list[int]:
+        """What the sentences conclude, where nothing is said outright."""
+        sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+|\n+", text) if s.strip()]
+        found: list[int] = []
+        for number, sentence in enumerate(sentences):
+            if sentence.endswith("?") or re.match(r"(?:if|whether|suppose|to )\b", sentence, re.IGNORECASE):
+                continue
+            head = CONCLUDES.match(sentence)
+            start = FILLER.match(sentence, head.end()).end() if head else 0  # type: ignore[union-attr]
+            stated = self.at(sentence, start, letters=bool(head))
+            asked = any(s.endswith("?") for s in sentences[:number])
+            if stated and (head or not asked) and re.match(r"\s*(?:[.,!:;]|$)", sentence[stated[1] :]):
+                found.append(stated[0])
+            found += self._verdicts(sentence)
+        return found or self._quoted(sentences)
+
+    def _verdicts(self, sentence: str) -> list[int]:
+        """ "The argument is invalid", where "invalid" is a choice."""
+        if set(self.words) & {"yes", "no"} or not self.short:
+            return []
+        found: list[int] = []
+        for hit in re.finditer(
+            r"\b(?:is|are|be)(?P<no> +not|n't)?(?: +(?:deductively|logically|formally))? +", sentence
+        ):
+            if CONDITION.search(sentence[: hit.start()]):
+                continue
+            claim = self.at(sentence, hit.end(), letters=False)
+            if claim and hit["no"]:
+                opposite = OPPOSITE.get(self.words[claim[0]], "")
+                found += [self.words.index(opposite)] if opposite in self.words else [NOBODY]
+            elif claim:
+                found.append(claim[0])
+        return found
+
+    def _quoted(self, sentences: Sequence[str]) -> list[int]:
+        """The choices of three words and more that stand in the text, if no sentence denies or asks them."""
+        found: list[int] = []
+        for sentence in sentences:
+            for pattern, place in self.forms:
+                if len(self.words[place].split()) > 2 and (hit := pattern.search(sentence)):
+                    denied = re.search(r"\b(?:not|never|neither|unlikely|less)\b|n't", sentence[: hit.start()])
+                    found.append(NOBODY if denied or sentence.endswith("?") else place)
+        return found
+
+
+def _named(text: str) -> list[str]:
+    """What stands after "the answer is", each time."""
+    found: list[str] = []
+    for hit in NAMED.finditer(text):
+        if (hit["before"] or "").strip().lower() not in MISNAMED and not CONDITION.search(text[: hit.start()]):
+            found.append(text[hit.end() :].partition("\n")[0])
+    return [*found, *(hit[1] for hit in re.finditer(r"####\s*(.+)", text))]
+
+
+def _exact(text: str) -> str | None:
+    if REFUSES.search(text):
+        return None
+    lines = [line for line in text.split("\n") if plain_words(line)]
+    named = {plain_words(re.split(r"[.!?](?:\s|$)", claim)[0]) for claim in _named(text)} - {""}
+    if len(named) > 1 or not lines:
+        return None
+    return named.pop() if named else plain_words(lines[0])
+
+
+def _number(text: str) -> str | None:
+    claims = [numbers[0] for claim in _named(text) if (numbers := _numbers(claim))]
+    if claims:
+        return claims[0] if len(set(claims)) == 1 else None
+    if REFUSES.search(text):
+        return None
+    found = _numbers(text)
+    if len(set(found)) == 1:
+        return found[0]
+    last = text.rstrip().rpartition("\n")[2].rstrip(" .")
+    if (equals := last.rfind("=")) >= 0 and len(ends := _numbers(last[equals + 1 :])) == 1:
+        return ends[0]
+    return None
+
+
+def _numbers(text: str) -> list[str]:
+    found: list[str] = []
+    for hit in NUMBER.finditer(text):
+        if not hit["whole"] and not hit["part"]:
+            continue
+        value = float((hit["whole"] or "0").replace(",", "") + (hit["part"] or "")) * 10.0 ** int(hit["ten"] or 0)
+        if hit["under"]:
+            if float(hit["under"]) == 0:
+                continue
+            value /= float(hit["under"])
+        found.append(f"{-value if hit['sign'] else value:.12g}{'%' if hit['cent'] else ''}")
+    return found
+
+
+def _same_number(read: str, gold: str) -> bool:
+    """Equal, or equal when rounded to as many decimals as the gold answer has; 25% is 0.25, and 25 of a hundred."""
+    golds = _numbers(gold)
+    if len(golds) != 1:
+        return False
+    decimals = len(gold.strip(" %").partition(".")[2]) if "/" not in gold and "e" not in gold.lower() else 0
+    near = 0.5000001 * 10.0**-decimals if decimals else 0.0
+
+    def same(a: str, b: str, scale: float, within: float) -> bool:
+        return isclose(float(a) * scale, float(b), rel_tol=1e-9, abs_tol=within)
+
+    mine, true = read.rstrip("%"), golds[0].rstrip("%")
+    if same(mine, true, 1.0, near):
+        return True
+    if read.endswith("%") and not golds[0].endswith("%"):
+        return same(mine, true, 0.01, near)
+    return golds[0].endswith("%") and not read.endswith("%") and same(mine, true, 100.0, near)
