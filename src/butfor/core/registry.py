@@ -49,6 +49,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",
         "bias.weat": "butfor.evaluate.bias.weat:WEAT",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
+        "probe.context": "butfor.evaluate.context:Context",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
     },
 }
