@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from butfor.lm import Vectors
-from butfor.pretrain.probe import softmax_fit
+from butfor.stats.nullspace import softmax_fit
 
 PAIRS = 60
 NEUTRAL = 3000

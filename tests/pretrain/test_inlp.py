@@ -1,12 +1,13 @@
-"""INLP: its projections, and that it stops where it should."""
+"""INLP: products of its projections, and that it stops where it should."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from butfor.pretrain.embeddings import orthogonal
-from butfor.pretrain.inlp import classifiers, rounds_needed, rowspace
+from butfor.pretrain.inlp import rounds_needed
 from butfor.pretrain.probe import folds, out_of_fold
+from butfor.stats.nullspace import classifiers, rowspace
 
 
 def data(classes: int = 2, spread: int = 3, n: int = 600, d: int = 12) -> tuple[np.ndarray, np.ndarray]:
@@ -17,19 +18,6 @@ def data(classes: int = 2, spread: int = 3, n: int = 600, d: int = 12) -> tuple[
     for axis in range(spread):
         x[:, axis] += 1.5 * (y == axis % classes) + 0.7 * rng.normal(size=n)
     return x, y
-
-
-def test_the_algebra_of_the_projections():
-    for classes in (2, 3):
-        x, y = data(classes)
-        found = classifiers(x, y, classes, 4)
-        assert [basis.shape for basis in found] == [(classes - 1, 12)] * 4
-        basis = rowspace(found, 12)
-        projection = np.eye(12) - basis.T @ basis
-        assert np.allclose(projection @ projection, projection, atol=1e-12)
-        for i, w in enumerate(found):
-            assert np.linalg.norm(w @ projection) < 1e-12
-            assert all(np.abs(w @ other.T).max() < 1e-10 for other in found[:i])
 
 
 def test_the_original_is_projected_so_order_and_products_agree():

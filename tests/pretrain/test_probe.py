@@ -7,7 +7,7 @@ import pytest
 
 from butfor.pretrain.concepts import Labelled
 from butfor.pretrain.embeddings import orthogonal
-from butfor.pretrain.probe import folds, held_out, out_of_fold, softmax_fit
+from butfor.pretrain.probe import folds, held_out, out_of_fold
 
 
 def labelled(signal: float, n: int = 80, d: int = 200) -> Labelled:
@@ -19,32 +19,6 @@ def labelled(signal: float, n: int = 80, d: int = 200) -> Labelled:
     x[:, 0] += signal * (2 * y - 1)
     pairs = np.arange(n).reshape(-1, 2)
     return Labelled(x, y, np.arange(n) // 2, ("first", "second"), np.arange(n), pairs, "")
-
-
-def test_the_gradient_vanishes_at_the_solution():
-    rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(60, 5)) * 4 + 2, rng.integers(0, 3, 60)
-    weights, offsets = softmax_fit(x, y, 3)
-    scale = np.sqrt(np.mean((x - x.mean(axis=0)) ** 2))
-    scores = x @ weights.T + offsets
-    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    slope = (p - np.eye(3)[y]) / 60
-    z = (x - x.mean(axis=0)) / scale
-    assert np.abs(slope.T @ z + weights * scale / 60).max() < 1e-4
-    assert np.abs(slope.sum(axis=0)).max() < 1e-4
-
-
-def test_the_scale_and_origin_of_the_vectors_do_not_matter():
-    rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(50, 4)), rng.integers(0, 2, 50)
-    here = x @ softmax_fit(x, y, 2)[0].T + softmax_fit(x, y, 2)[1]
-    weights, offsets = softmax_fit(100 * x + 7, y, 2)
-    assert np.allclose(here, (100 * x + 7) @ weights.T + offsets, atol=1e-3)
-
-
-def test_vectors_that_are_all_the_same_are_no_error():
-    weights, offsets = softmax_fit(np.ones((6, 3)), np.array([0, 0, 0, 0, 1, 1]), 2)
-    assert np.all(weights == 0) and offsets[0] > offsets[1]
 
 
 def test_folds_never_split_a_group():

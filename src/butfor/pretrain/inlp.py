@@ -1,11 +1,9 @@
 """INLP: find a linear classifier of the concept, project its directions away, and again until none is left.
 
-Equation  Round i: a classifier W_i of the concept on P x; B_i = an orthonormal basis of the rows of W_i.
-          P = I − the orthogonal projection on the rows of Σ_i B_i'B_i, the intersection of null spaces.
-          The original x is projected anew each round; a product of projections would gather rounding.
-          Then P² = P, W_i P = 0, and W_i W_j' = 0 for i ≠ j, as W_j was fitted on vectors without W_i's directions.
+Equation  Round i: a classifier W_i of the concept on P x; P = I − the projection on the rows of all W_i so far
+          (`stats/nullspace.py`).
 Source    Ravfogel et al. 2020, "Null it out".
-Here      Softmax regression (`probe.py`). The number of rounds is cross-validated by group: the whole procedure runs
+Here      Softmax regression. The number of rounds is cross-validated by group: the whole procedure runs
           without a fold, and ends where its next classifier no longer beats the majority on that fold (all folds
           together). A fold that had helped to erase would read below chance, and end it too early. Then as many rounds
           on all vectors. Randomness: the folds alone. x is measured, and projected, from the origin of `embeddings.py`.
@@ -23,7 +21,8 @@ from pydantic import Field
 
 from butfor.pretrain.concepts import Labelled
 from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal, probe
-from butfor.pretrain.probe import FOLDS, folds, softmax_fit
+from butfor.pretrain.probe import FOLDS, folds
+from butfor.stats.nullspace import classifiers, next_classifier, rowspace
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -60,14 +59,6 @@ class INLP(Method):
         return orthogonal(rowspace(classifiers(x, data.y, classes, count), x.shape[1]), vocabulary.origin)
 
 
-def classifiers(x: Floats, y: Ints, classes: int, count: int) -> list[Floats]:
-    """Orthonormal bases B_i [r_i, d] of `count` successive classifiers, each on the original x less all before it."""
-    found: list[Floats] = []
-    for _ in range(count):
-        found.append(_next(x, y, classes, found)[0])
-    return found
-
-
 def rounds_needed(x: Floats, y: Ints, fold: Ints, classes: int, most: int) -> int:
     """How many rounds until a classifier no longer beats the majority on folds that none of its kind was fitted on."""
     used = range(FOLDS if len(x) <= MANY else 1)
@@ -77,28 +68,9 @@ def rounds_needed(x: Floats, y: Ints, fold: Ints, classes: int, most: int) -> in
         right: list[Floats] = []
         for number in used:
             seen = fold != number
-            basis, weights, offsets = _next(x[seen], y[seen], classes, found[number])
+            basis, weights, offsets = next_classifier(x[seen], y[seen], classes, found[number])
             right.append(np.argmax(x[~seen] @ weights.T + offsets, axis=1) == y[~seen])
             found[number].append(basis)
         if np.mean(np.concatenate(right)) <= majority:
             return count
     return most
-
-
-def _next(x: Floats, y: Ints, classes: int, found: list[Floats]) -> tuple[Floats, Floats, Floats]:
-    """A basis of the next classifier's rows, the classifier's weights off all bases found so far, and its offsets."""
-    basis = rowspace(found, x.shape[1])
-    weights, offsets = softmax_fit(x - (x @ basis.T) @ basis, y, classes)
-    weights = weights - (weights @ basis.T) @ basis  # so that it reads x and P x alike
-    return orth(weights - weights.mean(axis=0)), weights, offsets
-
-
-def rowspace(bases: list[Floats], d: int) -> Floats:
-    """An orthonormal basis [r, d] of the rows of Σ B_i'B_i, which are the rows of all B_i together."""
-    return orth(np.concatenate(bases)) if bases else np.empty((0, d))
-
-
-def orth(rows: Floats) -> Floats:
-    """An orthonormal basis of the row space."""
-    _, size, basis = np.linalg.svd(rows, full_matrices=False)
-    return basis[size > 1e-9 * max(size[0], 1e-300)]

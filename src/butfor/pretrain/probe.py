@@ -1,8 +1,6 @@
 """Can a linear classifier still read the concept? Softmax regression, and its accuracy on words nobody has seen.
 
-Classifier  min over W, b of  mean −log softmax(Wx + b)[y] + ‖W‖²/(2n),  x centred and scaled to unit mean variance:
-            the usual strength (C = 1), independent of the scale of the embeddings. Solved by L-BFGS from zero, so
-            every row of W lies in the span of the centred x, and the answer is a function of the data alone.
+Classifier  softmax regression, independent of the scale of the embeddings (`stats/nullspace.py`)
 Held out    An eraser makes the words that it was fitted on unreadable by construction; that proves nothing about other
             words. So the groups of words are cut in two halves: the eraser is refitted on one, a fresh probe is
             cross-validated on the other, by group, and the two halves change places. `before`: no eraser.
@@ -16,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import logsumexp
+
+from butfor.stats.nullspace import softmax_fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,27 +34,6 @@ class Reading:
     after: float
     chance: float
     n: int
-
-
-def softmax_fit(x: Floats, y: Ints, classes: int) -> tuple[Floats, Floats]:
-    """Weights [classes, d] and offsets [classes] of the classifier, in the units of x."""
-    n, d = x.shape
-    mean = x.mean(axis=0)
-    scale = float(np.sqrt(np.mean((x - mean) ** 2))) or 1.0
-    z = (x - mean) / scale
-    target = np.eye(classes)[y]  # [n, classes]
-
-    def loss(flat: Floats) -> tuple[float, Floats]:
-        weights, offsets = flat[: classes * d].reshape(classes, d), flat[classes * d :]
-        scores = z @ weights.T + offsets  # [n, classes]
-        logs = scores - logsumexp(scores, axis=1, keepdims=True)
-        slope = (np.exp(logs) - target) / n
-        value = -np.sum(logs * target) / n + np.sum(weights**2) / (2 * n)
-        return float(value), np.concatenate([(slope.T @ z + weights / n).ravel(), slope.sum(axis=0)])
-
-    done = minimize(loss, np.zeros(classes * (d + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 200})
-    weights = done.x[: classes * d].reshape(classes, d) / scale
-    return weights, done.x[classes * d :] - weights @ mean
 
 
 def folds(group: Ints, count: int, rng: np.random.Generator) -> Ints:
