@@ -23,19 +23,30 @@ from butfor.evaluate.question import Match, Question
 
 NOBODY = -1  # a claim for a choice that there is not
 YES_NO = ("yes", "no")
+VERDICT = re.compile(
+    r"yes|no|true|false|(?:in)?(?:valid|correct)|right|wrong|positive|negative|neutral|increase|decrease|more|less|same|"
+    r"different|higher|lower|unchanged|entailment|contradiction|unknown|maybe|never|always",
+    re.IGNORECASE,
+)
 CALLED = r"answer|verdict|conclusion|decision|selection|choice|solution"
 NAMED = re.compile(
     rf"(?P<before>\w+ +)?\b(?:{CALLED})(?: +(?:to|for) +(?:this|the|your) +\w+)?"
-    r"(?: +(?:is|are|was|be|being|would be|must be|should be|will be|has to be))?(?: +(?:that|therefore|thus|then))?\s*(?:[:=\-–—]+\s*)*",
+    r"(?: +(?:is|are|was|be|being|would be|must be|should be|will be|has to be))?"
+    r"(?: +(?:that|therefore|thus|then))?\s*(?:[:=\-–—]+\s*)*",
     re.IGNORECASE,
 )
-MISNAMED = frozenset("incorrect wrong bad worst other alternative your possible opposite an no any each".split())
+MISNAMED = re.compile(
+    r"incorrect|wrong|bad|worst|other|alternative|your|possible|opposite|an|no|any|each", re.IGNORECASE
+)
 CHOSEN = re.compile(
     r"\b(?:I(?:'ll| will| would|'d)? +(?:choose|pick|select|say|go with|answer|conclude|vote for|went with)"
     r"(?: +(?:that|with))?|####)\s*:?\s*",
     re.IGNORECASE,
 )
-RIGHT = r"(?:is|seems|would be|must be|appears to be) +(?:\w+ +)?(?:correct|right|more plausible|most plausible|best|more likely|most likely|the answer)\b"
+RIGHT = (
+    r"(?:is|seems|would be|must be|appears to be) +(?:\w+ +)?"
+    r"(?:correct|right|more plausible|most plausible|best|more likely|most likely|the answer)\b"
+)
 FILLER = re.compile(
     r"(?:(?:most|very) +likely +|probably +|clearly +|definitely +|likely +|indeed +|simply +|just +|a +(?=yes|no)|"
     r"(?:the +)?(?:option|choice|letter|alternative|statement) +|:\s*)*",
@@ -93,6 +104,11 @@ def is_right(read: int | str | None, question: Question) -> bool:
     if question.match == "yesno" and isinstance(gold, str) and isinstance(read, str):
         return read == plain_words(gold)
     return read == gold
+
+
+def is_verdict(choices: Sequence[str]) -> bool:
+    """Whether the choices are answers in themselves ("yes", "no"); others are asked for by letter."""
+    return bool(choices) and all(VERDICT.fullmatch(choice) for choice in choices)
 
 
 def plain_words(text: str) -> str:
@@ -153,7 +169,7 @@ class _Reader:
     def __init__(self, choices: tuple[str, ...]) -> None:
         self.choices = choices
         self.words = [plain_words(choice) for choice in choices]
-        self.lettered = any(len(word) != 1 or not word.isalpha() for word in self.words)
+        self.lettered = not is_verdict(choices)
         forms = sorted(((self._pattern(choice), n) for n, choice in enumerate(choices)), key=lambda f: -len(f[0]))
         self.forms = [(re.compile(pattern, re.IGNORECASE), n) for pattern, n in forms if pattern]
         self.short = all(len(word.split()) < 3 for word in self.words)
@@ -216,7 +232,7 @@ class _Reader:
         found: list[_Found] = []
         for hit in NAMED.finditer(text):
             before = (hit["before"] or "").strip().lower()
-            if before in MISNAMED or CONDITION.search(text[: hit.start()]) or hit.end() == hit.start():
+            if MISNAMED.fullmatch(before) or CONDITION.search(text[: hit.start()]) or hit.end() == hit.start():
                 continue
             if claim := self.at(text, FILLER.match(text, hit.end()).end()):  # type: ignore[union-attr]
                 found.append(_Found(claim[0], hit.start(), before == "final"))
@@ -296,7 +312,7 @@ def _named(text: str) -> list[str]:
     """What stands after "the answer is", each time."""
     found: list[str] = []
     for hit in NAMED.finditer(text):
-        if (hit["before"] or "").strip().lower() not in MISNAMED and not CONDITION.search(text[: hit.start()]):
+        if not MISNAMED.fullmatch((hit["before"] or "").strip()) and not CONDITION.search(text[: hit.start()]):
             found.append(text[hit.end() :].partition("\n")[0])
     return [*found, *(hit[1] for hit in re.finditer(r"####\s*(.+)", text))]
 

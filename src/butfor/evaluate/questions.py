@@ -8,23 +8,48 @@ Numbers   margin = log P(right) - log P(best wrong), nats;  p = softmax over the
           overconfidence = max p - accuracy: its mean is calibration in the large. These need likelihoods.
           chance = 1 / number of choices, 0 for open answers: the null of accuracy, item by item.
 Adapted   `adapt` asks the same items another way (see `adapt`): plain, few_shot, cot, causal_cot.
-Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed.
+Errors    of a wrong answer: "wrong format" (it cannot be read), else the first of the question's lures that it fell
+          for, else "flips with wording" (another order or wording had it right), else "other".
+Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed, and it flips nothing.
+          A cloze is asked as such by likelihood, plain or few_shot; with reasoning and by generation its choices are
+          listed. Open questions are asked by generation whatever `by` says; an open "yesno" is one of two choices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import exp
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
+from butfor.evaluate.adapt import (
+    ROOM,
+    START,
+    Adaptation,
+    Asked,
+    Way,
+    after,
+    closed,
+    cloze,
+    packed,
+    unpacked,
+    ways,
+    worked,
+)
+from butfor.evaluate.answers import is_right, read_answer
 from butfor.evaluate.question import Question
-from butfor.evaluate.suite import Card, Limit, Metric
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.lm.asking import can_weigh, say, weigh
+from butfor.lm.prompt import is_chat, plain, rendered
 
 if TYPE_CHECKING:
-    pass
+    from butfor.lm.chat import Chat
+    from butfor.lm.world import LM
 
-Adaptation = Literal["plain", "few_shot", "cot", "causal_cot"]
 By = Literal["auto", "likelihood", "generation"]
+SHOWN = 1500  # characters of a text in a record; of a longer one the middle is cut
 
 ACCURACY = Metric("accuracy", "higher", "share", "share of questions answered right", "binary", null="chance")
 COMMON = (
@@ -42,6 +67,16 @@ COMMON = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a world answered to one way of asking."""
+
+    read: int | str | None  # as in `answers.read_answer`
+    said: str
+    asked: str  # the prompt as the world reads it
+    logprobs: tuple[float, ...] = ()  # of the choices, in the question's order; () where it wrote its answer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
     """A suite of questions. A benchmark is a final subclass: its `card`, its `questions()`, its own knobs."""
@@ -54,12 +89,164 @@ class Questions:
     limit: Limit = None
     adapt: Adaptation = "plain"
     by: By = "auto"
+    room: Annotated[int, Field(ge=1)] | None = None  # new tokens at most, where something is written; None: by `adapt`
+
+    @property
+    def cost(self) -> int:
+        """How many times as long an item takes as one of a suite that generates nothing."""
+        return 5 if self.adapt in ("cot", "causal_cot") or self.by == "generation" else 1
 
     def questions(self) -> Iterable[Question]:
         """Every question of the set, in a fixed order; raises MissingData where the set is not here."""
         raise NotImplementedError
 
+    def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:  # noqa: ARG002
+        """Metrics of the benchmark's own, from the answer to the question as it is."""
+        return {}
+
     def ready(self) -> None:
         """The questions are here and can be read."""
         for _ in self.questions():
             break
+
+    def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
+        """The questions but for the worked examples; under a limit every answer as often as another, in every shape."""
+        return spread(list(self.stream()), self.limit, _place)
+
+    def stream(self) -> Iterator[Item]:
+        """The items one by one, all of them: nothing but the worked examples is held in memory."""
+        shots = worked(map(closed, self.questions())) if self.adapt == "few_shot" else []
+        shown, examples = {shot.id for shot in shots}, [packed(shot) for shot in shots]
+        for question in map(closed, self.questions()):
+            if question.id not in shown:
+                data = {**packed(question), **({"shots": examples} if examples else {})}
+                yield Item(question.id, question.cluster or question.id, data)
+
+    def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
+        """Ask every question in all of its ways: what is weighed at once, and what is written at once."""
+        posed = [_posed(item.data) for item in items]
+        likely = [self._weighs(world, question) for question, _ in posed]
+        asked = [
+            self._ways(question, shots, weighs=weighs) for (question, shots), weighs in zip(posed, likely, strict=True)
+        ]
+        flat = [(n, way, form) for n, forms in enumerate(asked) for way, form in forms.items()]
+        answers: list[dict[Way, Answer]] = [{} for _ in items]
+        for weighs, ask in ((True, self._weighed), (False, self._said)):
+            part = [(n, way, form) for n, way, form in flat if likely[n] is weighs]
+            found = ask(world, [(posed[n][0], form) for n, _, form in part]) if part else []
+            for (n, way, _), answer in zip(part, found, strict=True):
+                answers[n][way] = answer
+        return [
+            self._record(item, question, found)
+            for item, (question, _), found in zip(items, posed, answers, strict=True)
+        ]
+
+    def _weighs(self, world: LM | Chat, question: Question) -> bool:
+        if not question.choices or self.by == "generation":
+            return False
+        return self.by == "likelihood" or can_weigh(world)
+
+    def _ways(self, question: Question, shots: Sequence[Question], *, weighs: bool) -> dict[Way, Asked]:
+        if weighs and question.cloze is not None and not self._reasons:
+            return {"as it is": cloze(question, shots)}
+        return ways(question, self.adapt, shots)
+
+    @property
+    def _reasons(self) -> bool:
+        return self.adapt in ("cot", "causal_cot")
+
+    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+        forms = [form for _, form in posed]
+        if self._reasons:
+            thoughts = self._written(world, forms)
+            cue = not is_chat(world)
+            forms = [after(form, thought, cue=cue) for form, thought in zip(forms, thoughts, strict=True)]
+        scored = weigh(world, [(form.prompt, form.weighed) for form in forms])
+        return [
+            Answer(
+                form.order[s.best],
+                form.listed[s.best],
+                rendered(world, form.prompt, scoring=True),
+                tuple(s.logprobs[form.order.index(place)] for place in range(len(form.order))),
+            )
+            for form, s in zip(forms, scored, strict=True)
+        ]
+
+    def _said(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+        texts = self._written(world, [form for _, form in posed])
+        remote = getattr(world, "remote", False)
+        base = not remote and not is_chat(world)
+        answers: list[Answer] = []
+        for (question, form), said in zip(posed, texts, strict=True):
+            line = said.strip().partition("\n")[0] if base and form.prompt.start == START else said
+            read = read_answer(line, form.listed, question.match)
+            shown = plain(replace(form.prompt, start="")) if remote else rendered(world, form.prompt, scoring=False)
+            answers.append(Answer(form.order[read] if isinstance(read, int) else read, said, shown))
+        return answers
+
+    def _written(self, world: Any, forms: Sequence[Asked]) -> list[str]:
+        return say(world, [form.prompt for form in forms], max_new_tokens=self.room or ROOM[self.adapt])
+
+    def _record(self, item: Item, question: Question, answers: Mapping[Way, Answer]) -> Record:
+        first = answers["as it is"]
+        right = {way: is_right(answer.read, question) for way, answer in answers.items()}
+        metrics = {
+            "accuracy": float(right["as it is"]),
+            "chance": 1 / len(question.choices) if question.choices else 0.0,
+            **_flips(answers, right),
+            **(_calibrated(question, first) if first.logprobs else {"parsed": float(first.read is not None)}),
+            **self.extra(question, first.read),
+        }
+        show = {"asked": _cut(first.asked), "right": _named(question, question.answer), "said": _cut(first.said)}
+        error = "" if right["as it is"] else _mistake(question, first.read, any(right.values()))
+        return Record(item.id, item.cluster, metrics, show, dict(question.group), error)
+
+
+def _posed(data: Mapping[str, Any]) -> tuple[Question, list[Question]]:
+    """The question of an item, and its worked examples."""
+    own = {key: value for key, value in data.items() if key != "shots"}
+    return unpacked(own), [unpacked(shot) for shot in data.get("shots", ())]
+
+
+def _place(item: Item) -> tuple[str, str]:
+    """The stratum is the shape; its sides are the answers, so that each comes as often as another."""
+    return str(item.data["shape"]), str(item.data["answer"]) if item.data["choices"] else ""
+
+
+def _flips(answers: Mapping[Way, Answer], right: Mapping[Way, bool]) -> dict[str, float]:
+    """What the order and the wording moved, where there are several ways of asking."""
+    found = {"sturdy": float(all(right.values()))} if len(answers) > 1 else {}
+    before = answers["as it is"].read
+    for name, way in (("order_flip", "reversed"), ("wording_flip", "reworded")):
+        if way in answers and before is not None and answers[way].read is not None:
+            found[name] = float(answers[way].read != before)
+    return found
+
+
+def _calibrated(question: Question, answer: Answer) -> dict[str, float]:
+    """What the log-probabilities of the choices tell."""
+    gold, top = int(question.answer), max(answer.logprobs)
+    weights = [exp(value - top) for value in answer.logprobs]
+    p = [weight / sum(weights) for weight in weights]
+    wrong = [value for place, value in enumerate(answer.logprobs) if place != gold]
+    return {
+        "margin": answer.logprobs[gold] - max(wrong),
+        "brier": sum((value - (place == gold)) ** 2 for place, value in enumerate(p)),
+        "overconfidence": max(p) - (answer.read == gold),
+    }
+
+
+def _mistake(question: Question, read: int | str | None, elsewhere: bool) -> str:
+    if read is None:
+        return "wrong format"
+    lured = (kind for kind, place in question.lures.items() if place == read)
+    return next(lured, "flips with wording" if elsewhere else "other")
+
+
+def _named(question: Question, answer: int | str) -> str:
+    return question.choices[answer] if isinstance(answer, int) and question.choices else str(answer)
+
+
+def _cut(text: str) -> str:
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]} […] {text[-half:]}"
