@@ -51,6 +51,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
         "probe.context": "butfor.evaluate.context:Context",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
+        "reason.cladder": "butfor.evaluate.reason.cladder:CLadder",
+        "reason.corr2cause": "butfor.evaluate.reason.corr2cause:Corr2Cause",
+        "reason.axioms": "butfor.evaluate.reason.axioms:Axioms",
+        "reason.calm": "butfor.evaluate.reason.calm:CaLM",
+        "reason.causal_judgement": "butfor.evaluate.reason.causal_judgement:CausalJudgement",
+        "reason.crass": "butfor.evaluate.reason.crass:CRASS",
+        "reason.vignettes": "butfor.evaluate.reason.vignettes:Vignettes",
     },
 }
 

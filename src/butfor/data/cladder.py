@@ -45,7 +45,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CladderWorld:
-    """One world: its graph, its tables, causes before effects, and the numbers that the authors publish for it."""
+    """One world: its graph, its tables, causes before effects, and the numbers that the authors publish for it.
+
+    `background` is the world told in words ("" where the file has none), `story` the theme of its words.
+    """
 
     id: int
     name: str
@@ -53,6 +56,8 @@ class CladderWorld:
     tables: Mapping[str, Table]
     published: Mapping[str, float]
     deterministic: bool
+    story: str
+    background: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +149,8 @@ def _world(wrong: Refuse, row: dict[str, Any]) -> CladderWorld:
         tables={name: read[name] for name in graph.sorted(graph.all)},
         published={key: float(value) for key, value in published.items() if isinstance(value, int | float)},
         deterministic=row.get("equation_type") == "deterministic",
+        story=str(row.get("story_id", "")),
+        background=str(row.get("background", "")).strip(),
     )
 
 

@@ -100,6 +100,64 @@ SETS: dict[str, PublicSet] = {
             "test-model-meta.json": "1223621dc2d12ea061f4242474638dc6770f3c48aa24eeafdc6118ab3f6b4148",
         },
     ),
+    "bbh": PublicSet(
+        repo="suzgunmirac/BIG-Bench-Hard",
+        commit="9ee07bd481feebf959a6b59d61ea57bdcf30964d",
+        folder="bbh",
+        licence="MIT",
+        files={
+            "causal_judgement.json": "6e8bca44dd402008ed41c07a3d0a1d5e7b03db7001a7e002fcdf4c60985ea081",
+        },
+    ),
+    "calm_lite": PublicSet(
+        repo="OpenCausaLab/CaLM",
+        commit="1c1e93a80c3f9b3250bd79faf4dee8f8bc3479dd",
+        folder="",
+        licence="Apache-2.0",
+        files={
+            "calm_dataset/association/correlation/CORR-B_correlation_EN.json": (
+                "5afaed929bd915945f25c640e3d7632656f593f4a50a79022ebdcadddb4e475e"
+            ),
+            "calm_dataset/association/explaining_away_effect/EAE-B_exp-away_EN.json": (
+                "2da176fbf859e0997dc1f6a254daf7b8d788f7842b21eb1016d084c6076abce5"
+            ),
+            "calm_dataset/intervention/backdoor_adjustment_set/BAS-B_backadj_EN.json": (
+                "560c6131dac5a7d7c32064654e2e72c044a83404f976624ae03b175f2dc6a14d"
+            ),
+            "calm_dataset/intervention/collider_bias/CB-B_collider-bias_EN.json": (
+                "cba2a893bbf1386f622dc412c1778d2705209b2d6edf0dd44b237a147a07a3ef"
+            ),
+            "calm_dataset/counterfactual/counterfactual_reasoning/CR-B_det-counterfactual_EN.json": (
+                "e16bf578802c089e3de526a8df09b8bcc7521d3421a547a79b096568ec76c925"
+            ),
+            "calm_dataset_gt_label/association/correlation/CORR-B_correlation_EN.json": (
+                "44276ab9b3ac709f7e0172fa5d900355b0a1c7e89ce0e76ddcf0fc6db39fec4c"
+            ),
+            "calm_dataset_gt_label/association/explaining_away_effect/EAE-B_exp-away_EN.json": (
+                "912a64fa4bc1ba9c67910ffa3acfff843177ce96666d1247a197abf51c9d100e"
+            ),
+            "calm_dataset_gt_label/intervention/backdoor_adjustment_set/BAS-B_backadj_EN.json": (
+                "b2eebb7af6ab23ecaef01091ca27dd9a970482bcf4b052db39f85061fa588514"
+            ),
+            "calm_dataset_gt_label/intervention/collider_bias/CB-B_collider-bias_EN.json": (
+                "6d0d5a865ea0f61eea8288620ece1c474efd1f0510891342852b1a87a5f31173"
+            ),
+            "calm_dataset_gt_label/counterfactual/counterfactual_reasoning/CR-B_det-counterfactual_EN.json": (
+                "fdacf22057d7a806689d7482842a45936156f8fec8e7a83a6728b239ddf8152f"
+            ),
+        },
+    ),
+    "kiciman": PublicSet(
+        repo="amit-sharma/chatgpt-causality-pairs",
+        commit="1b600234e70567e622e6e80e5b65ed83693f9d4a",
+        folder="",
+        licence="MIT",
+        files={
+            "crass-cf/CRASS_FTM_main_data_set.csv": "e770ea9e74310b06a34de5411bf2539530ba97d6404b59d9ab4c64359cc313ce",
+            "crass-cf/prompts.csv": "f717007e11f1e4e51047dfddab0e797bdfe9e0f541e3712d56eb8fad9df4cf13",
+            "actual-causality/data.csv": "cc130adef1bb6fe4553c9c4f5bf1f03ddc2d8b168d90a9a6de4156d4651a8ca6",
+        },
+    ),
     "wikitext2": PublicSet(
         repo="pytorch/examples",
         commit="77f55b912142e11fcfdf5b530231fb9c52f181e8",
