@@ -2,9 +2,9 @@
 
 Idea      Any edit moves a model's answer a little. What an edit does beyond that is seen against a paraphrase that is
           edited just as much, just there, and changes nothing that matters.
-Method    The places and sizes of an edit are the spans of `Pair.of`, widened to whole words; a span counts as many words
-          as the longer of its two sides. Of the swaps that our rules allow (`data.swaps`), those are taken that minimise
-          20 · |words swapped - words wanted| + Σ distance, in words, place by place, by dynamic programming; what one
+Method    The places of an edit are the spans of `Pair.of`, widened to whole words; a place counts as many words as the
+          longer of its two sides. Of the swaps that our rules allow (`data.swaps`) those are taken that minimise
+          20 · |words swapped - words wanted| + Σ distance, in words: place by place, by dynamic programming; what one
           place lacks the next one makes up for. Two swaps never touch neighbouring words.
 Match     `Placebo` says how well it fits: the words it edits, the words that were wanted, its mean distance from them.
 Limits    Deterministic and offline: rules, no model. A long or scattered edit is often matched in part only. Meaning is

@@ -1,11 +1,11 @@
 """Where can words be swapped for others that say the same? A list of our own, and the conditions under which it holds.
 
-Idea      A swap replaces a word or a phrase ("began to" → "started to"), opens a sentence ("As it happens, …") or closes
-          it ("…, as it happens."). What it says stays; where the words around decide that, the rule names them.
+Idea      A swap replaces a word or a phrase ("began to" → "started to"), opens a sentence ("As it happens, …") or
+          closes it ("…, as it happens."). What it says stays; where the words around decide that, the rule names them.
 Rules     builtin/synonyms.json, which explains its own notation. A capital is carried over; `a` becomes `an` where the
           sound asks for it, which counts as one more word; a capital inside a sentence (a name) is left alone.
-Barred    Negations, numbers, the words of `keep`, any word that would bring one of `keep` or of `bar` in, and names that
-          stand more than once, in a question, or beside another name.
+Barred    Negations, numbers, the words of `keep`, any swap that would bring one of `keep` or of `bar` in, and names
+          that stand more than once, in a question, or beside another name.
 Limits    Rules look one word to either side and know no grammar. English. Register and spelling may change.
 """
 
@@ -21,11 +21,16 @@ from butfor.data import builtin
 
 WORD = re.compile(r"\w+(?:['’]\w+)*")
 NEGATIONS = frozenset(
-    "not no never none nobody nothing nowhere neither nor without cannot hardly scarcely barely few little".split()
+    re.findall(
+        r"\w+", "not no never none nobody nothing nowhere neither nor without cannot hardly scarcely barely few little"
+    )
 )
 NUMBERS = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand "
-    "million half double twice dozen first second third".split()
+    re.findall(
+        r"\w+",
+        "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand "
+        "million half double twice dozen first second third",
+    )
 )
 AN = re.compile(r"(?:[aeio]|u(?!ni|se|su|til|rop|k)|hon|hour|heir)(?<!^eu)", re.IGNORECASE)
 SAID_WITH_A = re.compile(r"(?:one|once|eu|ewe)", re.IGNORECASE)
@@ -155,11 +160,11 @@ def _matches(here: _Text, rule: _Rule, n: int, last: int) -> str | None:
     if said != plain + tail or not here.free(start, stop):
         return None
     before, after = here.previous(n), here.following(last)
-    if rule.after and before not in rule.after or before in rule.not_after:
+    if (rule.after and before not in rule.after) or before in rule.not_after:
         return None
-    if rule.before and after not in rule.before or after in rule.not_before:
+    if (rule.before and after not in rule.before) or after in rule.not_before:
         return None
-    if rule.inside and not WORD.match(after) or rule.told and here.asked(n):
+    if (rule.inside and not WORD.match(after)) or (rule.told and here.asked(n)):
         return None
     return here.text[stop - len(tail) : stop]
 
@@ -176,7 +181,7 @@ def _swap(here: _Text, rule: _Rule, n: int, last: int, tail: str) -> Iterator[Sw
     words = edited_words(here.text[start:stop].split(), right.split())
     article = here.word(n - 1) if n and here.text[here.words[n - 1][1] : start] == " " else ""
     if article.lower() in ("a", "an") and article.lower() != spoken(right):
-        if not here.free(*here.words[n - 1]) or article.isupper() and len(article) > 1:
+        if not here.free(*here.words[n - 1]) or (article.isupper() and len(article) > 1):
             return
         new = spoken(right)
         new = new.capitalize() if article[0].isupper() else new
@@ -279,16 +284,25 @@ def _read(line: str, kind: str) -> Iterator[_Rule]:
     forms = list(zip(left, right, strict=True))
     if kind == "nouns":
         forms += [(_plural(one), _plural(two)) for one, two in forms]
-    asked = {"noun": kind == "nouns", "name": kind == "names"}
+    flags: set[str] = set()
     said: dict[str, frozenset[str]] = {}
     for condition in conditions:
         key, _, words = re.sub(r"^not ", "not_", condition).partition(" ")
         if words:
             said[key] = said.get(key, frozenset()) | frozenset(words.split())
         else:
-            asked[key] = True
+            flags.add(key)
     for one, two in [*forms, *((two, one) for one, two in forms if both)]:
-        yield _Rule(tuple(one.lower().split()), two, one, **said, **asked)
+        yield _Rule(
+            tuple(one.lower().split()),
+            two,
+            one,
+            **said,
+            inside="inside" in flags,
+            told="told" in flags,
+            noun=kind == "nouns",
+            name=kind == "names",
+        )
 
 
 def _plural(noun: str) -> str:
