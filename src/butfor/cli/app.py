@@ -64,6 +64,42 @@ def run(
 
 @app.command()
 @reported
+def audit(
+    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="an alias, a Hugging Face id, a folder")] = "",
+    suites: Annotated[str, typer.Option(metavar="bias,reason.copa@cot,…", help="default: all that fit")] = "",
+    items: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="questions of your own")] = None,
+    pairs: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="pairs of texts of your own")] = None,
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="an OpenAI-compatible address")] = "",
+    served: Annotated[str, typer.Option("--model", metavar="NAME", help="the model's name at that address")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="items of each suite; 0: all")] = 200,
+    by: Annotated[str, typer.Option(help="auto, likelihood or generation")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="float32, bfloat16 (faster where the processor has it), float16")
+    ] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    out: Annotated[Path, typer.Option(help="where run folders go")] = Path("runs"),
+    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="keep finished steps for other audits")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="questions at once to an address")] = 8,
+    rate: Annotated[float, typer.Option(min=0, help="requests a minute at most; 0: no limit")] = 0,
+    timeout: Annotated[float, typer.Option(min=1, help="seconds that an answer may take")] = 120,
+    price: Annotated[str, typer.Option(metavar="IN,OUT", help="of a million tokens, to count the cost")] = "",
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+) -> None:
+    """Measure a model as it is: bias, shortcuts, reasoning, faithfulness."""
+    from butfor.cli.audit import audit_command, described
+
+    audit_command(
+        described(
+            model, suites, items, pairs, endpoint, served, limit=limit, by=by, dtype=dtype, device=device,
+            endpoint_settings={"concurrency": concurrency, "rate": rate, "timeout": timeout}, price=price,
+        ),
+        out, cache, as_json=json, quiet=quiet,
+    )  # fmt: skip
+
+
+@app.command()
+@reported
 def plan(source: Source, preset: Preset = None, sets: Sets = None, json: Json = False) -> None:
     """Show the arms, their differences and the work to do."""
     from butfor.cli.runs import plan_command

@@ -9,6 +9,7 @@ __all__ = ["render"]
 
 def render(run_folder: Path) -> Path:
     """Write report.html and figures/*.json into a run folder, from its files alone; returns the page's path."""
-    from butfor.report.page import render as write
+    from butfor.report import audited, page
+    from butfor.report.folder import is_audit
 
-    return write(Path(run_folder))
+    return (audited if is_audit(Path(run_folder)) else page).render(Path(run_folder))

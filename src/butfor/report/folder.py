@@ -189,6 +189,14 @@ def open_run(folder: Path) -> Run:
     return run
 
 
+def is_audit(folder: Path) -> bool:
+    """Whether the folder holds an audit of one model, and not an experiment."""
+    try:
+        return as_mapping(json.loads((folder / "experiment.json").read_bytes())).get("kind") == "audit"
+    except DAMAGE:
+        return False
+
+
 def essential(path: Path, gaps: list[str]) -> Json:
     """A file that the report is about: missing costs a sentence, damaged is an error."""
     if not path.is_file():

@@ -139,33 +139,33 @@ def chosen(run: Run, pairs: list[items.Paired], central: list[items.Paired]) -> 
 
 def html(run: Run, data: Mapping[str, Any], tables: list[items.Paired], caps: Caps) -> bytes:
     """The whole page, at one level of detail."""
+    failed = [check for check in run.checks or () if check["ok"] is False]
+    first = f"{run.primary.name}: {run.primary.treatment} against" if run.primary else ""
+    return page_of(
+        "page.html.j2",
+        caps,
+        run=run,
+        figures=data,
+        central=[e for e in ordered(run) if run.primary and e.name == run.primary.name],
+        verdict=verdict(run.primary, run.effects),
+        tables=[table(run, pair, caps, first=place == 0) for place, pair in enumerate(tables[: caps.tables])],
+        untabled=max(0, len(tables) - caps.tables),
+        failed=failed,
+        central_failed=[check for check in failed if first and str(check["about"]).startswith(first)],
+        checks=grouped(run.checks or []),
+        methods=method_lines(run),
+        recipe=recipe(run.spec).splitlines(),
+    )
+
+
+def page_of(template: str, caps: Caps, **values: Any) -> bytes:
+    """A template with the style and the one script that may run."""
     source = files("butfor.report")
     style = (source / "page.css").read_text(encoding="utf-8")
     script = (source / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    failed = [check for check in run.checks or () if check["ok"] is False]
-    first = f"{run.primary.name}: {run.primary.treatment} against" if run.primary else ""
-    page = (
-        environment(caps.any_string)
-        .get_template("page.html.j2")
-        .render(
-            run=run,
-            figures=data,
-            caps=caps,
-            central=[e for e in ordered(run) if run.primary and e.name == run.primary.name],
-            verdict=verdict(run.primary, run.effects),
-            tables=[table(run, pair, caps, first=place == 0) for place, pair in enumerate(tables[: caps.tables])],
-            untabled=max(0, len(tables) - caps.tables),
-            failed=failed,
-            central_failed=[check for check in failed if first and str(check["about"]).startswith(first)],
-            checks=grouped(run.checks or []),
-            methods=method_lines(run),
-            recipe=recipe(run.spec).splitlines(),
-            style=style,
-            script=script,
-            digest=digest,
-        )
-    )
+    made = environment(caps.any_string).get_template(template)
+    page = made.render(caps=caps, style=style, script=script, digest=digest, **values)
     return defuse(page).encode("utf-8", errors="replace")
 
 

@@ -1,0 +1,212 @@
+"""From one arm's records to what a suite found: levels, effects against their nulls, groups, mistakes, power.
+
+Level     mean of a metric with its interval (weighted where the metric says so: a ratio of sums, as F1 is).
+Effect    level - null, item by item (`stats.against`), for every metric that has a null.
+Group     the headline (a suite's first metric) in every group of items that labels name, and each group against the
+          rest (`stats.gap.contrast`), Holm over all contrasts of a suite.
+Power     the smallest distance from the null that this many items show with chance 0.8.
+Reading   records are read line by line; what stays in memory is 8 bytes a number, and labels once each.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from sys import intern
+from typing import TYPE_CHECKING, Any
+
+from butfor.effects import ESTIMATE_KEYS, check_row, entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from butfor.stats import Effect
+
+FEW = 5  # a group of fewer items is not reported
+MANY = 40  # a label with more values names items, not groups
+MISSING = float("nan")
+
+
+@dataclass(slots=True)
+class Columns:
+    """The records of one suite, by column. A number that a record lacks is NaN."""
+
+    n: int = 0
+    numbers: dict[str, array[float]] = field(default_factory=dict)
+    clusters: array[int] = field(default_factory=lambda: array("q"))
+    labels: dict[str, list[str]] = field(default_factory=dict)  # label → its value on every item, "" where it has none
+    errors: Counter[str] = field(default_factory=Counter)
+
+    def values(self, metric: str) -> NDArray[np.float64]:
+        import numpy as np
+
+        found = self.numbers.get(metric)
+        return np.full(self.n, np.nan) if found is None else np.frombuffer(found, dtype=np.float64)
+
+
+def read_columns(path: Path) -> Columns:
+    """The records in a file, column by column."""
+    found, numbers = Columns(), dict[str, int]()
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row: dict[str, Any] = json.loads(line)
+            for metric, value in row["metrics"].items():
+                column = found.numbers.setdefault(metric, array("d"))
+                column.extend([MISSING] * (found.n - len(column)))
+                column.append(value)
+            for label, value in row.get("group", {}).items():
+                there = found.labels.setdefault(label, [])
+                there.extend([""] * (found.n - len(there)))
+                there.append(intern(value))
+            found.clusters.append(numbers.setdefault(row["cluster"], len(numbers)))
+            if row.get("error"):
+                found.errors[row["error"]] += 1
+            found.n += 1
+    for column in found.numbers.values():
+        column.extend([MISSING] * (found.n - len(column)))
+    for there in found.labels.values():
+        there.extend([""] * (found.n - len(there)))
+    return found
+
+
+@dataclass(slots=True)
+class Found:
+    """What one suite came to, as rows of the run folder's files."""
+
+    levels: list[dict[str, Any]] = field(default_factory=list)
+    effects: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    power: float | None = None  # smallest distance of the headline from its null that is seen with chance 0.8
+    mistakes: dict[str, int] = field(default_factory=dict)
+    n: int = 0
+
+
+def judge(path: Path, suite: str, metrics: Sequence[Any], arm: str, level: float) -> Found:
+    """Everything that the records of one suite say."""
+    columns = read_columns(path)
+    found = Found(n=columns.n, mistakes=dict(columns.errors.most_common()))
+    for metric in metrics:
+        if (part := _part(columns, metric)) is not None:
+            _level(found, part, suite, metric, arm, level)
+        if (part := _part(columns, metric, nulled=True)) is not None:
+            _against(found, part, suite, metric, arm, level)
+    if (part := _part(columns, metrics[0])) is not None:
+        found.power = _power(_part(columns, metrics[0], nulled=True) or part, level)
+        _grouped(found, columns, part, suite, metrics[0], arm, level)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One metric on the items that have it."""
+
+    rows: NDArray[np.intp]  # which items
+    values: NDArray[np.float64]
+    null: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None
+    clusters: NDArray[np.int64] | None
+
+
+def _part(columns: Columns, metric: Any, *, nulled: bool = False) -> _Part | None:
+    """The metric where it has a value; `nulled`: where it has its null too (None where it never has)."""
+    import numpy as np
+
+    values = columns.values(metric.name)
+    there, null = np.isfinite(values), None
+    if nulled and metric.null is None:
+        return None
+    if nulled:
+        null = columns.values(metric.null) if isinstance(metric.null, str) else np.full(columns.n, float(metric.null))
+        there &= np.isfinite(null)
+    rows = np.flatnonzero(there)
+    if not len(rows):
+        return None
+    clusters = np.frombuffer(columns.clusters, dtype=np.int64)[rows]
+    weights = columns.values(metric.weight)[rows] if metric.weight else None
+    return _Part(rows, values[rows], None if null is None else null[rows], weights, _apart(clusters))
+
+
+def _level(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
+    from butfor.stats.gap import level_of
+
+    effect = level_of(part.values, clusters=part.clusters, weights=part.weights, level=level, kind=metric.kind)
+    told = {key: getattr(metric, key) for key in ("better", "unit", "kind", "about")}
+    found.levels.append({"suite": suite, "metric": metric.name, "arm": arm, **_numbers(effect), **told})
+
+
+def _against(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
+    import numpy as np
+
+    from butfor.stats.gap import against
+
+    effect = against(
+        part.values, np.asarray(part.null), clusters=part.clusters, weights=part.weights,
+        level=level, kind=metric.kind, unit=metric.unit,
+    )  # fmt: skip
+    named = metric.null if isinstance(metric.null, str) else f"{metric.null:g}"
+    found.effects.append(entry(effect, suite=suite, metric=metric.name, treatment=arm, control=named))
+    label = f"{suite}/{metric.name}: {arm} against {named}"
+    found.checks += [check_row(check, label) for check in effect.checks if check.code != "one-seed"]
+
+
+def _numbers(effect: Effect) -> dict[str, Any]:
+    return {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
+
+
+def _power(part: _Part, level: float) -> float | None:
+    import numpy as np
+
+    from butfor.stats import detectable
+
+    values = part.values if part.null is None else part.values - part.null
+    weights = np.ones(len(values)) if part.weights is None else part.weights
+    units = np.arange(len(values)) if part.clusters is None else np.unique(part.clusters, return_inverse=True)[1]
+    total = np.bincount(units, weights=weights)
+    centred = np.bincount(units, weights=weights * (values - np.average(values, weights=weights))) / total.mean()
+    sd = float(np.std(centred, ddof=1)) if len(centred) > 1 else 0.0
+    return detectable(sd, len(centred), level=level) if sd > 0 else None
+
+
+def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
+    import numpy as np
+
+    from butfor.stats import adjust
+    from butfor.stats.gap import contrast, level_of
+
+    tests: list[dict[str, Any]] = []
+    for label, values in columns.labels.items():
+        named = np.array(values, dtype=object)[headline.rows]
+        for value in _values(values):
+            inside = named == value
+            if min(inside.sum(), FEW) < FEW:
+                continue
+            part = [None if a is None else a[inside] for a in (headline.weights, headline.clusters)]
+            how: dict[str, Any] = {"level": level, "kind": metric.kind}
+            own = level_of(headline.values[inside], weights=part[0], clusters=_apart(part[1]), **how)
+            row = {"suite": suite, "metric": metric.name, "arm": arm, "label": label, "value": value, **_numbers(own)}
+            row |= {"unit": metric.unit}
+            if FEW <= inside.sum() <= len(inside) - FEW:
+                rest = contrast(headline.values, inside, clusters=headline.clusters, weights=headline.weights, **how)
+                row["rest"] = {**{key: getattr(rest, key) for key in ESTIMATE_KEYS}, "p": rest.p}
+                tests.append(row["rest"])
+            found.groups.append(row)
+    for row, p in zip(tests, adjust([row["p"] for row in tests]) if tests else (), strict=True):
+        row["p_adjusted"] = float(p)
+
+
+def _values(values: Sequence[str]) -> Iterator[str]:
+    """The values of a label, where it has a number of them that groups have, in the order of their names."""
+    named = sorted({value for value in values if value})
+    yield from named if len(named) <= MANY else ()
+
+
+def _apart(clusters: Any) -> Any:
+    import numpy as np
+
+    return None if clusters is None or len(np.unique(clusters)) == len(clusters) else clusters
