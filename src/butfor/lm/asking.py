@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from butfor.core.errors import UserError
 from butfor.lm.prompt import Prompt, rendered
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def can_weigh(world: LM | Chat) -> bool:
-    """Whether this world tells log-probabilities of given texts."""
-    return not _remote(world)
+    """Whether this world tells log-probabilities of given texts; an address is asked, once."""
+    return bool(getattr(world, "weighs", False)) if _remote(world) else True
 
 
 def weigh(world: LM | Chat, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> list[Scored]:
@@ -31,7 +30,7 @@ def weigh(world: LM | Chat, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> li
     from butfor.lm.scoring import score
 
     if _remote(world):
-        raise UserError(f"{world.name} is behind an address that tells no log-probabilities; ask by generation")
+        return world.weigh(asked)
     items = [{"prompt": rendered(world, prompt, scoring=True), "choices": list(choices)} for prompt, choices in asked]
     return score(world, items)
 
