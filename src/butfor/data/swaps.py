@@ -28,12 +28,12 @@ NEGATIONS = frozenset(
 NUMBERS = frozenset(
     re.findall(
         r"\w+",
-        "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred thousand "
-        "million half double twice dozen first second third",
+        "zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred "
+        "thousand million half double twice dozen first second third",
     )
 )
-AN = re.compile(r"(?:[aeio]|u(?!ni|se|su|til|rop|k)|hon|hour|heir)(?<!^eu)", re.IGNORECASE)
-SAID_WITH_A = re.compile(r"(?:one|once|eu|ewe)", re.IGNORECASE)
+AN = re.compile(r"[aeio]|u(?!ni[^mn]|s[aeu]|t[aei]|rop|k)|hon|hour|heir", re.IGNORECASE)
+SAID_WITH_A = re.compile(r"one|once|eu|ewe", re.IGNORECASE)
 AT_START = re.compile(r"(?:^|[.!?:]|\n)[\s\"“”'‘(\[]*$")
 FILLER = 4.0  # what a filler costs, in words of distance: swaps nearby come first
 NAME = 2.0
