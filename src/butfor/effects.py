@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from butfor.core.spec import Experiment
     from butfor.stats import Check, Effect
 
-Values = dict[int, dict[str, tuple[str, float]]]  # seed → item → (cluster, value)
+Values = dict[int, dict[str, tuple[str, float, float]]]  # seed → item → (cluster, value · weight, weight)
 UNTRUSTED = {"single-unit", "constant", "sparse"}  # checks that leave a primary effect without a meaning
 ESTIMATE_KEYS = ("estimate", "low", "high", "level")
 
@@ -41,16 +41,23 @@ def records_of(folder: Path, arm: str, seed: int, suite: str) -> list[dict[str, 
     return read_lines(path) if path.is_file() else []
 
 
-def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str) -> Values:
-    """Every value of one metric in one arm; what an item asked is part of its name, so unlike questions never pair."""
-    return {
-        seed: {
-            f"{row['item']} {row.get('asked')}": (row["cluster"], row["metrics"][metric])
-            for row in records_of(folder, arm, seed, suite)
-            if metric in row["metrics"]
-        }
-        for seed in seeds
-    }
+def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: str, weight: str = "") -> Values:
+    """Every value of one metric in one arm; what an item asked is part of its name, so unlike questions never pair.
+
+    A weighted metric is a ratio of sums: an item that lacks it weighs nothing, but was asked like any other.
+    """
+    found: Values = {}
+    for seed in seeds:
+        rows = records_of(folder, arm, seed, suite)
+        there = any(metric in row["metrics"] for row in rows)
+        kept = [row for row in rows if metric in row["metrics"] or (weight and there)]
+        found[seed] = {f"{row['item']} {row.get('asked')}": _parts(row, metric, weight) for row in kept}
+    return found
+
+
+def _parts(row: Mapping[str, Any], metric: str, weight: str) -> tuple[str, float, float]:
+    held = row["metrics"].get(weight, 0.0) if weight else 1.0
+    return row["cluster"], row["metrics"].get(metric, 0.0) * held, held
 
 
 def align(arms: Sequence[Values]) -> Table | None:
@@ -65,11 +72,22 @@ def align(arms: Sequence[Values]) -> Table | None:
     if not items:
         return None
     labels = {name: number for number, name in enumerate(dict.fromkeys(cells[0][item][0] for item in items))}
+    sums = [np.array([[cell[item][1:] for item in items] for cell in arm.values()]) for arm in arms]  # [S, n, 2]
+    if any(side[..., 1].sum() <= 0 for side in sums):
+        return None
     return Table(
-        [np.array([[cell[item][1] for item in items] for cell in arm.values()]) for arm in arms],
+        [linear(side[..., 0], side[..., 1]) for side in sums],
         np.array([labels[cells[0][item][0]] for item in items]),
         len(set.union(*(set(cell) for cell in cells))) - len(items),
     )
+
+
+def linear(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Values whose mean is Σ a / Σ w, whose spread is its error to first order; a plain mean keeps its own."""
+    if (w == 1).all():
+        return a
+    ratio = a.sum() / w.sum()
+    return ratio + (a - ratio * w) / w.mean()
 
 
 def clusters_of(table: Table) -> np.ndarray | None:
@@ -110,7 +128,10 @@ def find(folder: Path, experiment: Experiment) -> Found:
         suite = measure.suite
         for metric in experiment.suite(measure).metrics:
             about = {"suite": suite, "metric": metric.name}
-            values = {name: values_of(folder, name, experiment.seeds, suite, metric.name) for name in experiment.arms}
+            values = {
+                name: values_of(folder, name, experiment.seeds, suite, metric.name, metric.weight)
+                for name in experiment.arms
+            }
             levels += _levels(experiment, values, metric, about)
             for name, against in experiment.pairs:
                 label = f"{suite}/{metric.name}: {name} against {against}"
@@ -162,8 +183,8 @@ def _effect(
     if table is None:
         return None, [Check("no-pairs", False, "no item that asked the same has a value in both arms")] if asked else []
     notes = [Check("unpaired", False, f"{table.dropped} items lack a value in one arm")] if table.dropped else []
-    level, clusters = experiment.level, clusters_of(table)
-    return paired(*table.values, clusters=clusters, level=level, kind=metric.kind, unit=metric.unit), notes
+    level, clusters, kind = experiment.level, clusters_of(table), told(metric)["kind"]
+    return paired(*table.values, clusters=clusters, level=level, kind=kind, unit=metric.unit), notes
 
 
 def _levels(
@@ -175,17 +196,24 @@ def _levels(
     for name, cells in values.items():
         table = align([cells])
         if table is not None:
-            effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, kind=metric.kind)
+            kind = told(metric)["kind"]
+            effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, kind=kind)
             row = {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
             rows.append(
                 {
                     **about,
                     "arm": name,
                     **row,
-                    **{key: getattr(metric, key) for key in ("better", "unit", "kind", "about")},
+                    **told(metric),
                 }
             )
     return rows
+
+
+def told(metric: Any) -> dict[str, Any]:
+    """What levels.json says of a metric; a weighted share is no count of right and wrong."""
+    kind = "mean" if metric.weight else metric.kind
+    return {"better": metric.better, "unit": metric.unit, "kind": kind, "about": metric.about, "weight": metric.weight}
 
 
 def overhead(
@@ -247,7 +275,8 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
         for metric in dict.fromkeys(name for row in rows for name in row["metrics"]):
-            table = align([values_of(path, arm, seeds, suite, metric) for path in (b, a)])
+            weight = runs["A"]["weights"].get((suite, metric), "")
+            table = align([values_of(path, arm, seeds, suite, metric, weight) for path in (b, a)])
             if table is None:
                 notes.append(f"{suite}/{metric} of {arm}: no item asked the same in both runs")
                 continue
@@ -273,6 +302,7 @@ def _described(path: Path) -> dict[str, Any]:
     return {
         "level": table["level"],
         "kinds": {(row["suite"], row["metric"]): row.get("kind", "mean") for row in levels},
+        "weights": {(row["suite"], row["metric"]): row.get("weight", "") for row in levels},
         "arms": [arm["name"] for arm in table["arms"]],
         "suites": [measure["suite"] for measure in table["measures"]],
         "seeds": list(table["seeds"]),

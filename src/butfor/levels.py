@@ -19,7 +19,7 @@ from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from butfor.effects import ESTIMATE_KEYS, check_row, entry
+from butfor.effects import ESTIMATE_KEYS, check_row, entry, told
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,8 +136,7 @@ def _level(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: 
     from butfor.stats.gap import level_of
 
     effect = level_of(part.values, clusters=part.clusters, weights=part.weights, level=level, kind=metric.kind)
-    told = {key: getattr(metric, key) for key in ("better", "unit", "kind", "about")}
-    found.levels.append({"suite": suite, "metric": metric.name, "arm": arm, **_numbers(effect), **told})
+    found.levels.append({"suite": suite, "metric": metric.name, "arm": arm, **_numbers(effect), **told(metric)})
 
 
 def _against(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
