@@ -50,6 +50,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "bias.weat": "butfor.evaluate.bias.weat:WEAT",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
         "probe.context": "butfor.evaluate.context:Context",
+        "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
+        "shortcut.position": "butfor.evaluate.shortcut.position:Position",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
         "reason.cladder": "butfor.evaluate.reason.cladder:CLadder",
         "reason.corr2cause": "butfor.evaluate.reason.corr2cause:Corr2Cause",

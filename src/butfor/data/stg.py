@@ -66,9 +66,9 @@ def bounds(name: str) -> tuple[int, int]:
     return halves * LEAST // 2, halves * MOST // 2
 
 
-def told(values: Mapping[str, int]) -> str:
+def told(values: Mapping[str, int | str]) -> str:
     """The values in words, in their order."""
-    return f"{START} {', '.join(f'{name}: {value}' for name, value in values.items())}"
+    return ", ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def draw(split: Split, count: int, rng: Generator) -> list[Person]:
@@ -114,9 +114,9 @@ def _row(file: Path, number: int, text: str, split: Split) -> Person:
         raise MalformedData(file, number, f"the target is {found['target']!r}, not {', '.join(RISKS)}")
     body = found["input"].removeprefix(START).strip().removesuffix("Answer:").strip()
     parts = PART.findall(body)
-    if ", ".join(f"{name}: {value}" for name, value in parts) != body:
+    if told(dict(parts)) != body:
         raise MalformedData(file, number, f"the input is in another wording: {found['input'][:60]!r}")
     values = {name: int(value) for name, value in parts}
-    if sorted(values) != sorted(NAMES) or len(parts) != len(NAMES):
+    if sorted(values) != sorted(NAMES):
         raise MalformedData(file, number, f"the input does not tell each of {', '.join(NAMES)} once")
     return Person(f"{split}/{number}", split, values, found["target"])

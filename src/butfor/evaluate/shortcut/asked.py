@@ -1,0 +1,82 @@
+"""What a world answers to a question with listed answers: weighed where it tells probabilities, else read.
+
+weighed   the log-probability of each answer after the prompt (each begins with a space); the likeliest is its answer
+read      what it wrote, read by `answers`; no probabilities, and no answer where it cannot be read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+from typing import TYPE_CHECKING, cast
+
+from butfor.evaluate.answers import read_answer
+from butfor.lm.asking import can_weigh, say, weigh
+from butfor.lm.prompt import Prompt, plain, rendered
+
+if TYPE_CHECKING:
+    from butfor.lm import LM
+    from butfor.lm.chat import Chat
+
+Put = tuple[Prompt, tuple[str, ...]]
+ROOM, SHOWN = 24, 1500  # new tokens at most; characters of a prompt that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer; `logprobs` is empty where the world tells none."""
+
+    best: int | None
+    logprobs: tuple[float, ...]
+    said: str
+    asked: str
+
+    def odds(self, one: int, other: int) -> float:
+        """Log-odds of one answer over another."""
+        return self.logprobs[one] - self.logprobs[other]
+
+    def chosen(self, one: int) -> float:
+        """Log-odds that this answer is chosen, over all others together."""
+        rest = [value for place, value in enumerate(self.logprobs) if place != one]
+        top = max(rest)
+        return self.logprobs[one] - top - log(sum(exp(value - top) for value in rest))
+
+    @property
+    def shares(self) -> list[float]:
+        """The probabilities of the answers, which sum to one."""
+        return [1 / (1 + exp(min(-self.chosen(place), 700.0))) for place in range(len(self.logprobs))]
+
+
+def answered(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
+    """The answer to each question, in order; a question that comes twice is asked once."""
+    unique = list(dict.fromkeys(put))
+    found = dict(zip(unique, _weighed(world, unique) if can_weigh(world) else _said(world, unique), strict=True))
+    return [found[one] for one in put]
+
+
+def _weighed(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
+    scored = weigh(world, [(prompt, [f" {choice}" for choice in choices]) for prompt, choices in put])
+    return [
+        Answered(s.best, tuple(s.logprobs), choices[s.best], _asked(world, prompt))
+        for (prompt, choices), s in zip(put, scored, strict=True)
+    ]
+
+
+def _said(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
+    texts = say(world, [prompt for prompt, _ in put], max_new_tokens=ROOM)
+    found: list[Answered] = []
+    for (prompt, choices), said in zip(put, texts, strict=True):
+        read = read_answer(said, choices, "choice")
+        found.append(Answered(read if isinstance(read, int) else None, (), said, _asked(world, prompt)))
+    return found
+
+
+def _asked(world: LM | Chat, prompt: Prompt) -> str:
+    remote = getattr(world, "remote", False)
+    return shown(plain(prompt) if remote else rendered(cast("LM", world), prompt, scoring=can_weigh(world)))
+
+
+def shown(text: str) -> str:
+    """A text as the report shows it: the middle of a long one is cut."""
+    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} […] {text[-SHOWN // 2 :]}"
