@@ -17,10 +17,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isclose
 
+from butfor.evaluate.numerals import numbers, same_number
 from butfor.evaluate.question import Match, Question
 
+ALONE = 12  # words at most of a text whose only number is the answer
 NOBODY = -1  # a claim for a choice that there is not
 YES_NO = ("yes", "no")
 VERDICT = re.compile(
@@ -28,23 +29,27 @@ VERDICT = re.compile(
     r"different|higher|lower|unchanged|entailment|contradiction|unknown|maybe|never|always",
     re.IGNORECASE,
 )
-CALLED = r"answer|verdict|conclusion|decision|selection|choice|solution"
+CALLED = (
+    r"answer|verdict|conclusion|decision|selection|choice|solution|label|letter|"
+    r"(?:correct|right|best|better) (?:option|alternative|statement|one)"
+)
 NAMED = re.compile(
     rf"(?P<before>\w+ +)?\b(?:{CALLED})(?: +(?:to|for) +(?:this|the|your) +\w+)?"
-    r"(?: +(?:is|are|was|be|being|would be|must be|should be|will be|has to be))?"
-    r"(?: +(?:that|therefore|thus|then))?\s*(?:[:=\-–—]+\s*)*",
+    r"(?: +(?:is|are|was|would be|must be|should be|will be|has to be)\b(?: +(?:that|therefore|thus|then)\b)?"
+    r"\s*(?:[:=\-–—]+\s*)*|\s*(?:[:=\-–—]+\s*)+|\s*\n\s*)",
     re.IGNORECASE,
 )
+UNREAD = re.compile(r"\bthe (?:\w+ )?answer (?:is|would be)\b", re.IGNORECASE)  # and nothing could be made of it
 MISNAMED = re.compile(
     r"incorrect|wrong|bad|worst|other|alternative|your|possible|opposite|an|no|any|each", re.IGNORECASE
 )
 CHOSEN = re.compile(
-    r"\b(?:I(?:'ll| will| would|'d)? +(?:choose|pick|select|say|go with|answer|conclude|vote for|went with)"
-    r"(?: +(?:that|with))?|####)\s*:?\s*",
+    r"(?:\bI(?:'ll| will| would|'d)? +(?:choose|pick|select|say|go with|answer|conclude|vote for|went with)"
+    r"(?: +(?:that|with))?\b|####)\s*:?\s*",
     re.IGNORECASE,
 )
 RIGHT = (
-    r"(?:is|seems|would be|must be|appears to be) +(?:\w+ +)?"
+    r"(?:is|seems|would be|must be|appears to be) +(?:(?!not\b)\w+ +)?"
     r"(?:correct|right|more plausible|most plausible|best|more likely|most likely|the answer)\b"
 )
 FILLER = re.compile(
@@ -52,27 +57,27 @@ FILLER = re.compile(
     r"(?:the +)?(?:option|choice|letter|alternative|statement) +|:\s*)*",
     re.IGNORECASE,
 )
-LISTING = re.compile(r"\s*(?:,|/|&|\bor\b|\band\b)+\s*(?:(?:option|choice) +)?", re.IGNORECASE)
+LISTING = re.compile(r"(?:\s*(?:,|/|&|\bor\b|\band\b))+\s*(?:(?:option|choice) +)?", re.IGNORECASE)
 CONDITION = re.compile(r"\b(?:if|whether|when|unless|suppose|assuming|where)\b[^.!?\n]*$", re.IGNORECASE)
 CONCLUDES = re.compile(r"(?:so|therefore|thus|hence|overall|ultimately|in conclusion|in short|in summary)\b,? *", re.I)
 REFUSES = re.compile(
     r"\b(?:I(?:'m| am) (?:sorry|unable|not able|not sure)|I (?:cannot|can't|can not|don't know|do not know)|"
     r"as an ai\b|(?:not|n't) (?:possible to|enough|sufficient)|cannot be (?:determined|answered|known)|"
-    r"impossible to (?:say|tell|know|determine)|insufficient information|yes and no|both yes|it depends)",
+    r"impossible to (?:say|tell|know|determine)|insufficient information|yes and no|both yes|it depends|"
+    r"this answer is (?:incorrect|wrong|false))",
     re.IGNORECASE,
 )
 NEXT = re.compile(r"\n\s*(?:question|q|user|human|problem|input|passage|example)\b\s*\d*\s*[:.].*", re.I | re.DOTALL)
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+MARKS = re.compile(
+    r"\\[()\[\]]|\*\*+|(?<!\S)\*(?=\S)|(?<=\w)\*(?=[\s.,;:!?)]|$)|[_`${}\"“”«»]+|^(?:#{1,3}(?!#)|>+)\s+",
+    re.MULTILINE,
+)
 TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 OFFER = re.compile(
     r"\b(?:one of|either|options are|choices are|options:|choices:|choose (?:from|between))(?!\w) *:? *[^.\n]*", re.I
 )
 OPPOSITE = {"valid": "invalid", "true": "false", "correct": "incorrect"}
-NUMBER = re.compile(
-    r"(?<![\w.])(?P<sign>[-−]?) ?[$€£]? ?(?P<whole>\d{1,3}(?:,\d{3})+(?!\d)|\d+)?(?P<part>\.\d+)?"
-    r"(?:e(?P<ten>[-+]?\d+))?(?: */ *(?P<under>\d+(?:\.\d+)?))? *(?P<cent>%|percent\b|per cent\b)?",
-    re.IGNORECASE,
-)
 
 
 def read_answer(said: str, choices: Sequence[str], match: Match) -> int | str | None:
@@ -100,7 +105,7 @@ def is_right(read: int | str | None, question: Question) -> bool:
     if question.match == "exact":
         return read == plain_words(str(gold))
     if question.match == "number":
-        return _same_number(str(read), str(gold))
+        return same_number(str(read), str(gold))
     if question.match == "yesno" and isinstance(gold, str) and isinstance(read, str):
         return read == plain_words(gold)
     return read == gold
@@ -128,7 +133,7 @@ def _bare(said: str) -> str:
     text = re.sub(
         r"\b((?:option|choice|letter) )([a-z])(?=[.,:;)]|$)", lambda hit: hit[1] + hit[2].upper(), text, flags=re.I
     )
-    text = re.sub(r"\\[()\[\]]|[*_`${}]+|^[#>]+(?!#)\s+|[\"“”«»]", "", text, flags=re.MULTILINE)
+    text = MARKS.sub("", text)
     return NEXT.sub("", text.strip()).strip()
 
 
@@ -151,10 +156,12 @@ def _choice(text: str, choices: Sequence[str]) -> int | None:
     if final:
         return _only(claim.place for claim in final[-1:])
     if strong:
-        return _only([*(claim.place for claim in strong), *opening])
+        return _only([*(claim.place for claim in strong), *(place for place in opening if place != NOBODY)])
     if REFUSES.search(said):
         return None
-    return _only(opening) if opening else _only(reader.weak(said))
+    if opening:
+        return _only(opening)
+    return None if UNREAD.search(said) else _only(reader.weak(said))
 
 
 def _only(places: Iterable[int]) -> int | None:
@@ -175,8 +182,13 @@ class _Reader:
         self.short = all(len(word.split()) < 3 for word in self.words)
 
     def _pattern(self, choice: str) -> str:
+        after = (
+            r"(?! +(?:longer|one|more|less|matter|way|doubt|information|question)\b)" if choice.lower() == "no" else ""
+        )
         words = re.findall(r"[^\s.]+(?:\.\w+)*", choice.strip().rstrip(".!?"))
-        return r"(?:the +|an? +)?" + r"\s+".join(map(re.escape, words)) + r"(?![\w%]|[.,]\d|-\w)" if words else ""
+        return (
+            r"(?:the +|an? +)?" + r"\s+".join(map(re.escape, words)) + r"(?![\w%]|[.,]\d|-\w)" + after if words else ""
+        )
 
     def at(self, text: str, where: int, *, letters: bool = True) -> tuple[int, int] | None:
         """The choice that stands here, and where it ends; a list of several is none."""
@@ -185,7 +197,8 @@ class _Reader:
             return None
         if listing := LISTING.match(text, found[1]):
             other = self._one(text, listing.end(), letters=letters)
-            if other and other[0] != found[0]:
+            letter = letters and self.lettered and re.compile(r"[A-Z]\b(?!')").match(text, listing.end())
+            if (other and other[0] != found[0]) or (letter and letter[0] not in "AI"):
                 return None
         return found
 
@@ -196,7 +209,7 @@ class _Reader:
         if not letters or not self.lettered:
             return None
         hit = re.compile(
-            r"\(?([A-Z])(?:\)|(?=\s*$|\s*\n|[.,:;!?\]]|\s+(?:because|since|as|is|and|or)\b|\s*[-–—(/&]))|\(([a-z])\)"
+            r"[(\[]?([A-Z])(?:[)\]]|(?=\s*$|\s*\n|[.,:;!?]|\s+(?:because|since|as|and|or)\b|\s*[-–—(/&]))|\(([a-z])\)"
         ).match(text, where)
         if not hit:
             return None
@@ -250,6 +263,8 @@ class _Reader:
 
     def opening(self, text: str) -> list[int]:
         """The choice with which the text begins."""
+        label = None if self.lettered else re.match(r"(?:A|Assistant|AI|Model) *: *", text)
+        text = text[label.end() :] if label else text
         found = self.at(text, 0)
         if not found:
             return []
@@ -284,9 +299,7 @@ class _Reader:
         if set(self.words) & {"yes", "no"} or not self.short:
             return []
         found: list[int] = []
-        for hit in re.finditer(
-            r"\b(?:is|are|be)(?P<no> +not|n't)?(?: +(?:deductively|logically|formally))? +", sentence
-        ):
+        for hit in re.finditer(r"\b(?:is|are)(?P<no> +not|n't)?(?: +(?:deductively|logically|formally))? +", sentence):
             if CONDITION.search(sentence[: hit.start()]):
                 continue
             claim = self.at(sentence, hit.end(), letters=False)
@@ -328,48 +341,20 @@ def _exact(text: str) -> str | None:
 
 
 def _number(text: str) -> str | None:
-    claims = [numbers[0] for claim in _named(text) if (numbers := _numbers(claim))]
+    claims = [found[0] for claim in _named(text) if (found := numbers(_result(claim)))]
     if claims:
         return claims[0] if len(set(claims)) == 1 else None
-    if REFUSES.search(text):
+    found, words = numbers(text), text.split()
+    if REFUSES.search(text) or not found:
         return None
-    found = _numbers(text)
-    if len(set(found)) == 1:
+    if len(set(found)) == 1 and len(words) <= ALONE:
         return found[0]
-    last = text.rstrip().rpartition("\n")[2].rstrip(" .")
-    if (equals := last.rfind("=")) >= 0 and len(ends := _numbers(last[equals + 1 :])) == 1:
-        return ends[0]
-    return None
+    last = text.rstrip().rpartition("\n")[2]
+    result = _result(last)
+    ends = numbers(result) if result != last and "?" not in last else []
+    return ends[0] if len(ends) == 1 and re.search(r"[\w%.)]\s*$", result) else None
 
 
-def _numbers(text: str) -> list[str]:
-    found: list[str] = []
-    for hit in NUMBER.finditer(text):
-        if not hit["whole"] and not hit["part"]:
-            continue
-        value = float((hit["whole"] or "0").replace(",", "") + (hit["part"] or "")) * 10.0 ** int(hit["ten"] or 0)
-        if hit["under"]:
-            if float(hit["under"]) == 0:
-                continue
-            value /= float(hit["under"])
-        found.append(f"{-value if hit['sign'] else value:.12g}{'%' if hit['cent'] else ''}")
-    return found
-
-
-def _same_number(read: str, gold: str) -> bool:
-    """Equal, or equal when rounded to as many decimals as the gold answer has; 25% is 0.25, and 25 of a hundred."""
-    golds = _numbers(gold)
-    if len(golds) != 1:
-        return False
-    decimals = len(gold.strip(" %").partition(".")[2]) if "/" not in gold and "e" not in gold.lower() else 0
-    near = 0.5000001 * 10.0**-decimals if decimals else 0.0
-
-    def same(a: str, b: str, scale: float, within: float) -> bool:
-        return isclose(float(a) * scale, float(b), rel_tol=1e-9, abs_tol=within)
-
-    mine, true = read.rstrip("%"), golds[0].rstrip("%")
-    if same(mine, true, 1.0, near):
-        return True
-    if read.endswith("%") and not golds[0].endswith("%"):
-        return same(mine, true, 0.01, near)
-    return golds[0].endswith("%") and not read.endswith("%") and same(mine, true, 100.0, near)
+def _result(text: str) -> str:
+    """What stands after the last sign of equality."""
+    return text.rpartition("=")[2]
