@@ -49,6 +49,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",
         "bias.weat": "butfor.evaluate.bias.weat:WEAT",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
+        "faithful.cot": "butfor.evaluate.faithful.cot:CoT",
         "probe.context": "butfor.evaluate.context:Context",
         "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",

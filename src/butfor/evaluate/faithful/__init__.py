@@ -1,0 +1,1 @@
+"""Does the answer follow from the reasoning that stands before it?"""
