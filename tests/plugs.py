@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
 
-from butfor.evaluate.suite import Item, Metric, Record
+from butfor.evaluate.suite import Card, Item, Metric, Record
 from butfor.train.method import Method
 
 
@@ -86,3 +86,53 @@ class Scale(Method):
     def model(self, world: Any, rng: np.random.Generator) -> Any:
         world.model.model.layers[0].self_attn.scaling *= self.by
         return world
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """Right on every third item, and an effect with a placebo: every number of an audit is known beforehand."""
+
+    card: ClassVar[Card] = Card(
+        "Whether the item's number is divisible by three.", "0.25", "these tests", ("none",), ("3/9",)
+    )
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("accuracy", "higher", "share", "share right", "binary", null="chance"),
+        Metric("effect", "zero", "nats", "an effect", null="placebo"),
+        Metric("placebo", "zero", "nats", "its placebo"),
+        Metric("f1", "higher", "share", "F1", "binary", weight="f1_weight"),
+        Metric("f1_weight", "higher", "", "weight of F1"),
+        Metric("chance", "higher", "share", "chance"),
+    )
+    chunk: ClassVar[int] = 8
+    limit: int | None = None
+    count: int = 60
+
+    def ready(self) -> None:
+        pass
+
+    def items(self, world: Any) -> Iterator[Item]:
+        for n in range(min(self.count, self.limit or self.count)):
+            yield Item(f"q{n}", f"c{n // 2}", {"n": n})
+
+    def measure(self, world: Any, items: Sequence[Item]) -> list[Record]:
+        return [self.record(item, item.data["n"]) for item in items]
+
+    def record(self, item: Item, n: int) -> Record:
+        said, true = n % 3 == 0, n % 2 == 0
+        metrics = {"accuracy": float(said), "chance": 0.25, "effect": 1.0 + n % 5, "placebo": 0.5}
+        if said or true:
+            metrics |= {"f1": float(said and true), "f1_weight": 1.0 + (said and true)}
+        group = {"side": "left" if n < 20 else "right"}
+        return Record(item.id, item.cluster, metrics, {"said": f"<b>{n}"}, group, "" if said else "not a third")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Many(Graded):
+    """The same with long texts, and as many items as wanted."""
+
+    count: int = 1_000_000
+
+    def record(self, item: Item, n: int) -> Record:
+        return Record(item.id, item.cluster, {"accuracy": float(n % 3 == 0), "chance": 0.25}, {"said": "x" * 2000})

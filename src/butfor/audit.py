@@ -351,11 +351,17 @@ def adapted(path: Path, names: Sequence[str], heads: Mapping[str, str], level: f
         base, _, way = name.partition("@")
         if not way or base not in heads:
             continue
-        table = align([values_of(path, ARM, [SEED], suite, heads[base]) for suite in (name, base)])
+        values = [values_of(path, ARM, [SEED], suite, heads[base]) for suite in (name, base)]
+        table = align([{SEED: _by_item(cells[SEED])} for cells in values])
         if table is not None:
             effect = paired(*table.values, clusters=clusters_of(table), level=level)
             rows.append(entry(effect, suite=name, metric=heads[base], treatment=way, control="plain"))
     return rows
+
+
+def _by_item(cell: Mapping[str, tuple[str, float, float]]) -> dict[str, tuple[str, float, float]]:
+    """By the item alone: what else is shown with it (worked examples) is the adaptation's doing."""
+    return {name.rpartition(" ")[0]: value for name, value in cell.items()}
 
 
 def corrected(effects: Sequence[dict[str, Any]], heads: Mapping[str, str]) -> None:

@@ -1,0 +1,178 @@
+"""Audits: numbers that are known, the same records however an audit was broken off, and mistakes of the user."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import butfor as bf
+from butfor import measure
+from butfor.audit import Audit, Audited, audit, choose
+from butfor.core.errors import MissingData, UnknownName, UserError
+from butfor.experiment import compare
+from butfor.lm.save import save
+
+GRADED = "plugs:Graded"
+
+
+def audited(tmp_path: Path, **how: Any) -> Audited:
+    cache = how.pop("cache", None)
+    return audit(Audit(**{"model": "debug", "suites": (GRADED,), "limit": 0, **how}), out=tmp_path, cache=cache)
+
+
+def rows(done: Audited, name: str) -> list[dict[str, Any]]:
+    return json.loads((done.path / f"{name}.json").read_bytes())[name]
+
+
+def records(done: Audited, suite: str) -> bytes:
+    return (done.path / "model" / "seed-0" / "records" / f"{suite}.jsonl").read_bytes()
+
+
+def test_every_number_of_an_audit_by_hand(tmp_path: Path) -> None:
+    done = audited(tmp_path)
+    levels = {row["metric"]: row for row in rows(done, "levels")}
+    effects = {row["metric"]: row for row in done.effects}
+    n = np.arange(60)
+    said, true = n % 3 == 0, n % 2 == 0
+    assert levels["accuracy"]["estimate"] == pytest.approx(20 / 60) and levels["accuracy"]["n"] == 60
+    assert (
+        effects["accuracy"]["estimate"] == pytest.approx(20 / 60 - 0.25) and effects["accuracy"]["control"] == "chance"
+    )
+    assert effects["effect"]["estimate"] == pytest.approx(float(np.mean(1.0 + n % 5)) - 0.5)
+    hits = (said & true).sum()
+    assert levels["f1"]["estimate"] == pytest.approx(2 * hits / (2 * hits + (said != true).sum()))
+    groups = {row["value"]: row for row in rows(done, "groups")}
+    assert groups["left"]["estimate"] == pytest.approx(said[:20].mean())
+    assert groups["left"]["rest"]["estimate"] == pytest.approx(said[:20].mean() - said[20:].mean())
+    assert groups["right"]["rest"]["p_adjusted"] >= groups["right"]["rest"]["p"]
+    (suite,) = rows(done, "suites")
+    assert suite["mistakes"] == {"not a third": 40} and suite["n"] == 60 and 0 < suite["detectable"] < 0.3
+    assert done.trusted
+
+
+def test_intervals_are_those_of_clusters(tmp_path: Path) -> None:
+    row = next(row for row in audited(tmp_path).effects if row["metric"] == "accuracy")
+    assert "30 clusters" in row["method"]
+
+
+@pytest.mark.parametrize("after", range(1, 10))
+def test_an_audit_that_dies_at_any_step_comes_out_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    whole, count = records(audited(tmp_path / "whole"), GRADED), [0]
+
+    def dying(write: Any, path: Path, lines: Any) -> None:
+        count[0] += 1
+        if count[0] == after:
+            raise KeyboardInterrupt
+        write(path, lines)
+
+    with monkeypatch.context() as patch:
+        for name in ("write_lines", "write_bytes"):
+            patch.setattr(measure, name, partial(dying, getattr(measure, name)))
+        with pytest.raises(KeyboardInterrupt):
+            audited(tmp_path / "torn")
+    assert records(audited(tmp_path / "torn"), GRADED) == whole
+
+
+def test_two_models_in_one_cache_give_the_records_of_clean_audits(tmp_path: Path) -> None:
+    other = bf.load("debug")
+    other.model.get_input_embeddings().weight.data *= 1.5
+    save(other, tmp_path / "other")
+    models, suites = ("debug", str(tmp_path / "other")), ("bias.professions", "reason.copa")
+    clean = [audited(tmp_path / f"clean{n}", model=model, suites=suites, limit=8) for n, model in enumerate(models)]
+    cache = tmp_path / "cache"
+    shared = [audited(tmp_path / "shared", model=model, suites=suites, limit=8, cache=cache) for model in models]
+    again = audited(tmp_path / "again", model="debug", suites=suites, limit=8, cache=cache)
+    for suite in suites:
+        assert [records(done, suite) for done in shared] == [records(done, suite) for done in clean]
+        assert records(clean[0], suite) != records(clean[1], suite)
+        assert records(again, suite) == records(clean[0], suite)
+    steps = [line for line in (again.path / "journal.jsonl").read_text().splitlines() if '"event": "step"' in line]
+    assert not steps, "what the cache holds was asked again"
+
+
+def test_audits_compare_like_runs(tmp_path: Path) -> None:
+    one = audited(tmp_path, suites=("bias.professions",), limit=16)
+    other = bf.load("debug")
+    other.model.get_input_embeddings().weight.data *= 1.5
+    save(other, tmp_path / "other")
+    two = audited(tmp_path, model=str(tmp_path / "other"), suites=("bias.professions",), limit=16)
+    found = compare(one.path, two.path)["effects"]
+    size = next(row for row in found if row["metric"] == "size")
+    by_hand = [
+        np.mean([row["metrics"]["size"] for row in map(json.loads, records(done, "bias.professions").splitlines())])
+        for done in (two, one)
+    ]
+    assert size["estimate"] == pytest.approx(by_hand[0] - by_hand[1]) and size["n"] == 16
+
+
+def test_f1_of_two_audits_is_compared_over_all_items(tmp_path: Path) -> None:
+    one, two = audited(tmp_path), audited(tmp_path, limit=30)
+    found = compare(one.path, two.path)
+    f1 = next(row for row in found["effects"] if row["metric"] == "f1")
+    assert (f1["estimate"], f1["n"]) == (pytest.approx(0.0), 30)
+
+
+def test_a_finished_audit_is_opened_and_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = audited(tmp_path)
+    monkeypatch.setattr(measure.Measuring, "suite", lambda *_: pytest.fail("ran again"))
+    assert audited(tmp_path).path == done.path
+    (done.path / "levels.json").write_text("{}")
+    monkeypatch.undo()
+    assert rows(audited(tmp_path), "levels")
+
+
+def test_a_group_is_what_stands_before_the_dot_and_what_is_missing_there_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("BUTFOR_DATA", "BUTFOR_CACHE", "HF_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing"))
+    chosen, passed = choose(Audit(model="debug", suites=("bias",)))
+    assert "bias.professions" in [one.name for one in chosen]
+    assert dict(passed)["bias.winobias"].startswith("run: butfor fetch winobias")
+    with pytest.raises(MissingData, match="butfor fetch winobias"):
+        choose(Audit(model="debug", suites=("bias.winobias",)))
+
+
+def test_what_needs_log_probabilities_is_passed_over_behind_an_address() -> None:
+    chosen, passed = choose(Audit(model="m", endpoint="http://127.0.0.1:9", suites=("bias.professions", GRADED)[1:]))
+    assert [one.name for one in chosen] == [GRADED] and not passed
+    with pytest.raises(UserError, match="log-probabilities"):
+        choose(Audit(model="m", endpoint="http://127.0.0.1:9", suites=("bias.crows_pairs",)))
+
+
+def test_adaptations_are_knobs_of_one_suite_and_are_compared_with_the_plain_form(tmp_path: Path) -> None:
+    done = audited(tmp_path, suites=("reason.copa", "reason.copa@few_shot"), limit=8)
+    (row,) = [row for row in done.effects if row["control"] == "plain"]
+    assert (row["suite"], row["treatment"]) == ("reason.copa@few_shot", "few_shot")
+    with pytest.raises(UserError, match="adapt"):
+        choose(Audit(model="debug", suites=("reason.copa@nonsense",)))
+    with pytest.raises(UserError, match="no adaptations"):
+        choose(Audit(model="debug", suites=("bias.professions@cot",)))
+
+
+def test_an_unknown_suite_is_named_with_its_neighbours() -> None:
+    with pytest.raises(UnknownName, match=r"bias\.professions"):
+        choose(Audit(model="debug", suites=("bias.profesions",)))
+
+
+def test_records_stream_through_a_small_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        try:
+            done = audit(Audit(model="debug", suites=("plugs:Many",), limit=count), out=tmp_path)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            assert records(done, "plugs:Many").count(b"\n") == count
+
+    small, large = peak(500), peak(4000)
+    assert large - small < 4000 * 400  # a record is 2,000 characters long; what is kept of it is numbers
