@@ -19,10 +19,10 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, cast
 
-from butfor.core.errors import MalformedData
+from butfor.core.errors import MalformedData, MissingData
 from butfor.data.find import find, lines, listed, parsed
 
-FILES = {"edits": "dev_data.json", "rated": "human_annotated_200.json"}
+EDITS, RATED = "dev_data.json", "human_annotated_200.json"
 TEXTS = ("story_id", "premise", "initial", "counterfactual", "original_ending")
 JOINED = re.compile(r"(?<=[a-z0-9\"')][.!?])(?=[\"']?[A-Z])")
 
@@ -44,7 +44,7 @@ class Story:
 
 def timetravel(path: str | Path | None = None) -> list[Story]:
     """The stories with people's edits, in the order of the file."""
-    file = find("timetravel", FILES["edits"], path)
+    file = find("timetravel", EDITS, path)
     stories: list[Story] = []
     seen: set[str] = set()
     for line, text in enumerate(lines(file), 1):
@@ -66,7 +66,12 @@ def timetravel(path: str | Path | None = None) -> list[Story]:
 
 def rated(path: str | Path | None = None) -> list[Story]:
     """The stories whose one new ending was written by a model or a person and judged by readers."""
-    file = find("timetravel", FILES["rated"], path)
+    try:
+        file = find("timetravel", RATED, path)
+    except MissingData:
+        if path is not None:
+            raise
+        file = find("timetravel_rated", RATED)  # where `butfor fetch` puts it: another folder of the repository
     stories: list[Story] = []
     seen: set[str] = set()
     for line, row in listed(file):
