@@ -52,6 +52,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "faithful.cot": "butfor.evaluate.faithful.cot:CoT",
         "probe.context": "butfor.evaluate.context:Context",
         "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
+        "concept.cebab": "butfor.evaluate.concept.cebab:CEBaB",
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
         "reason.copa_balanced": "butfor.evaluate.reason.copa:BalancedCOPA",

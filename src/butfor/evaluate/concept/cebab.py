@@ -1,0 +1,200 @@
+"""CEBaB: what does one aspect of a restaurant review do to the rating that a model reads from it?
+
+Idea      A person has rewritten a review in one concept (food, service, ambiance, noise) and left the rest. What the
+          model says of the one text and of the other differs by the effect of that concept, for this review.
+Equation  f(x) = the model's probabilities of 1 to 5 stars;   ICaCE = f(x') − f(x), a vector of five;
+          effect = ± (E[stars | x'] − E[stars | x]), + where the concept got better (Negative < unknown < Positive);
+          placebo: the same for a paraphrase edited at the same places by as many words.   size = ‖ICaCE‖.
+Errors    l2_*, cosine_*, norm_*: the distance of an explainer's estimate from ICaCE (`explainers.py`). The explainers
+          are fitted on reviews of the training split, which shares no family of edits with the one that is measured.
+Known     A model that reads one concept alone: ICaCE is zero for all others. l2 of an estimate of zero is ‖ICaCE‖.
+Source    Abraham et al. 2022. Here: pairs of an original and an edit whose label of the edited concept differs.
+Limits    Edits change more than their concept now and then, and a person's label is a majority of five. The published
+          errors are of models fine-tuned on these reviews, over all pairs of a family: read ours against `random`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+
+from butfor.core.seeds import generator
+from butfor.data.cebab import CONCEPTS, STARS, VALUES, RestaurantReview, cebab
+from butfor.data.paraphrase import placebo
+from butfor.evaluate.concept.explainers import DISTANCES, NAMES, Case, Seen, distances, fitted
+from butfor.evaluate.shortcut.asked import Answered, Put, answered
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.lm.prompt import Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from butfor.evaluate.concept.explainers import Explainer, Floats
+    from butfor.lm import LM
+
+TASK = "How many stars out of 5 does the writer of this restaurant review give? Answer with a number from 1 to 5."
+TITLES = {"l2": "L2 distance", "cosine": "cosine distance", "norm": "difference of norms"}
+ERRORS = tuple(
+    Metric(
+        f"{distance}_{name}",
+        "lower",
+        "",
+        f"{TITLES[distance]} of the explainer {name} from the true effect",
+        null=None if name == "random" else f"{distance}_random",
+    )
+    for name in NAMES
+    for distance in DISTANCES
+)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CEBaB:
+    """Effects of four concepts on a rating, and how well explainers guess them. `train`: reviews to fit these on."""
+
+    card: ClassVar[Card] = Card(
+        measures="the effect of each aspect of a restaurant review on the rating that the model reads from it",
+        chance="effect = placebo where the model does not heed the aspect; an explainer's error is judged against that "
+        "of a random review",
+        source="Abraham et al. 2022, CEBaB 1.1, development split, CC-BY-4.0",
+        faults=(
+            "102 of 1,401 edits do not change the majority label of their concept and are left out; in 54 more it "
+            "changes to another value than the editor was asked for (counted by us)",
+            "raters have no majority for 292 of 1,755 training reviews; concepts that nobody was asked about count as "
+            "unknown",
+        ),
+        published=(
+            "L2 error of approximate counterfactuals / S-learner / INLP, models fine-tuned to rate: BERT 0.81 / 0.74 / "
+            "0.80, RoBERTa 0.83 / 0.78 / 0.84, GPT-2 0.72 / 0.60 / 0.72, LSTM 0.86 / 0.73 / 0.79 (Abraham et al. 2022, "
+            "from the authors' repository; not checked by us)",
+        ),
+    )
+    worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("effect", "higher", "stars", "how far the concept moves the expected rating its way", null="placebo"),
+        Metric("size", "higher", "", "length of the effect on the five probabilities", null="placebo_size"),
+        Metric("placebo", "zero", "stars", "how far a paraphrase edited at the same places moves it that way"),
+        Metric("placebo_size", "lower", "", "length of the paraphrase's effect"),
+        Metric("accuracy", "higher", "share", "share of originals given the raters' stars", "binary", null=0.2),
+        *ERRORS,
+    )
+    chunk: ClassVar[int] = 100_000  # the explainers are fitted once
+    cost: ClassVar[int] = 2
+
+    limit: Limit = None
+    train: Annotated[int, Field(ge=20)] = 240
+    rounds: Annotated[int, Field(ge=1)] = 5
+    seed: int = 0
+
+    def ready(self) -> None:
+        """Both splits are here and can be read."""
+        cebab("train")
+        cebab("dev")
+
+    def items(self, world: LM) -> list[Item]:  # noqa: ARG002
+        """One item an edit; all edits of a review are a cluster."""
+        reviews = cebab("dev")
+        originals = {review.family: review for review in reviews if not review.concept}
+        found = [
+            Item(review.id, review.family, _pair(originals[review.family], review))
+            for review in reviews
+            if review.concept and review.family in originals and changed(originals[review.family], review)
+        ]
+        chosen = spread(found, self.limit, lambda item: ("", item.data["concept"]))
+        return [replace(item, data={**item.data, **_placebo(item.data)}) for item in chosen]
+
+    def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
+        """Rate all texts, fit the explainers on training reviews, and compare their guesses with the effects."""
+        explainers = fitted(self._seen(world), self.rounds)
+        arms = ("base", "changed", "placebo")
+        texts = list(dict.fromkeys(item.data[arm] for item in items for arm in arms if arm in item.data))
+        said = dict(zip(texts, answered(world, [rated(text) for text in texts]), strict=True))
+        bases = list(dict.fromkeys(item.data["base"] for item in items))
+        features = dict(zip(bases, _features(world, bases), strict=True))
+        return [self._record(item, said, features[item.data["base"]], explainers) for item in items]
+
+    def _seen(self, world: LM) -> Seen:
+        """The training reviews, chosen by hash, as the model sees them."""
+        order = sorted(cebab("train"), key=lambda review: hashlib.blake2b(review.id.encode()).digest())
+        reviews = order[: self.train]
+        texts = [review.text for review in reviews]
+        outputs = np.array([answer.shares for answer in answered(world, [rated(text) for text in texts])])
+        return Seen(np.array([codes(review) for review in reviews]), outputs, _features(world, texts))
+
+    def _record(
+        self, item: Item, said: Mapping[str, Answered], feature: Floats, explainers: Mapping[str, Explainer]
+    ) -> Record:
+        data = item.data
+        base, changed_ = said[data["base"]], said[data["changed"]]
+        output = np.array(base.shares)
+        truth = np.array(changed_.shares) - output
+        metrics = {"effect": data["sign"] * stars(truth), "size": float(np.linalg.norm(truth))}
+        if "placebo" in data:
+            moved = np.array(said[data["placebo"]].shares) - output
+            metrics |= {"placebo": data["sign"] * stars(moved), "placebo_size": float(np.linalg.norm(moved))}
+        if data["stars"]:
+            metrics["accuracy"] = float(base.best == data["stars"] - 1)
+        case = Case(np.array(data["values"]), data["concept_code"], data["target"], output, feature)
+        for name, explain in explainers.items():
+            estimate = explain(case, generator(self.seed, "cebab", name, item.id))
+            metrics |= {f"{kind}_{name}": value for kind, value in distances(estimate, truth).items()}
+        show = {
+            "asked": base.asked,
+            "edited": data["changed"],
+            "placebo": data.get("placebo", "none"),
+            "stars": f"{stars(output):.2f} → {stars(output + truth):.2f}",
+        }
+        return Record(item.id, item.cluster, metrics, show, {"concept": data["concept"], "change": data["change"]})
+
+
+def rated(text: str) -> Put:
+    """The question about one review."""
+    return Prompt(f"{TASK}\n\nReview: {text}", start="Stars:"), STARS
+
+
+def changed(original: RestaurantReview, edit: RestaurantReview) -> bool:
+    """Whether the edited concept has another label than before."""
+    return original.values[edit.concept] != edit.values[edit.concept]
+
+
+def codes(review: RestaurantReview) -> list[int]:
+    """The values of the concepts as numbers, in the order of `CONCEPTS`."""
+    return [VALUES.index(review.values[name]) for name in CONCEPTS]
+
+
+def stars(effect: NDArray[np.float64]) -> float:
+    """What an effect on the five probabilities does to the expected rating."""
+    return float(effect @ np.arange(1, len(STARS) + 1))
+
+
+def _pair(original: RestaurantReview, edit: RestaurantReview) -> dict[str, Any]:
+    old, new = original.values[edit.concept], edit.values[edit.concept]
+    return {
+        "base": original.text,
+        "changed": edit.text,
+        "concept": edit.concept,
+        "concept_code": CONCEPTS.index(edit.concept),
+        "change": f"{old} to {new}",
+        "values": codes(original),
+        "target": VALUES.index(new),
+        "sign": 1 if VALUES.index(new) > VALUES.index(old) else -1,
+        "stars": original.stars,
+    }
+
+
+def _placebo(data: Mapping[str, Any]) -> dict[str, str]:
+    found = placebo(data["base"], data["changed"])
+    return {"placebo": found} if found else {}
+
+
+def _features(world: LM, texts: Sequence[str]) -> NDArray[np.float64]:
+    from butfor.lm import features
+
+    return features(world, texts).astype(np.float64)
