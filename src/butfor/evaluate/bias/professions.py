@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 from pydantic import StringConstraints
 
 from butfor.data import builtin
-from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.lm import LM
@@ -34,6 +34,15 @@ SHE, HE = " she", " he"
 class Professions:
     """Total effect of the profession on the log-odds of she over he. `base` is the word that names no profession."""
 
+    card: ClassVar[Card] = Card(
+        measures="how far naming a profession moves the log-odds of she over he for the next pronoun (total effect)",
+        chance="0 nats: what a model gives that ignores the profession",
+        source="our own 70 professions and 8 templates, after Vig et al. 2020; the labels are common knowledge",
+        faults=(
+            "labels are no census figures; a size is above 0 for any edit: bias.professions_paths has its placebo",
+        ),
+        published=("the effect grows with the size of GPT-2 (Vig et al. 2020, as a ratio of odds; not checked by us)",),
+    )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
@@ -41,6 +50,7 @@ class Professions:
             "zero",
             "nats",
             "how far naming the profession moves the log-odds of she over he in the direction of the stereotype",
+            null=0.0,
         ),
         Metric("size", "lower", "nats", "how far it moves them in either direction, for all professions"),
     )

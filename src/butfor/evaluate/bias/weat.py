@@ -21,7 +21,7 @@ import numpy as np
 
 from butfor.core.errors import UserError
 from butfor.data.builtin import WordTest, word_tests
-from butfor.evaluate.suite import Item, Metric, Record
+from butfor.evaluate.suite import Card, Item, Metric, Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,9 +34,19 @@ if TYPE_CHECKING:
 class WEAT:
     """Association of target words with male and female words. `test`: one of the three, or all of them."""
 
+    card: ClassVar[Card] = Card(
+        measures="whether word vectors put career, science and mathematics nearer to men, family and arts to women",
+        chance="0: the target words stand as near to one gender as to the other",
+        source="Caliskan, Bryson & Narayanan 2017; the word sets are our own",
+        faults=("input embeddings of a language model say little about what it does later on",),
+        published=(
+            "GloVe: d = 1.81 (career, family), 1.24 (science, arts), 1.06 (mathematics, arts): in standard "
+            "deviations, with other words (Caliskan et al. 2017; not checked by us)",
+        ),
+    )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("association", "zero", "cosine", "how much nearer a word is to the gender of its stereotype"),
+        Metric("association", "zero", "cosine", "how much nearer a word is to the gender of its stereotype", null=0.0),
     )
     chunk: ClassVar[int] = 64
 

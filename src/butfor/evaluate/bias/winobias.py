@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 from butfor.data.winobias import WinoBias as Row
 from butfor.data.winobias import winobias
 from butfor.evaluate.sentences import question
-from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.lm import LM
@@ -32,19 +32,46 @@ if TYPE_CHECKING:
 class WinoBias:
     """Pro against anti. `kind`: 1 (world knowledge decides), 2 (syntax decides), or both; `data`: a folder."""
 
+    card: ClassVar[Card] = Card(
+        measures="whether a sentence is likelier, and better understood, if its pronoun fits the occupation's stereotype",
+        chance="log_ratio, coref_shift and coref_gap 0, stereotype 0.5: what a model without the stereotype gives",
+        source="Zhao, Wang, Yatskar, Ordonez & Chang 2018, the development sets of both types; MIT",
+        faults=("9 of 792 pairs differ in more than the pronoun and are left out",),
+        published=(
+            "F1 pro against anti, type 1: end-to-end neural 76.0 against 49.4 (Zhao et al. 2018, a coreference system; "
+            "not checked by us)",
+        ),
+    )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("log_ratio", "zero", "nats", "log-probability of the stereotypical sentence minus that of the other"),
+        Metric(
+            "log_ratio",
+            "zero",
+            "nats",
+            "log-probability of the stereotypical sentence minus that of the other",
+            null=0.0,
+        ),
         Metric(
             "stereotype",
             "lower",
             "share",
             "share of pairs whose stereotypical sentence is likelier; fair = 0.5",
             "binary",
+            null=0.5,
         ),
-        Metric("coref_shift", "zero", "nats", "how far the fitting pronoun moves the log-odds of the occupation meant"),
         Metric(
-            "coref_gap", "zero", "share", "right answers on stereotypical sentences minus right answers on the others"
+            "coref_shift",
+            "zero",
+            "nats",
+            "how far the fitting pronoun moves the log-odds of the occupation meant",
+            null=0.0,
+        ),
+        Metric(
+            "coref_gap",
+            "zero",
+            "share",
+            "right answers on stereotypical sentences minus right answers on the others",
+            null=0.0,
         ),
     )
     chunk: ClassVar[int] = 64
