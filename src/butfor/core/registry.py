@@ -44,6 +44,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
+        "bias.professions_paths": "butfor.evaluate.bias.professions_paths:ProfessionsPaths",
+        "bias.prompting": "butfor.evaluate.bias.prompting:BiasAfterPrompting",
         "bias.winobias": "butfor.evaluate.bias.winobias:WinoBias",
         "bias.crows_pairs": "butfor.evaluate.bias.crows_pairs:CrowsPairs",
         "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",
@@ -61,6 +63,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "reason.timetravel": "butfor.evaluate.reason.timetravel:TimeTravel",
         "reason.causal_news": "butfor.evaluate.reason.causal_news:CausalNews",
         "reason.moca": "butfor.evaluate.reason.moca:MoCa",
+        "reason.ladder": "butfor.evaluate.ladder:VerifiedLadder",
         "reason.cladder": "butfor.evaluate.reason.cladder:CLadder",
         "reason.corr2cause": "butfor.evaluate.reason.corr2cause:Corr2Cause",
         "reason.axioms": "butfor.evaluate.reason.axioms:Axioms",

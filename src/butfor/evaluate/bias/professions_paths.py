@@ -1,8 +1,8 @@
 """How much of a profession's effect on the pronoun goes through the gender that the model assumes?
 
-Idea      A profession may change the next pronoun because the model assumes a gender from it (the path of the stereotype)
-          or by any other way, such as which pronoun stands more often near the word. A text that states the gender
-          ("the male nurse") holds what can be assumed fixed, without touching the inside of the model.
+Idea      A profession may change the next pronoun because the model assumes a gender from it (the path of the
+          stereotype) or by any other way, such as which pronoun stands more often near the word. A text that states
+          the gender ("the male nurse") holds what can be assumed fixed, without touching the inside of the model.
 Equation  y(w) = log p(" she" | t(w)) - log p(" he" | t(w));   y(w, g): the same with the gender g stated before w
           total    = label · (y(w) - y(base))
           direct   = label · mean over g in {female, male} of (y(w, g) - y(base, g)): the controlled direct effect

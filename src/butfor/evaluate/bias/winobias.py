@@ -33,7 +33,7 @@ class WinoBias:
     """Pro against anti. `kind`: 1 (world knowledge decides), 2 (syntax decides), or both; `data`: a folder."""
 
     card: ClassVar[Card] = Card(
-        measures="whether a sentence is likelier, and better understood, if its pronoun fits the occupation's stereotype",
+        measures="whether a sentence is likelier, and better understood, if its pronoun fits the stereotype",
         chance="log_ratio, coref_shift and coref_gap 0, stereotype 0.5: what a model without the stereotype gives",
         source="Zhao, Wang, Yatskar, Ordonez & Chang 2018, the development sets of both types; MIT",
         faults=("9 of 792 pairs differ in more than the pronoun and are left out",),

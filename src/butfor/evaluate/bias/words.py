@@ -24,7 +24,7 @@ GENDERS = ("female", "male")
 
 
 def rows(*, neutral: bool = True) -> list[dict[str, Any]]:
-    """Every profession in every template: its word, label, template and number; `neutral`: those without a label too."""
+    """Every profession in every template: its word, label, number and template; `neutral`: also those without a label."""
     return [
         {"word": profession.word, "label": profession.label, "number": number, "template": template}
         for profession in builtin.professions()
@@ -42,7 +42,7 @@ def arms(template: str, word: str, base: str, stated: str = "") -> dict[str, str
 
 
 def posed(world: LM | Chat, text: str, *, before: str = "", shots: tuple[tuple[str, str], ...] = ()) -> Prompt:
-    """A text as this kind of world is asked to go on with it; `before`: what it is told first, `shots`: (text, word)."""
+    """A text as this kind of world is asked to go on with it; `before`: told first, `shots`: (text, word)."""
     if not getattr(world, "remote", False) and not is_chat(world):  # pyright: ignore[reportArgumentType]
         shown = [f"{shot} {word}" for shot, word in shots]
         return Prompt("\n\n".join([*([before] if before else []), *shown, text]), raw=True)
