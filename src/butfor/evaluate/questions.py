@@ -13,6 +13,7 @@ Errors    of a wrong answer: "wrong format" (it cannot be read), else the first 
 Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed, and it flips nothing.
           A cloze is asked as such by likelihood, plain or few_shot; with reasoning and by generation its choices are
           listed. Open questions are asked by generation whatever `by` says; an open "yesno" is one of two choices.
+          "auto" weighs what is in memory and lets an address write, even where it would tell log-probabilities.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ from butfor.evaluate.adapt import (
 from butfor.evaluate.answers import is_right, read_answer
 from butfor.evaluate.question import Question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import can_weigh, say, weigh
-from butfor.lm.prompt import is_chat, plain, rendered
+from butfor.lm.asking import say, weigh
+from butfor.lm.prompt import Prompt, is_chat, plain, rendered
 
 if TYPE_CHECKING:
     from butfor.lm.chat import Chat
@@ -144,7 +145,7 @@ class Questions:
     def _weighs(self, world: LM | Chat, question: Question) -> bool:
         if not question.choices or self.by == "generation":
             return False
-        return self.by == "likelihood" or can_weigh(world)
+        return self.by == "likelihood" or not _remote(world)
 
     def _ways(self, question: Question, shots: Sequence[Question], *, weighs: bool) -> dict[Way, Asked]:
         if weighs and question.cloze is not None and not self._reasons:
@@ -159,14 +160,13 @@ class Questions:
         forms = [form for _, form in posed]
         if self._reasons:
             thoughts = self._written(world, forms)
-            cue = not is_chat(world)
-            forms = [after(form, thought, cue=cue) for form, thought in zip(forms, thoughts, strict=True)]
+            forms = [after(form, thought, cue=_base(world)) for form, thought in zip(forms, thoughts, strict=True)]
         scored = weigh(world, [(form.prompt, form.weighed) for form in forms])
         return [
             Answer(
                 form.order[s.best],
                 form.listed[s.best],
-                rendered(world, form.prompt, scoring=True),
+                _shown(world, form.prompt, scoring=True),
                 tuple(s.logprobs[form.order.index(place)] for place in range(len(form.order))),
             )
             for form, s in zip(forms, scored, strict=True)
@@ -174,13 +174,12 @@ class Questions:
 
     def _said(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
         texts = self._written(world, [form for _, form in posed])
-        remote = getattr(world, "remote", False)
-        base = not remote and not is_chat(world)
+        base = _base(world)
         answers: list[Answer] = []
         for (question, form), said in zip(posed, texts, strict=True):
             line = said.strip().partition("\n")[0] if base and form.prompt.start == START else said
             read = read_answer(line, form.listed, question.match)
-            shown = plain(replace(form.prompt, start="")) if remote else rendered(world, form.prompt, scoring=False)
+            shown = _shown(world, form.prompt, scoring=False)
             answers.append(Answer(form.order[read] if isinstance(read, int) else read, said, shown))
         return answers
 
@@ -206,6 +205,22 @@ def _posed(data: Mapping[str, Any]) -> tuple[Question, list[Question]]:
     """The question of an item, and its worked examples."""
     own = {key: value for key, value in data.items() if key != "shots"}
     return unpacked(own), [unpacked(shot) for shot in data.get("shots", ())]
+
+
+def _remote(world: Any) -> bool:
+    return getattr(world, "remote", False)
+
+
+def _base(world: Any) -> bool:
+    """Whether the world goes on with plain text; what stands behind an address is taken for a chat model."""
+    return not _remote(world) and not is_chat(world)
+
+
+def _shown(world: Any, prompt: Prompt, *, scoring: bool) -> str:
+    """The text as the world reads it; behind an address its template is not known, and the parts stand plain."""
+    if _remote(world):
+        return plain(prompt if scoring else replace(prompt, start=""))
+    return rendered(world, prompt, scoring=scoring)
 
 
 def _place(item: Item) -> tuple[str, str]:
