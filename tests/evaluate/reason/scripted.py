@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
+from butfor.evaluate.adapt import unpacked
 from butfor.evaluate.question import Question
-from butfor.evaluate.suite import Record
+from butfor.evaluate.suite import Item, Record
 from butfor.lm.prompt import Prompt
 
 Rule = Callable[[Question], str]
@@ -35,16 +37,22 @@ def contrary(question: Question) -> str:
     return question.choices[int(question.answer) - 1]
 
 
+@cache
+def items_of(suite: Any) -> list[Item]:
+    """The items of a suite, made once."""
+    return suite.items(None)
+
+
 def measured(suite: Any, rule: Rule) -> list[Record]:
     """The suite's records where the world answers by `rule`."""
-    questions = list(suite.questions())
-    items = suite.items(None)
-    chosen = {item.id for item in items}
-    return suite.measure(Scripted([q for q in questions if q.id in chosen], rule), items)
+    items = items_of(suite)
+    return suite.measure(Scripted([unpacked(item.data) for item in items], rule), items)
 
 
 def mean(records: Sequence[Record], metric: str, **group: str) -> float:
     values = [
-        record.metrics[metric] for record in records if metric in record.metrics and group.items() <= record.group.items()
+        record.metrics[metric]
+        for record in records
+        if metric in record.metrics and group.items() <= record.group.items()
     ]
     return sum(values) / len(values)

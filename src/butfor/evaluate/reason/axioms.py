@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, final
 
-from butfor.core.errors import MalformedData
-from butfor.data.causal_axioms import AxiomRow, asked, causal_axioms, edges
+from butfor.core.errors import GraphError, MalformedData
+from butfor.data.causal_axioms import Asked, AxiomRow, asked, causal_axioms, edges
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.reason.gold import YES_NO, said
@@ -27,6 +27,15 @@ from butfor.evaluate.suite import Card
 from butfor.scm.graph import Graph
 
 Edges = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """A premise: its edges in the order in which they are told, and their graph."""
+
+    name: str
+    edges: Edges
+    graph: Graph
 
 
 @final
@@ -54,15 +63,28 @@ class Axioms(Questions):
     def questions(self) -> Iterator[Question]:
         """Every question under its premise."""
         rows = causal_axioms(self.data)
-        places = {premise: place for place, premise in enumerate(dict.fromkeys(row.premise for row in rows), 1)}
-        return (_question(row, places[row.premise]) for row in rows)
+        told: dict[str, Told] = {}
+        return (_question(row, _told(row, told)) for row in rows)
 
 
-def _question(row: AxiomRow, premise: int) -> Question:
+def _told(row: AxiomRow, known: dict[str, Told]) -> Told:
+    """The row's premise as a graph, made once for all of its questions."""
+    if row.premise not in known:
+        try:
+            found = edges(row.premise)
+            graph = Graph(dict.fromkeys(name for edge in found for name in edge), found)
+        except (ValueError, GraphError) as error:
+            raise MalformedData(row.file, row.line, str(error)) from error
+        known[row.premise] = Told(f"premise {len(known) + 1}", found, graph)
+    return known[row.premise]
+
+
+def _question(row: AxiomRow, premise: Told) -> Question:
     try:
-        told, question = edges(row.premise), asked(row)
+        question = asked(row)
     except ValueError as error:
         raise MalformedData(row.file, row.line, str(error)) from error
+    told = premise.edges
     order = list(dict.fromkeys(name for edge in told for name in edge))
     if unknown := [name for name in (question.a, question.b, *question.given) if name not in order]:
         raise MalformedData(row.file, row.line, f"{unknown[0]} does not stand in the premise")
@@ -81,9 +103,9 @@ def _question(row: AxiomRow, premise: int) -> Question:
         choices=YES_NO,
         answer=answer,
         group=group,
-        cluster=f"premise {premise}",
-        lures=_lures(row, told, answer),
-        shape=f"{row.task} {group['length']} {group['reversal']} {group['branching']} {row.label}",
+        cluster=premise.name,
+        lures=_lures(row, question, premise.graph, answer),
+        shape=f"{row.task} {group['length']} {group['reversal']} {group['branching']}",
     )
 
 
@@ -98,10 +120,8 @@ def branched(told: Edges) -> bool:
     return max(neighbours.values()) > 2
 
 
-def _lures(row: AxiomRow, told: Edges, answer: int) -> dict[str, int]:
+def _lures(row: AxiomRow, question: Asked, graph: Graph, answer: int) -> dict[str, int]:
     """The mistakes that lead to the wrong answer."""
-    question = asked(row)
-    graph = Graph(dict.fromkeys(name for edge in told for name in edge), told)
     found: list[str] = []
     if row.task == "transitivity" and row.label == "No":
         if question.a in graph.descendants(question.b):

@@ -2,11 +2,11 @@
 
 Asked     the world's background, what is given, the question
 Tasks     correlation, exp_away (rung 1); backadj, collider_bias (2); det-counterfactual (3): the label `query`
-Gold      collider_bias and backadj follow from the graph alone, which the background tells (see `calm_gold`)
+Gold      recomputed from the words of the question where these decide it (see `calm_gold`): sound or faulty
 Cluster   the background: questions on worlds that are told alike are not independent
 Source    Chen et al. 2024; OpenCausaLab/CaLM, Apache-2.0: what of the small release has questions and answers.
 Limits    This is not CaLM as a whole (92 tasks). The tables behind the questions are not published, so answers that
-          rest on them are taken as they are.
+          their words leave open are taken as they are, and have no label gold.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import ClassVar, Literal, final
 
 from butfor.data.calm import RUNG, TASKS, CalmRow, calm
 from butfor.evaluate.question import Question
-from butfor.evaluate.questions import Questions
-from butfor.evaluate.reason.gold import YES_NO, said
-from butfor.evaluate.suite import Card
+from butfor.evaluate.questions import COMMON, Questions
+from butfor.evaluate.reason.calm_gold import exact_answer
+from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES_NO, said, without_faulty
+from butfor.evaluate.suite import Card, Metric
 
 Part = Literal["all", "correlation", "exp_away", "backadj", "collider_bias", "det-counterfactual"]
 
@@ -34,12 +35,16 @@ class CaLM(Questions):
         chance="0.5 (answers balanced within 52 to 48 in every task)",
         source="Chen et al. 2024, CaLM; OpenCausaLab/CaLM (small release), Apache-2.0",
         faults=(
+            "of 1,704 answers that the question's own words decide, 11 do not hold: each calls one of two valid "
+            "adjustment sets more correct (backadj); accuracy_sound is over the other 1,693",
             "five tasks of the release have questions and answers (3,510 questions); for ten more it has answers alone "
             "(pairwise discovery, event causality, CRASS, explanations, causal judgement), and they are not asked",
             "237 questions stand word for word in CLadder's files too, with the same answer",
         ),
         published=("no figure for these five tasks alone was found",),
     )
+
+    metrics: ClassVar[tuple[Metric, ...]] = (*COMMON, ACCURACY_SOUND)
 
     part: Part = "all"
     data: str | None = None
@@ -50,8 +55,14 @@ class CaLM(Questions):
         places = {told: place for place, told in enumerate(dict.fromkeys(row.background for row in rows), 1)}
         return (_question(row, places[row.background]) for row in rows)
 
+    def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
+        """The score over the answers that hold."""
+        return without_faulty(question, answered)
+
 
 def _question(row: CalmRow, world: int) -> Question:
+    exact = exact_answer(row)
+    gold = {"gold": SOUND if exact == row.answer else FAULTY} if exact else {}
     answer = said(row.answer == "yes")
     lures = {"conditions on a collider": 1 - answer} if row.task == "collider_bias" else {}
     return Question(
@@ -59,8 +70,8 @@ def _question(row: CalmRow, world: int) -> Question:
         text=f"{row.background}\n\n{row.facts}\n\n{row.question}",
         choices=YES_NO,
         answer=answer,
-        group={"rung": RUNG[row.task], "query": row.task},
+        group={"rung": RUNG[row.task], "query": row.task, **gold},
         cluster=f"world {world}",
         lures=lures,
-        shape=f"{row.task} {row.answer}",
+        shape=row.task,
     )

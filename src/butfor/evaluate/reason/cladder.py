@@ -53,6 +53,7 @@ class CLadder(Questions):
             "correct (docs/verify.md); accuracy_sound leaves them out",
             "68 more ask for the sign of an effect that is exactly zero; the gold no is right both ways",
             "424 of the 3,008 questions that state numbers state one that their world does not have",
+            "12 questions on one story (firing_employee) give two numbers for the same condition in words",
             "448 questions have the text of another one (backadj, collider_bias): intervals are by background",
         ),
         published=(
@@ -94,7 +95,7 @@ def _question(row: CladderRow, part: str, exact: Exact) -> Question:
         group=group | _gold(row, exact),
         cluster=f"{world.story}/{world.name}" + ("/anti" if part == "anti" else ""),
         lures=dict.fromkeys(mistakes(row, exact), 1 - answer),
-        shape=f"{row.kind} {row.answer}",
+        shape=row.kind,
     )
 
 

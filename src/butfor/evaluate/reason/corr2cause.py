@@ -115,5 +115,5 @@ def _question(number: int, row: Corr2CauseRow, verdict: Verdict, premise: int) -
         group=group,
         cluster=f"premise {premise}",
         lures={MISTAKE[row.relation]: 1 - answer},
-        shape=f"{row.relation}",
+        shape=row.relation,  # not the template: a limit keeps the share of claims that follow, on which F1 depends
     )

@@ -64,7 +64,7 @@ def _question(row: CrassRow) -> Question:
         group={"type": _type(row.choices[row.gold]), "choices": str(len(row.choices))},
         cluster=row.premise,
         lures=lures,
-        shape=f"{len(row.choices)} {row.gold}",
+        shape=str(len(row.choices)),
     )
 
 

@@ -1,8 +1,8 @@
 """Vignettes: is it a necessary cause, is it a sufficient cause, of what happened?
 
-Asked     the story, and one of two questions with the word explained as the published answers use it:
+Asked     the story, and one of two questions with the word explained in a sentence:
           necessary    had the rest been the same, the event would not have happened without it
-          sufficient   it would have brought the event about by itself, whatever else might have failed to
+          sufficient   it would have brought the event about without any other cause
 Groups    query   necessary, sufficient;  type   the kind of story (late preemption, switch, …)
 Source    Kıcıman et al. 2023 (MIT), after Kueffner 2021.
 Limits    30 questions on 15 stories (clusters): read the two numbers as a description, never as a difference between
@@ -23,7 +23,7 @@ from butfor.evaluate.suite import Card
 
 MEANS = {
     "necessary": "A necessary cause is one without which the event would not have happened, all else being as it was.",
-    "sufficient": "A sufficient cause is one that would have brought about the event without any other cause too.",
+    "sufficient": "A sufficient cause is one that would have brought about the event even without any other cause.",
 }
 
 
@@ -39,7 +39,8 @@ class Vignettes(Questions):
         faults=(
             "always no is right in 16 of 30 (0.533)",
             "five cells end in a space (they are stripped); stories keep the authors' abbreviations (AF, WS)",
-            "the published prompts explain neither word; ours do",
+            "the published prompts explain neither word; ours do, and story 12 does not fit: its necessary is yes, "
+            "though another order to the same end had been given",
         ),
         published=("GPT-4: 0.86 over both questions (Kıcıman et al. 2023; not checked by us)",),
     )
