@@ -4,7 +4,7 @@ Idea      The intervention sets the second sentence: `initial` or `counterfactua
           ends after each. What a model likes about an ending as such (length, fluency, frequency) is the same after
           both sentences, so it cancels in the difference of differences.
 Equation  a(s, e) = log P(ending e | premise, sentence s) / tokens of e
-          effect = [a(cf, edited) - a(cf, original)] - [a(in, edited) - a(in, original)], the mean over the edits
+          effect = [a(cf, edited) - a(cf, original)] - [a(in, edited) - a(in, original)], the mean over `edits` edits
           moved = 1[effect > 0]: chance 0.5, whatever the model likes;  follows = 1[a(cf, edited) > a(cf, original)],
           keeps = 1[a(in, original) > a(in, edited)], by the mean edit;  accuracy = follows x keeps
 Written   by generation (all that an address offers) the model chooses between the first edit and the original, in both
@@ -20,7 +20,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
+
+from pydantic import Field
 
 from butfor.data.timetravel import Story, rated, timetravel
 from butfor.evaluate.adapt import ROOM, Asked, ways
@@ -43,7 +45,7 @@ PLAUSIBLE = 2.5  # mean mark of the readers, 1 to 3
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeTravel:
-    """Counterfactual stories. `endings`: people's edits, or the 200 endings by people and models that readers rated."""
+    """Counterfactual stories. `endings`: `edits` by people a story, or the 200 that readers rated."""
 
     card: ClassVar[Card] = Card(
         measures="how far replacing the second sentence of a story moves a model toward the ending people wrote for it",
@@ -69,13 +71,14 @@ class TimeTravel:
 
     limit: Limit = None
     by: By = "auto"
+    edits: Annotated[int, Field(ge=1, le=3)] = 1
     endings: Literal["edits", "rated"] = "edits"
     data: str | None = None
 
     @property
     def cost(self) -> int:
         """How many questions of other suites a story is."""
-        return 5 if self.by == "generation" else 2
+        return 5 if self.by == "generation" or self.edits > 1 else 2
 
     def ready(self) -> None:
         """The stories are here and can be read."""
@@ -84,7 +87,7 @@ class TimeTravel:
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
         """One item a story and writer, but for those in which nothing is changed."""
         told = [story for story in self._stories() if story.initial != story.counterfactual]
-        return spread([_item(story) for story in told if story.original not in story.endings], self.limit)
+        return spread([_item(story, self.edits) for story in told if story.original not in story.endings], self.limit)
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Weigh every ending after both sentences, or ask for a choice."""
@@ -96,12 +99,12 @@ class TimeTravel:
         return timetravel(self.data) if self.endings == "edits" else rated(self.data)
 
 
-def _item(story: Story) -> Item:
+def _item(story: Story, edits: int) -> Item:
     data = {
         "initial": f"{story.premise} {story.initial}",
         "counterfactual": f"{story.premise} {story.counterfactual}",
         "original": story.original,
-        "endings": list(story.endings),
+        "endings": list(story.endings[:edits]),
         "group": {"writer": "a person" if story.writer == "human" else story.writer},
     }
     if story.plausible is None:
