@@ -16,6 +16,7 @@ COMMANDS = [
     "doctor",
     "explain",
     "fetch",
+    "generate",
     "init",
     "list",
     "plan",

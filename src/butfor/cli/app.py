@@ -186,6 +186,26 @@ def verify(
 
 @app.command()
 @reported
+def generate(
+    what: Annotated[str, typer.Argument(metavar="SET", help="ladder: causal questions on all three rungs")],
+    n: Annotated[int, typer.Option("--n", min=1, help="how many questions")] = 1000,
+    seed: Annotated[int, typer.Option(help="of all that is drawn; another seed, other questions")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="where they go; without it, stdout")] = None,
+    nodes: Annotated[str, typer.Option(help="variables of a world, 3 to 8")] = "3-6",
+    confounding: Annotated[str, typer.Option(help="common causes of treatment and outcome, 0 to 3")] = "0-2",
+    steps: Annotated[str, typer.Option(help="arrows from treatment to outcome, 1 to 3")] = "1-3",
+    senses: Annotated[str, typer.Option(help="common,anti,nonsense; all of them by default")] = "",
+    kinds: Annotated[str, typer.Option(help="ate,ett,backadj …; all of them by default")] = "",
+    check: Annotated[bool, typer.Option("--check", help="compute every answer again by enumeration")] = False,
+) -> None:
+    """Write fresh causal questions, their answers verified."""
+    from butfor.cli.generate import Wanted, generate_command
+
+    generate_command(what, Wanted(n, seed, out, nodes, confounding, steps, senses, kinds, check))
+
+
+@app.command()
+@reported
 def doctor(json: Json = False) -> None:
     """Show what this machine has and lacks, and the fix."""
     from butfor.cli.doctor import doctor_command
