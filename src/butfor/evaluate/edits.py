@@ -95,9 +95,16 @@ class Edits:
         edits = [_unpacked(item.data) for item in items]
         if self.by != "generation" and (self.by == "likelihood" or can_weigh(world)):
             odds = log_odds(world, [(prompt, edit.choices) for edit in edits for prompt in _arms(edit).values()])
-            return [_weighed(edit, odds) for edit in edits]
+            return [self._more(edit, _weighed(edit, odds), _likelier(edit, odds)) for edit in edits]
         chosen = choices_made(world, [(prompt, edit.choices) for edit in edits for prompt in _arms(edit).values()])
-        return [_said(edit, chosen) for edit in edits]
+        return [self._more(edit, _said(edit, chosen), _read(edit, chosen)) for edit in edits]
+
+    def extra(self, edit: Edit, answers: Mapping[str, int | None]) -> dict[str, float]:  # noqa: ARG002
+        """More metrics of an edit, from the place of the choice that was preferred in each arm (None: not read)."""
+        return {}
+
+    def _more(self, edit: Edit, record: Record, answers: Mapping[str, int | None]) -> Record:
+        return replace(record, metrics={**record.metrics, **self.extra(edit, answers)})
 
 
 Asked = tuple[Prompt, tuple[str, str]]
@@ -134,6 +141,14 @@ def _arms(edit: Edit) -> dict[str, Prompt]:
     return {**arms, "placebo": edit.placebo} if edit.placebo else arms
 
 
+def _likelier(edit: Edit, odds: Mapping[Asked, float]) -> dict[str, int | None]:
+    return {arm: int(odds[prompt, edit.choices] <= 0) for arm, prompt in _arms(edit).items()}
+
+
+def _read(edit: Edit, chosen: Mapping[Asked, tuple[int | None, str]]) -> dict[str, int | None]:
+    return {arm: chosen[prompt, edit.choices][0] for arm, prompt in _arms(edit).items()}
+
+
 def _weighed(edit: Edit, odds: Mapping[Asked, float]) -> Record:
     y = {arm: odds[prompt, edit.choices] for arm, prompt in _arms(edit).items()}
     metrics: dict[str, float] = {}
@@ -153,7 +168,7 @@ def _weighed(edit: Edit, odds: Mapping[Asked, float]) -> Record:
 
 def _said(edit: Edit, chosen: Mapping[Asked, tuple[int | None, str]]) -> Record:
     answers = {arm: chosen[prompt, edit.choices] for arm, prompt in _arms(edit).items()}
-    read = {arm: place for arm, (place, _) in answers.items()}
+    read = _read(edit, chosen)
     metrics = {"parsed": float(all(place is not None for place in read.values()))}
     for arm, flip in (("changed", "flip"), ("placebo", "placebo_flip")):
         if read["base"] is not None and read.get(arm) is not None:
