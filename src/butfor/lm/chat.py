@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -221,30 +221,34 @@ class Chat:
             found[key] = entry
 
         try:
-            self._together([(work, key) for key in todo])
+            self._together(work, list(todo))
         finally:
             self._seconds += self._wire.clock.now() - begun
         return [found[key] for key in keys]
 
-    def _together(self, jobs: Iterable[tuple[Callable[[str, threading.Event], None], str]]) -> None:
+    def _together(self, work: Callable[[str, threading.Event], None], keys: Sequence[str]) -> None:
         """Do all, `concurrency` at a time. After the first failure nothing new begins, and what is under way ends."""
         stop = threading.Event()
-        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="butfor-chat") as pool:
-            futures = [pool.submit(work, key, stop) for work, key in jobs]
+
+        def careful(key: str) -> None:
             try:
-                _, left = wait(futures, return_when=FIRST_EXCEPTION)
-                if left:
-                    stop.set()
-                    wait(futures)
+                work(key, stop)
+            except BaseException:
+                stop.set()
+                raise
+
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="butfor-chat") as pool:
+            futures = [pool.submit(careful, key) for key in keys]
+            try:
+                wait(futures)
             except BaseException:  # Ctrl-C: cut what is under way too
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._wire.abort()
                 raise
         errors = [error for future in futures if (error := future.exception()) is not None]
-        real = [error for error in errors if not isinstance(error, Stopped)]
-        if errors:
-            raise sorted(real, key=lambda error: not isinstance(error, UserError))[0]
+        if errors:  # the one that stopped the others, a user's mistake before a server's
+            raise min(errors, key=_rank)
 
     def _asked(
         self,
@@ -371,6 +375,10 @@ class _Template:
 def _essence(prompt: Prompt) -> Any:
     """What decides an answer: the prompt without the ways in which one server must be asked."""
     return {"prompt": prompt.user} if prompt.raw else {"messages": messages(prompt), "start": prompt.start}
+
+
+def _rank(error: BaseException) -> int:
+    return 0 if isinstance(error, UserError) else 2 if isinstance(error, Stopped) else 1
 
 
 def _variable(variables: tuple[str, ...]) -> str:

@@ -171,7 +171,7 @@ class Wire:
             self._count(number > 0)
             made = number + 1
             try:
-                return read(self.send("POST", path, content))
+                return read(self.send("POST", path, content, fresh=number > 0))
             except Passing as fault:
                 last = fault
                 if fault.wait > PATIENCE:
@@ -188,11 +188,11 @@ class Wire:
             last.status,
         )
 
-    def send(self, method: str, path: str, content: bytes | None = None) -> dict[str, Any]:
-        """The JSON object that comes back, asked for once."""
+    def send(self, method: str, path: str, content: bytes | None = None, *, fresh: bool = False) -> dict[str, Any]:
+        """The JSON object that comes back, asked for once; `fresh`: over a new connection."""
         target = self.to.path + path
         for _ in range(4):
-            status, headers, raw = self._exchange(method, target, content)
+            status, headers, raw = self._exchange(method, target, content, fresh)
             if status not in MOVED:
                 return self._object(status, headers, raw)
             target = self._elsewhere(headers.get("location") or "", target)
@@ -220,9 +220,9 @@ class Wire:
         key = self.key()
         return text.replace(key, "…") if len(key) >= SECRET else text
 
-    def _exchange(self, method: str, target: str, content: bytes | None) -> tuple[int, Any, bytes]:
+    def _exchange(self, method: str, target: str, content: bytes | None, fresh: bool) -> tuple[int, Any, bytes]:
         """Status, headers and whole body, within the timeout, however slowly they come."""
-        connection, late = self._take(), threading.Event()
+        connection, late = self._take(fresh), threading.Event()
         alarm = threading.Timer(self.timeout, lambda: (late.set(), _cut(connection)))
         alarm.daemon = True
         alarm.start()
@@ -324,11 +324,11 @@ class Wire:
             )
         return there.path + (f"?{there.query}" if there.query else "")
 
-    def _take(self) -> http.client.HTTPConnection:
+    def _take(self, fresh: bool) -> http.client.HTTPConnection:
         with self._lock:
             connection = self._idle.pop() if self._idle else self._new()
             self._busy.add(connection)
-        if connection.sock is not None and _readable(connection.sock):  # nothing was asked: the other side has left
+        if connection.sock is not None and (fresh or _readable(connection.sock)):  # to be read unasked: its end
             connection.close()
         return connection
 
