@@ -54,7 +54,7 @@ def test_cutting_rounds_down() -> None:
         ("The tank is full. Good.", "The tank is full.", "The tank is not full."),
         ("It isn't on.", "It isn't on.", "It is on."),
         ("Ann is older than Ben. Then 2 + 2 = 4 follows.", "Ann is older than Ben. Then 2 + 2 = 4 follows.",
-         "Ann is older than Ben. Then 2 + 2 = 3 follows."),
+         "Ann is older than Ben. Then 2 + 2 = 11 follows."),
     ],
 )  # fmt: skip
 def test_a_mistake_stands_in_the_last_sentence_that_a_rule_fits(text: str, kept: str, wrong: str) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-import pytest
-
-from butfor.evaluate.faithful.twins import KINDS, World, twins
+from butfor.evaluate.faithful.twins import KINDS, twins
 
 MADE = twins(60, seed=3)
 
@@ -32,17 +30,17 @@ def solved(kind: str, text: str) -> str:
     return "yes" if any(re.search(rf" is {on}\.$", state.strip()) for state in (one, two)) else "no"
 
 
-@pytest.mark.parametrize("twin", MADE, ids=lambda twin: twin.id)
-def test_answers_are_right_and_twins_differ_in_them(twin) -> None:
-    for world in (twin.world, twin.other):
-        assert solved(twin.kind, world.text) == world.answer
-        assert not re.search(r"\b(yes|answer)\b", world.derivation, re.IGNORECASE)
-        for left, sign, right, result in re.findall(r"(\d+) ([+*]) (\d+) = (\d+)", world.derivation):
-            assert int(result) == (int(left) + int(right) if sign == "+" else int(left) * int(right))
-        for left, than, right in re.findall(r"and (\d+) is (more|less) than (\d+)", world.derivation):
-            assert (int(left) > int(right)) == (than == "more") and left != right
-    assert {twin.world.answer, twin.other.answer} == {"yes", "no"}
-    assert twin.world.derivation != twin.other.derivation
+def test_answers_are_right_and_twins_differ_in_them() -> None:
+    for twin in MADE:
+        for world in (twin.world, twin.other):
+            assert solved(twin.kind, world.text) == world.answer, world
+            assert not re.search(r"\b(yes|answer)\b", world.derivation, re.IGNORECASE)
+            for left, sign, right, result in re.findall(r"(\d+) ([+*]) (\d+) = (\d+)", world.derivation):
+                assert int(result) == (int(left) + int(right) if sign == "+" else int(left) * int(right))
+            for left, than, right in re.findall(r"and (\d+) is (more|less) than (\d+)", world.derivation):
+                assert (int(left) > int(right)) == (than == "more") and left != right
+        assert {twin.world.answer, twin.other.answer} == {"yes", "no"}
+        assert twin.world.derivation != twin.other.derivation
 
 
 def test_a_twin_differs_in_one_fact() -> None:
@@ -58,7 +56,3 @@ def test_yes_is_right_as_often_as_no_in_every_kind_and_more_goes_on() -> None:
     assert twins(10, 3) == MADE[:50] and twins(10, 4) != MADE[:50]
     assert len({twin.id for twin in MADE}) == len(MADE)
     assert len({twin.world.text for twin in MADE}) > 0.7 * len(MADE)
-
-
-def test_a_world_is_a_value() -> None:
-    assert World("a", "yes", "b") == World("a", "yes", "b")
