@@ -66,9 +66,10 @@ def _graphs(kind: str, world: World, words: Words, ask: Ask, up: bool, phrasing:
             alike = f" among {w.units} {w.who} are alike in {w.nouns(ask['given'])}" if ask["given"] else ""
             a, b = w.noun(ask["a"]), w.noun(ask["b"])
             if up:
-                return (f"Must {a} and {b} be independent{alike}?", f"Does {a} tell nothing about {b}{alike}?")[
-                    phrasing
-                ]
+                return (
+                    f"Must {a} and {b} be independent{alike}?",
+                    f"Does it follow that {a} tells nothing about {b}{alike}?",
+                )[phrasing]
             return (f"Can {a} and {b} be associated{alike}?", f"Can {a} tell something about {b}{alike}?")[phrasing]
         case "backadj":
             how = f"compares {w.those({x: 1})} with those {w.who} {w.verb(x, 0)}"
@@ -99,7 +100,7 @@ def _graphs(kind: str, world: World, words: Words, ask: Ask, up: bool, phrasing:
                 fit = "Is {z} a valid instrument" if up else "Does {z} fail as an instrument"
                 return f"{fit.format(z=z)} for the effect of {w.noun(x)} on {w.noun(y)}, with nothing adjusted for?"
             start = f"An instrument must be linked to {w.noun(x)}, and to {w.noun(y)} only through {w.noun(x)}."
-            return f"{start} {'Is' if up else 'Is it wrong that'} {z} {'' if up else 'is '}such a variable?"
+            return f"{start} {f'Is {z} such a variable' if up else f'Does {z} fail to be such a variable'}?"
         case _:
             return ""
 

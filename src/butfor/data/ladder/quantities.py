@@ -22,7 +22,6 @@ from butfor.data.ladder.draw import between
 from butfor.data.ladder.world import World
 from butfor.scm import balke_pearl, identify
 from butfor.scm.graphs.adjust import is_adjustment_set
-from butfor.scm.graphs.instruments import instrument_fault
 
 Ask = Mapping[str, Any]
 Parts = list[Part]
@@ -217,10 +216,11 @@ def two_causes(world: World, rng: Generator) -> Ask | None:
 
 
 def candidate(world: World, rng: Generator) -> Ask | None:
-    """An effect of X that passes as an instrument by graph alone, X being unconfounded, is not asked about."""
+    """An effect of X that is linked to Y by X alone is not asked about: conventions differ on such a proxy."""
     names = [name for name in world.seen if name not in (world.x, world.y)]
     z = names[int(rng.integers(len(names)))]
-    proxy = z in brute.reaches(world.edges, world.x) and not instrument_fault(world.graph, z, world.x, world.y)
+    around = [edge for edge in world.edges if world.x not in edge]
+    proxy = z in brute.reaches(world.edges, world.x) and not brute.connected(around, z, world.y)
     return None if proxy else {"z": z}
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from butfor.core.errors import RunError, UnknownName
+from butfor.core.errors import RunError, UnknownName, UserError
 from butfor.core.seeds import derive, generator
 from butfor.data.ladder.ask import question
 from butfor.data.ladder.draw import Dials, dials_of, draw
@@ -85,7 +85,9 @@ class Ladder:
                 continue
             _same(kind, world, ask, value)
             return self._told(kind, world, told, ask, value, lures, yes, sense, number, attempt, rng)
-        raise RunError(f"no world of {ATTEMPTS} offers a question of kind {name!r}; widen the span of nodes or steps")
+        raise UserError(
+            f"none of {ATTEMPTS} such worlds offers a question of kind {name!r}; widen nodes or steps, or name other kinds"
+        )
 
     def world(self, sense: str, family: Family, number: int, attempt: int) -> tuple[World, Words]:
         """A world and its words."""

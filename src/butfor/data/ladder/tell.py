@@ -34,7 +34,7 @@ def premises(world: World, words: Words, wording: str, *, numbers: bool) -> str:
         )
     if world.family == "transport":
         told.append(f"There is a second group of {words.units}, where all of this works in the same way, except that:")
-        told += [_share(words, name, {}, percent, wording) for name, percent in world.moved.items()]
+        told += [_second(words, name, percent, wording) for name, percent in world.moved.items()]
     return " ".join(told)
 
 
@@ -56,12 +56,10 @@ def _graph(world: World, words: Words, wording: str) -> list[str]:
     arrows += [(a, world.x) for u in world.hidden for a in world.tables[u].causes]
     if wording == "1":
         causes = {a: [b for c, b in arrows if c == a] for a, _ in sorted(arrows, key=lambda e: world.seen.index(e[0]))}
-        found = [
-            f"{capital(words.noun(a))} has a direct effect on {words.nouns(effects)}." for a, effects in causes.items()
-        ]
+        found = [_effects(words, a, effects) for a, effects in causes.items()]
     elif wording == "2":
         above = {b: [a for a, c in arrows if c == b] for b in world.seen}
-        found = [f"{capital(words.noun(b))} depends directly on {words.nouns(c)}." for b, c in above.items() if c]
+        found = [_causes(words, b, causes) for b, causes in above.items() if causes]
     else:
         told = "; ".join(f"{words.noun(a)} -> {words.noun(b)}" for a, b in arrows)
         found = [f"Direct effects: {told}."]
@@ -77,6 +75,24 @@ def _share(words: Words, name: str, case: dict[str, int], percent: int, wording:
         return f"The share {words.who} {words.verb(name)} is {percent}% among {words.those(case)}."
     given = ", ".join(f"{words.noun(cause)}: {'yes' if value else 'no'}" for cause, value in case.items())
     return f"P({words.noun(name)}: yes{given and f' | {given}'}) = {percent}%."
+
+
+def _effects(words: Words, cause: str, effects: list[str]) -> str:
+    what = "is a direct effect" if len(effects) == 1 else "are direct effects"
+    return f"There {what} of {words.noun(cause)} on {words.nouns(effects)}."
+
+
+def _causes(words: Words, effect: str, causes: list[str]) -> str:
+    what = "only direct cause of {} is" if len(causes) == 1 else "direct causes of {} are"
+    return f"The {what.format(words.noun(effect))} {words.nouns(causes)}."
+
+
+def _second(words: Words, name: str, percent: int, wording: str) -> str:
+    if wording == "1":
+        return f"Of the second group, {percent}% {words.verb(name)}."
+    if wording == "2":
+        return f"The share {words.who} {words.verb(name)} is {percent}% in the second group."
+    return f"P({words.noun(name)}: yes | second group) = {percent}%."
 
 
 def _types(world: World, words: Words) -> list[str]:
