@@ -194,6 +194,17 @@ SETS: dict[str, PublicSet] = {
         licence="CC0-1.0",
         files={"train_subtask1.csv": "6e865e3eb2d25b20ce682f905b325142957ed8e0aa9f20edabaf35359a8f5097"},
     ),
+    "cad": PublicSet(
+        repo="acmi-lab/counterfactually-augmented-data",
+        commit="6f232a1d2a11462a30ce08fb4825b734ab30828e",
+        folder="",
+        licence="Apache-2.0",
+        files={
+            "sentiment/combined/paired/train_paired.tsv": (
+                "7ac50ca3d70890f80e11ee59955cdbfc43f26b5078d0603717817ab224d2af18"
+            )
+        },
+    ),
     "wikitext2": PublicSet(
         repo="pytorch/examples",
         commit="77f55b912142e11fcfdf5b530231fb9c52f181e8",

@@ -86,10 +86,10 @@ class CEBaB:
         *ERRORS,
     )
     chunk: ClassVar[int] = 100_000  # the explainers are fitted once
-    cost: ClassVar[int] = 2
+    cost: ClassVar[int] = 4  # three prompts an item, and those that the explainers are fitted on
 
     limit: Limit = None
-    train: Annotated[int, Field(ge=20)] = 240
+    train: Annotated[int, Field(ge=20)] = 200
     rounds: Annotated[int, Field(ge=1)] = 5
     seed: int = 0
 
