@@ -12,6 +12,7 @@ import pytest
 from butfor.data.calm import ANSWERS, FILES, QUESTIONS, TASKS, CalmRow
 from butfor.evaluate.reason.calm import CaLM
 from butfor.evaluate.reason.calm_gold import exact_answer, told_graph
+from butfor.evaluate.reason.calm_told import as_it_is, would
 
 from .scripted import contrary, mean, measured, oracle
 
@@ -78,7 +79,31 @@ def test_explaining_away_compares_among_the_selected() -> None:
     asked = "If we look at them, does the chance of y increase when x?"
     found = [exact_answer(row("exp_away", facts.format(*pair), asked)) for pair in ((9, 6), (6, 9), (9, 9))]
     assert found == ["no", "yes", None]
-    assert exact_answer(row("det-counterfactual", facts, asked)) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "question", "said"),
+    [
+        ("rain causes mud.", "mud if rain instead of not rain", "yes"),
+        ("rain causes mud.", "not mud if rain instead of not rain", "no"),
+        ("rain causes not mud. rain or mud causes falls.", "falls if not rain instead of rain", "yes"),
+        ("rain causes mud, and we know that mud causes not falls.", "falls if not rain instead of rain", "yes"),
+        ("rain and ice causes mud.", "mud if rain instead of not rain", None),  # who knows whether there is ice
+        ("rain and ice causes mud. We observed an individual is ice.", "mud if rain instead of not rain", "yes"),
+        ("rain and ice causes mud. We observed an individual is not ice.", "mud if rain instead of not rain", "no"),
+        ("rain causes mud and ice. mud and ice causes falls. We observed an individual is falls.",
+         "falls if not mud instead of mud", "no"),  # there was ice, so there was rain: and now no mud
+        ("rain causes not mud and ice. mud or ice causes falls. We observed an individual is rain.",
+         "falls if not mud instead of mud", "no"),  # both are denied
+        ("rain causes mud. We observed an individual is rain and an individual is not mud.",
+         "mud if rain instead of not rain", None),  # no such world
+        ("the wet weather causes mud.", "mud if rain instead of not rain", None),
+        ("rain causes mud.", "mud if rain instead of rain", None),
+    ],
+)  # fmt: skip
+def test_what_would_be_in_every_world_that_fits(facts: str, question: str, said: str | None) -> None:
+    asked = f"Would an individual is {question}?"
+    assert exact_answer(row("det-counterfactual", f"We know that {facts}", asked)) == said
 
 
 def test_the_public_files_recounted(public) -> None:
@@ -98,7 +123,7 @@ def test_the_public_files_recounted(public) -> None:
     assert not questions
     gold = Counter((q.group["query"], q.group.get("gold")) for q in CaLM().questions())
     assert sum(n for (_, held), n in gold.items() if held == "faulty") == gold["backadj", "faulty"] == 11
-    assert sum(n for (_, held), n in gold.items() if held == "sound") == 1693
+    assert sum(n for (_, held), n in gold.items() if held == "sound") == 2773
 
 
 def test_the_ends_of_the_scale(public) -> None:
@@ -109,3 +134,12 @@ def test_the_ends_of_the_scale(public) -> None:
     assert (mean(wrong, "accuracy"), mean(wrong, "accuracy_sound")) == (0, 0)
     assert {r.error for r in right} == {""} and {r.error for r in wrong} == {"conditions on a collider"}
     assert {r.group["rung"] for r in right} == {"2"}
+
+
+def test_ignoring_the_intervention(public) -> None:
+    public("calm_lite")
+    lured = [q for q in CaLM(part="det-counterfactual").questions() if q.lures]
+    assert len(lured) > 300 and {kind for q in lured for kind in q.lures} == {"ignores the intervention"}
+    swapped = as_it_is("Would an individual is mud if rain instead of not rain?")
+    assert swapped == "Would an individual is mud if not rain instead of rain?"
+    assert would("We know that rain causes mud.", swapped) is False

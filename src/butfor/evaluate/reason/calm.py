@@ -19,6 +19,7 @@ from butfor.data.calm import RUNG, TASKS, CalmRow, calm
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.calm_gold import exact_answer
+from butfor.evaluate.reason.calm_told import as_it_is, would
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES_NO, said, without_faulty
 from butfor.evaluate.suite import Card, Metric
 
@@ -35,8 +36,9 @@ class CaLM(Questions):
         chance="0.5 (answers balanced within 52 to 48 in every task)",
         source="Chen et al. 2024, CaLM; OpenCausaLab/CaLM (small release), Apache-2.0",
         faults=(
-            "of 1,704 answers that the question's own words decide, 11 do not hold: each calls one of two valid "
-            "adjustment sets more correct (backadj); accuracy_sound is over the other 1,693",
+            "of 2,784 answers that the question's own words decide, 11 do not hold: each calls one of two valid "
+            "adjustment sets more correct (backadj); accuracy_sound is over the other 2,773",
+            "34 of the counterfactual answers hold only if 'causes not A and B' denies both A and B",
             "five tasks of the release have questions and answers (3,510 questions); for ten more it has answers alone "
             "(pairwise discovery, event causality, CRASS, explanations, causal judgement), and they are not asked",
             "237 questions stand word for word in CLadder's files too, with the same answer",
@@ -64,7 +66,6 @@ def _question(row: CalmRow, world: int) -> Question:
     exact = exact_answer(row)
     gold = {"gold": SOUND if exact == row.answer else FAULTY} if exact else {}
     answer = said(row.answer == "yes")
-    lures = {"conditions on a collider": 1 - answer} if row.task == "collider_bias" else {}
     return Question(
         id=f"{row.task}-{row.index}",
         text=f"{row.background}\n\n{row.facts}\n\n{row.question}",
@@ -72,6 +73,16 @@ def _question(row: CalmRow, world: int) -> Question:
         answer=answer,
         group={"rung": RUNG[row.task], "query": row.task, **gold},
         cluster=f"world {world}",
-        lures=lures,
+        lures=dict.fromkeys(_mistakes(row), 1 - answer),
         shape=row.task,
     )
+
+
+def _mistakes(row: CalmRow) -> list[str]:
+    """The known mistakes that lead to the wrong answer."""
+    if row.task == "collider_bias":
+        return ["conditions on a collider"]
+    if row.task == "det-counterfactual":
+        ignored = would(row.facts, as_it_is(row.question))
+        return ["ignores the intervention"] if ignored is not None and ignored != (row.answer == "yes") else []
+    return []

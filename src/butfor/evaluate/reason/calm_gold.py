@@ -4,9 +4,10 @@ backadj        "more correct": Method 1's set is valid and Method 2's is not (ba
 collider_bias  does X affect Y: is there a directed path in the told graph
 correlation    the sign of P(Y|X=1) - P(Y|X=0) = c/a - b/(1-a), told a = P(X=1), b = P(X=0, Y=1), c = P(X=1, Y=1)
 exp_away       the sign of P(Y|X=1, C=1) - P(Y|X=0, C=1), which is that of P(Y|X=1, C=1) - P(Y|C=1); both are told
+det-…          what would be in every world that fits the rules (see `calm_told`); told in made-up words alone
 Numbers        are told in whole percent: a sign counts where all numbers within half a percent of the told ones have it
-Limits         Nothing is said (None) where rounding leaves the sign open, of det-counterfactual questions, whose
-               mechanisms are told in phrases of their own, and of variables that the question calls by another name.
+Limits         Nothing is said (None) where rounding leaves the sign open, of counterfactuals told in real phrases, and
+               of variables that the question calls by another name than the background.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import product
 
 from butfor.core.errors import GraphError, UnknownName
 from butfor.data.calm import CalmRow
+from butfor.evaluate.reason.calm_told import would
 from butfor.scm.graph import Graph
 from butfor.scm.graphs.adjust import is_adjustment_set
 
@@ -40,8 +42,9 @@ def exact_answer(row: CalmRow) -> str | None:
                 return _signed(row, "larger", _correlation)
             case "exp_away":
                 return _signed(row, "increase", _explained)
-            case _:
-                return None
+            case "det-counterfactual":
+                answer = would(row.facts, row.question)
+                return None if answer is None else _said(answer)
     except (GraphError, UnknownName):
         return None
 
