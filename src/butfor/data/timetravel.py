@@ -8,8 +8,8 @@ Source    Qin et al. 2019 (TimeTravel); both files: daavidliu/CounterfactualTodo
 Spaces    Sentences of the edited endings are joined without a space ("…all day.At the end…"). It is put back between a
           full stop, question or exclamation mark and a capital letter: likelihoods would punish its absence. Where a
           writer left out the full stop as well ("…some himselfThe team…"), the text is kept as it is.
-Facts     dev_data.json: 1,871 stories with three edits each: in 5,554 of 5,613 a space is put back, in 234 a stop is missing.
-          human_annotated_200.json: 50 stories, four endings each.
+Facts     dev_data.json: 1,871 stories with three edits each; a space is put back in 5,554 of the 5,613 edits, a stop is
+          missing in 234. human_annotated_200.json: 50 stories, four endings each.
 """
 
 from __future__ import annotations
