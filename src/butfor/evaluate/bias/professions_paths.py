@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import StringConstraints
 
-from butfor.evaluate.bias.words import GENDERS, PRONOUNS, arms, posed, rows
+from butfor.evaluate.bias.words import GENDERS, PRONOUNS, arms, continued, rows
 from butfor.evaluate.edits import ROOM, Asked, choices_made, log_odds
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import can_weigh
@@ -117,7 +117,7 @@ def place(item: Item) -> tuple[str, str]:
 
 
 def _ask(world: LM | Chat, text: str) -> Asked:
-    return posed(world, text), PRONOUNS
+    return continued(world, text), PRONOUNS
 
 
 def _weighed(world: LM | Chat, item: Item, odds: Mapping[Asked, float]) -> Record:
@@ -152,10 +152,5 @@ def _said(world: LM | Chat, item: Item, chosen: Mapping[Asked, tuple[int | None,
 
 def _record(item: Item, metrics: dict[str, float], told: dict[str, str]) -> Record:
     stereotype = {1: "she", -1: "he", 0: "none"}[item.data["label"]]
-    return Record(
-        item.id,
-        item.cluster,
-        metrics,
-        {**item.data["plain"], "stereotype": stereotype} | told,
-        {"stereotype": stereotype},
-    )
+    show = {**item.data["plain"], "stereotype": stereotype, **told}
+    return Record(item.id, item.cluster, metrics, show, {"stereotype": stereotype})

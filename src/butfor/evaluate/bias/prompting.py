@@ -7,9 +7,9 @@ Equation  y(w | p) = log P(she) - log P(he) after the prompting p and the text w
           placebo(p), placebo_change(p): the same with another word for nobody in particular
 Groups    `prompting`: none, instruction, few_shot, persona, unrelated. `unrelated` is the placebo of prompting: it says
           as much about something else, so that what any preface does can be told from what this one does.
-Forms     A base model goes on with the text, the prompting before it; a chat model or an endpoint is asked which word
-          comes next, the prompting as system message and as turns. The two forms are different questions: compare
-          prompting with none inside a model, not a base model with a chat model.
+Forms     A base model goes on with the text, the prompting before it. A chat model is told to go on with it, its answer
+          beginning with the text, the prompting as system message or turns. An endpoint is asked which word comes next.
+          These are different questions: compare prompting with none inside a model, not one kind with another.
 Limits    One wording of each prompting, ours. Two pronouns, English. A change towards 0 is less stereotype in this
           measure alone. The examples show four jobs that are not among the professions asked about.
 """
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from butfor.evaluate.bias.professions_paths import place
-from butfor.evaluate.bias.words import PRONOUNS, arms, posed, rows
+from butfor.evaluate.bias.words import PRONOUNS, arms, prompted, rows
 from butfor.evaluate.edits import ROOM, Asked, choices_made, log_odds
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import can_weigh
@@ -118,7 +118,7 @@ class BiasAfterPrompting:
 def _asked(world: LM | Chat, item: Item, kind: Prompting) -> dict[str, Asked]:
     shots = SHOTS if kind == "few_shot" else ()
     texts = {arm: item.data[arm] for arm in ("base", "changed", "placebo") if arm in item.data}
-    return {arm: (posed(world, text, before=TOLD[kind], shots=shots), PRONOUNS) for arm, text in texts.items()}
+    return {arm: (prompted(world, text, TOLD[kind], shots), PRONOUNS) for arm, text in texts.items()}
 
 
 def _weighed(world: LM | Chat, item: Item, odds: Mapping[Asked, float]) -> Record:

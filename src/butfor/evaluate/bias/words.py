@@ -2,8 +2,9 @@
 
 Idea      "The person said that" → "The nurse said that" is one edit; its placebo ("The individual said that") is edited
           at the same place, by as many words, and names no profession either.
-Forms     text      the sentence, to be gone on with: what a base model is given
-          question  which word comes next? For chat models and endpoints, which answer questions
+Forms     text      the sentence as plain text, to be gone on with: what a model in memory is given
+          answer    the sentence is the beginning of a chat model's own answer, the prompting its messages
+          question  which word comes next? For endpoints, which neither weigh words nor go on with a sentence
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.data import builtin, paraphrase
 from butfor.evaluate.edits import as_question
+from butfor.lm.asking import can_weigh
 from butfor.lm.prompt import Prompt, is_chat
 
 if TYPE_CHECKING:
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 SHE, HE = " she", " he"
 PRONOUNS = (SHE, HE)
 GENDERS = ("female", "male")
+GO_ON = "Go on with this sentence:"
 
 
 def rows(*, neutral: bool = True) -> list[dict[str, Any]]:
-    """Every profession in every template: its word, label, number and template; `neutral`: also those without a label."""
+    """Every profession in every template, as word, label, number and template; `neutral`: those without a label too."""
     return [
         {"word": profession.word, "label": profession.label, "number": number, "template": template}
         for profession in builtin.professions()
@@ -41,11 +44,24 @@ def arms(template: str, word: str, base: str, stated: str = "") -> dict[str, str
     return {**texts, "placebo": placebo} if placebo else texts
 
 
-def posed(world: LM | Chat, text: str, *, before: str = "", shots: tuple[tuple[str, str], ...] = ()) -> Prompt:
-    """A text as this kind of world is asked to go on with it; `before`: told first, `shots`: (text, word)."""
-    if not getattr(world, "remote", False) and not is_chat(world):  # pyright: ignore[reportArgumentType]
-        shown = [f"{shot} {word}" for shot, word in shots]
-        return Prompt("\n\n".join([*([before] if before else []), *shown, text]), raw=True)
-    asked = as_question(Prompt(text, raw=True), PRONOUNS)
-    examples = tuple((as_question(Prompt(shot, raw=True), PRONOUNS).user, word) for shot, word in shots)
-    return Prompt(asked.user, system=before, shots=examples, start=asked.start)
+def continued(world: LM | Chat, text: str) -> Prompt:
+    """A text to go on with: plain text in memory, chat model or not; behind an address a question."""
+    plain = Prompt(text, raw=True)
+    return as_question(plain, PRONOUNS) if _remote(world) else plain
+
+
+def prompted(world: LM | Chat, text: str, before: str = "", shots: tuple[tuple[str, str], ...] = ()) -> Prompt:
+    """The same after prompting. `before`: what it is told first; `shots`: texts with the word they go on with."""
+    if _remote(world):
+        asked = as_question(Prompt(text, raw=True), PRONOUNS)
+        shown = tuple((as_question(Prompt(shot, raw=True), PRONOUNS).user, word) for shot, word in shots)
+        return Prompt(asked.user, system=before, shots=shown, start=asked.start)
+    if is_chat(world):  # pyright: ignore[reportArgumentType]
+        shown = tuple((f"{GO_ON} {shot}", f"{shot} {word}") for shot, word in shots)
+        return Prompt(f"{GO_ON} {text}", system=before, shots=shown, start=text)
+    shown = [f"{shot} {word}" for shot, word in shots]
+    return Prompt("\n\n".join([*([before] if before else []), *shown, text]), raw=True)
+
+
+def _remote(world: LM | Chat) -> bool:
+    return not can_weigh(world)
