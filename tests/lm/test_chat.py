@@ -65,8 +65,8 @@ def test_answers_come_in_order_greedily_and_equal_prompts_are_asked_once(server:
     assert (body["temperature"], body["seed"], body["max_tokens"], body["model"]) == (0, 0, 7, "m")
     assert [turn["role"] for turn in body["messages"]] == ["system", "user", "assistant", "user"]
     assert server.connections <= 8
-    assert model.cost.requests == model.cost.answers == 20
-    assert (model.cost.prompt_tokens, model.cost.completion_tokens, model.cost.retries) == (200, 40, 0)
+    assert model.spent.requests == model.spent.answers == 20
+    assert (model.spent.prompt_tokens, model.spent.completion_tokens, model.spent.retries) == (200, 40, 0)
 
 
 def test_a_world_of_its_own_kind(server: Scripted) -> None:
@@ -83,7 +83,7 @@ def test_connections_are_kept_alive_between_calls_and_replaced_when_the_server_l
     assert server.connections == 1
     server.faults.append(Fault("half"))  # the server ends this connection
     assert model.say([Prompt("d")], max_new_tokens=1) == ["D"]
-    assert (server.connections, model.cost.retries) == (2, 1)
+    assert (server.connections, model.spent.retries) == (2, 1)
 
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=list(TRANSIENT))
@@ -92,10 +92,10 @@ def test_what_may_pass_is_asked_again(server: Scripted, fault: Fault) -> None:
     clock = FakeClock()
     model = chat(server, clock=clock)
     assert model.say(ONE, max_new_tokens=1) == ["HELLO"]
-    assert (model.cost.requests, model.cost.retries, model.cost.answers) == (3, 2, 1)
-    assert model.cost.prompt_tokens == 10, "the tokens of one answer, once"
+    assert (model.spent.requests, model.spent.retries, model.spent.answers) == (3, 2, 1)
+    assert model.spent.prompt_tokens == 10, "the tokens of one answer, once"
     assert [0.25 <= clock.slept[0] < 0.5, 0.5 <= clock.slept[1] < 1] == [True, True]
-    assert model.cost.seconds == pytest.approx(sum(clock.slept))
+    assert model.spent.seconds == pytest.approx(sum(clock.slept))
 
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=list(TRANSIENT))
@@ -112,7 +112,7 @@ def test_a_slow_answer_is_cut_at_the_deadline_though_bytes_keep_coming(server: S
     server.faults.append(Fault("drip"))
     model = chat(server, timeout=0.15)
     assert model.say(ONE, max_new_tokens=1) == ["HELLO"]
-    assert model.cost.retries == 1
+    assert model.spent.retries == 1
     server.faults.append(Fault("drip"))
     with pytest.raises(RunError, match=r"no whole answer in 0.15 s"):
         chat(server, timeout=0.15, retries=0).say(ONE, max_new_tokens=1)
@@ -243,7 +243,7 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(url: str) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"concurrency": 0}, {"timeout": 0}, {"retries": -1}, {"rate": 0}, {"prices": (-1, 0)}, {"key_from": "NO_SUCH"}],
+    [{"concurrency": 0}, {"timeout": 0}, {"retries": -1}, {"rate": -1}, {"price": (-1, 0)}, {"key_from": "NO_SUCH"}],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(UserError):
@@ -271,7 +271,7 @@ class TestTheKey:
             while cause is not None:
                 errors.append(cause)
                 cause = cause.__cause__ or cause.__context__
-        shown = [repr(model), str(vars(model)), str(model.identity()), str(model.cost), str(model.notes)]
+        shown = [repr(model), str(vars(model)), str(model.identity()), str(model.cost())]
         shown += [f"{error!s} {error!r}" for error in errors] + [(tmp_path / "m.jsonl").read_text()]
         shown.append(str(vars(model._wire)))
         assert not [text for text in shown if SECRET in text]
@@ -338,10 +338,10 @@ class TestMemory:
     def test_a_second_run_asks_nothing(self, server: Scripted, tmp_path: Path) -> None:
         prompts = [Prompt(f"q{n}") for n in range(12)]
         first = chat(server, memory=tmp_path / "deep" / "m.jsonl").say(prompts, max_new_tokens=3)
-        again = chat(server, memory=tmp_path / "deep" / "m.jsonl", prices=(1.0, 2.0))
+        again = chat(server, memory=tmp_path / "deep" / "m.jsonl", price=(1.0, 2.0))
         assert again.say(prompts, max_new_tokens=3) == first
         assert len(server.asked) == 12
-        assert (again.cost.requests, again.cost.reused, again.cost.answers, again.cost.money) == (0, 12, 0, 0.0)
+        assert (again.spent.requests, again.spent.reused, again.spent.answers, again.spent.money) == (0, 12, 0, 0.0)
         again.say(prompts, max_new_tokens=4)  # another request
         Chat(server.url, "other", memory=tmp_path / "deep" / "m.jsonl").say(prompts, max_new_tokens=3)
         assert len(server.asked) == 36
@@ -353,7 +353,7 @@ class TestMemory:
             chat(server, memory=tmp_path / "m.jsonl", retries=1, concurrency=1).say(prompts, max_new_tokens=3)
         model = chat(server, memory=tmp_path / "m.jsonl")
         assert model.say(prompts, max_new_tokens=3) == [f"Q{n}" for n in range(10)]
-        assert (model.cost.reused, model.cost.answers) == (4, 6)
+        assert (model.spent.reused, model.spent.answers) == (4, 6)
         assert Counter(body["messages"][0]["content"] for body in server.answered) == Counter(
             f"q{n}" for n in range(10)
         )
@@ -367,7 +367,7 @@ class TestMemory:
         path.write_bytes(b"".join(lines[:2]) + lines[2][:cut])
         model = chat(server, memory=path)
         assert model.say(prompts, max_new_tokens=3) == ["Q0", "Q1", "Q2"]
-        assert model.cost.answers == 1
+        assert model.spent.answers == 1
         assert chat(server, memory=path).say(prompts, max_new_tokens=3) == ["Q0", "Q1", "Q2"]
         assert len(server.asked) == 4
 
@@ -388,7 +388,7 @@ class TestMemory:
         assert one.say([Prompt(f"a{n}") for n in range(5)], max_new_tokens=1) == [f"A{n}" for n in range(5)]
         third = chat(server, memory=path)
         assert third.say([Prompt(name) for name in names], max_new_tokens=1) == [name.upper() for name in names]
-        assert third.cost.requests == 0
+        assert third.spent.requests == 0
 
     def test_is_written_before_the_next_question(self, server: Scripted, tmp_path: Path) -> None:
         path, seen = tmp_path / "m.jsonl", list[int]()
@@ -431,8 +431,8 @@ def test_with_every_fault_at_random_no_item_is_lost_and_none_counted_twice(serve
         except RunError:
             continue
         finally:
-            counted += model.cost.answers
-            reused = model.cost.reused
+            counted += model.spent.answers
+            reused = model.spent.reused
         break
     assert answers == [prompt.user.upper() for prompt in prompts]
     assert counted == 150
@@ -469,12 +469,14 @@ def test_an_interrupt_ends_what_is_under_way(server: Scripted, monkeypatch: pyte
 
 
 def test_money_is_counted_where_prices_are_given(server: Scripted) -> None:
-    model = chat(server, prices=(2.0, 10.0))
+    model = chat(server, price=(2.0, 10.0))
     model.say([Prompt("a"), Prompt("b")], max_new_tokens=1)
-    assert model.cost.money == pytest.approx((2 * 20 + 10 * 4) / 1e6)
+    assert model.spent.money == pytest.approx((2 * 20 + 10 * 4) / 1e6)
     server.answer = lambda path, body: (200, {"choices": [{"message": {"content": "x"}}]})
     model.say([Prompt("c")], max_new_tokens=1)
-    assert (model.cost.untold, model.cost.answers) == (1, 3)
+    assert (model.spent.untold, model.spent.answers) == (1, 3)
+    told = json.loads(json.dumps(model.cost()))
+    assert (told["requests"], told["url"], told["notes"]) == (3, f"{server.url}/v1", [])
 
 
 class TestDialect:

@@ -88,7 +88,7 @@ def test_greedy_answers_equal_those_of_the_same_weights_in_memory(port: int, loc
     model = Chat(f"http://127.0.0.1:{port}", str(FOLDER))
     near = asking.say(local, prompts(6), max_new_tokens=16)
     assert asking.say(model, prompts(6), max_new_tokens=16) == near
-    assert (model.cost.requests, model.cost.answers, model.cost.untold, model.notes) == (18, 18, 0, [])
+    assert (model.spent.requests, model.spent.answers, model.spent.untold, model.notes) == (18, 18, 0, [])
     assert not asking.can_weigh(model), "it ignores echo, and this is noticed"
     assert model.identity()["served"] == {}
 
@@ -106,7 +106,7 @@ def test_no_item_is_lost_and_none_counted_twice_whatever_breaks_between(port: in
             except RunError:
                 continue
             finally:
-                counted += model.cost.answers
+                counted += model.spent.answers
             break
         assert said == near
         assert counted == len((tmp_path / "m.jsonl").read_text().splitlines()) == 12

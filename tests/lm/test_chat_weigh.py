@@ -141,7 +141,7 @@ def test_first_tokens_of_an_answer(server: Scripted, tmp_path: Path) -> None:
     server.answer = answer
     model = chat(server, memory=tmp_path / "m")
     assert model.first([Prompt("A or B?")] * 2, top=2) == [{"A": -0.1, " B": -2.5}] * 2
-    assert model.cost.answers == 1
+    assert model.spent.answers == 1
     server.answer = polite
     with pytest.raises(UserError, match="no log-probabilities of its answers"):
         model.first([Prompt("C or D?")])

@@ -12,7 +12,7 @@ Weighed   where /completions returns log-probabilities of the prompt itself (ech
           text that the model reads is known: a base model reads plain text, for a chat model `tokenizer` names a folder
           or id whose template is its own. As in `lm.tokens`, all choices stand on the same context: the tokens that
           they share with the prompt alone; log P(choice | prompt) is the sum over the rest.
-Cost      `cost` counts what this process asked: requests, retries, answers, tokens as the server tells them, seconds,
+Cost      `spent` counts what this process asked: requests, retries, answers, tokens as the server tells them, seconds,
           money where prices are given. Answers from memory cost nothing. A server may charge for an answer that was
           lost on its way; nobody tells us.
 Limits    `Prompt.start` reaches no chat interface (see `lm.prompt`). Greedy answers of a server differ from those of
@@ -25,7 +25,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -77,20 +77,20 @@ class Chat:
         concurrency: int = 4,
         timeout: float = 120.0,
         retries: int = 6,
-        rate: float | None = None,
+        rate: float = 0,
         memory: Path | None = None,
-        prices: tuple[float, float] | None = None,
+        price: tuple[float, float] | None = None,
         tokenizer: str = "",
         key_from: str = "",
         clock: Clock | None = None,
     ) -> None:
-        """`rate`: requests a minute. `prices`: of a million prompt tokens and of a million written ones.
+        """`rate`: requests a minute, 0 = no limit. `price`: of a million tokens read, and of a million written.
 
         `key_from`: the environment variable that holds the key; "" = BUTFOR_API_KEY, else OPENAI_API_KEY.
         """
-        _check(model, concurrency, timeout, retries, rate, prices)
+        _check(model, concurrency, timeout, retries, rate, price)
         to = place(url)
-        self.url, self.name, self.concurrency, self.prices = str(to), model, concurrency, prices
+        self.url, self.name, self.concurrency, self.price = str(to), model, concurrency, price
         self.tokenizer = tokenizer
         variables = (key_from,) if key_from else KEYS
         self._wire = Wire(to, key_from=_variable(variables), timeout=timeout, retries=retries, rate=rate, clock=clock)
@@ -156,13 +156,17 @@ class Chat:
             self._memory.put(key, kept)
         return bool(kept["weighs"])
 
+    def cost(self) -> dict[str, Any]:
+        """What this process has asked so far, and what a reader of the answers must know, as JSON."""
+        return {"url": self.url, **asdict(self.spent), "notes": self.notes}
+
     @property
-    def cost(self) -> Cost:
+    def spent(self) -> Cost:
         """What this process has asked so far."""
         counts = self._counts
         money = None
-        if self.prices is not None:
-            money = (self.prices[0] * counts["prompt_tokens"] + self.prices[1] * counts["completion_tokens"]) / 1e6
+        if self.price is not None:
+            money = (self.price[0] * counts["prompt_tokens"] + self.price[1] * counts["completion_tokens"]) / 1e6
         return Cost(
             requests=self._wire.requests, retries=self._wire.again, seconds=self._seconds, money=money, **counts
         )
@@ -386,16 +390,11 @@ def _variable(variables: tuple[str, ...]) -> str:
 
 
 def _check(
-    model: str,
-    concurrency: int,
-    timeout: float,
-    retries: int,
-    rate: float | None,
-    prices: tuple[float, float] | None,
+    model: str, concurrency: int, timeout: float, retries: int, rate: float, price: tuple[float, float] | None
 ) -> None:
     if not model:
         raise UserError("an endpoint needs the name of a model, as its /models lists it: --model NAME")
-    if concurrency < 1 or timeout <= 0 or retries < 0 or (rate is not None and rate <= 0):
-        raise UserError("an endpoint needs concurrency ≥ 1, timeout > 0, retries ≥ 0 and rate > 0 (requests a minute)")
-    if prices is not None and min(prices) < 0:
-        raise UserError("prices are those of a million prompt tokens and of a million written ones, 0 or more")
+    if concurrency < 1 or timeout <= 0 or retries < 0 or rate < 0:
+        raise UserError("an endpoint needs concurrency ≥ 1, timeout > 0, retries ≥ 0 and rate ≥ 0 (requests a minute)")
+    if price is not None and min(price) < 0:
+        raise UserError("the price is that of a million tokens read, and of a million written: 0 or more")

@@ -140,7 +140,7 @@ class Wire:
     """Connections to one server, kept alive and shared by threads."""
 
     def __init__(
-        self, to: Place, *, key_from: str, timeout: float, retries: int, rate: float | None, clock: Clock | None = None
+        self, to: Place, *, key_from: str, timeout: float, retries: int, rate: float, clock: Clock | None = None
     ) -> None:
         self.to, self.key_from, self.timeout, self.retries = to, key_from, timeout, retries
         self.clock = clock or Clock()
