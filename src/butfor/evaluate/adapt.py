@@ -11,7 +11,8 @@ cot        reasoning is written first, whatever the scoring; by likelihood the c
            (up to its last "the answer is", if it has one) and "The answer is".
 causal_cot after the six steps of CausalCoT (Jin et al. 2023), in our own words and in one prompt.
 Limits     A template that opens a hidden thought at the end of the prompt gets "Answer:" inside of it: score such
-           models by generation. Examples come without reasoning, and share no cluster with one another only by chance.
+           models by generation. Examples come without reasoning, may share a cluster with what is
+           measured, and in the turns of a chat they stand without "Answer:".
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Claims    strong   "the answer is B", "Answer: yes", a boxed choice, "option A is correct", a last line that is a choice
           opening  the text begins with a choice: "No, because …", "(B) …", the words of the choice itself
-          weak     a conclusion ("Therefore, yes."), "the argument is invalid", the words of one choice and no other
+          weak     a conclusion ("Therefore, yes."), "the argument is invalid", in a sentence or two the words of one
+                   choice and no other
 Rule      The first of the three kinds that is there decides, if it names one choice and the others do not deny it
           (a weak claim denies nothing); two different choices claimed are no answer. "Final answer" overrides what
           was claimed before it.
@@ -289,10 +290,14 @@ class _Reader:
             start = FILLER.match(sentence, head.end()).end() if head else 0  # type: ignore[union-attr]
             stated = self.at(sentence, start, letters=bool(head))
             asked = any(s.endswith("?") for s in sentences[:number])
-            if stated and (head or not asked) and re.match(r"\s*(?:[.,!:;]|$)", sentence[stated[1] :]):
+            if (
+                stated
+                and (head or not (asked or self.lettered))
+                and re.match(r"\s*(?:[.,!:;]|$)", sentence[stated[1] :])
+            ):
                 found.append(stated[0])
             found += self._verdicts(sentence)
-        return found or self._quoted(sentences)
+        return found or (self._quoted(sentences) if len(sentences) <= 2 else [])
 
     def _verdicts(self, sentence: str) -> list[int]:
         """ "The argument is invalid", where "invalid" is a choice."""
