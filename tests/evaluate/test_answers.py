@@ -3,7 +3,7 @@
 outputs.jsonl: 424 answers that SmolLM2-135M-Instruct wrote to questions of CLadder, BIG-Bench Hard, e-CARE (all MIT),
 COPA (BSD-2) and to sums of our own, and 266 in the styles of other models, written by us; each labelled by reading it:
 `read` is the choice that a careful reader takes it for, null where it claims none or two. Of these 690 the 417 that
-claim something are read in 404 cases, all of them right. (Before the rules had seen them, 182 of the last 234 model
+claim something are read in 404 cases, all of them right. (Before the rules had seen them, 183 of the last 234 model
 outputs were read, four of them wrong: parts of a reasoning that was cut off.)
 """
 
