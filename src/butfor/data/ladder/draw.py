@@ -224,12 +224,13 @@ def _rules(rng: Generator) -> World:
     """Two or three roots, then X, a step between, and Y: each of these follows from two causes, by "and" or by "or"."""
     roots = ["C1", "C2", "W"][: 2 + int(rng.integers(2))]
     tables = {name: Table((), (50,)) for name in roots if name != "W"}
-    tables["X"] = _rule(("C1", "C2")[: 1 + int(rng.integers(2))], rng)
-    tables["M1"] = _rule(("X", "C2") if rng.random() < 0.5 else ("X",), rng)
+    both = bool(rng.random() < 0.5)
+    tables["X"] = _rule(("C1", "C2") if both else ("C1",), rng)
+    tables["M1"] = _rule(("X", "C2") if not both or rng.random() < 0.5 else ("X",), rng)
     if "W" in roots:
         tables["W"] = Table((), (50,))
-    above = [name for name in ("X", "C1", "W") if name in tables and (name != "X" or rng.random() < 0.5)]
-    tables["Y"] = _rule(("M1", above[int(rng.integers(len(above)))]), rng)
+    other = "W" if "W" in roots else ("X", "C1")[int(rng.integers(2))]
+    tables["Y"] = _rule(("M1", other), rng)
     return World("rules", tables, {name: name.lower() for name in tables})
 
 

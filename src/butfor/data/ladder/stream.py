@@ -86,7 +86,7 @@ class Ladder:
             _same(kind, world, ask, value)
             return self._told(kind, world, told, ask, value, lures, yes, sense, number, attempt, rng)
         raise UserError(
-            f"none of {ATTEMPTS} such worlds offers a question of kind {name!r}; widen nodes or steps, or name other kinds"
+            f"none of {ATTEMPTS} such worlds offers a question of kind {name!r}; widen nodes, or name other kinds"
         )
 
     def world(self, sense: str, family: Family, number: int, attempt: int) -> tuple[World, Words]:

@@ -27,9 +27,13 @@ def why(kind: str, world: World, words: Words, ask: Ask, number: float, *, up: b
 
 def _claim(kind: str, up: bool) -> str:
     if kind in ("separation", "backadj", "collider_bias", "instrument"):
-        told = {"separation": "they are independent", "backadj": "the way is valid",
-                "collider_bias": "there is an effect", "instrument": "the instrument is valid"}[kind]  # fmt: skip
-        return told if up else f"the opposite of this holds: {told}"
+        told = {
+            "separation": ("they must be independent", "they can be associated"),
+            "backadj": ("the way is valid", "the way is not valid"),
+            "collider_bias": ("there is an effect", "there is no effect"),
+            "instrument": ("the instrument is valid", "the instrument is not valid"),
+        }[kind]
+        return told[0] if up else told[1]
     if kind == "det-counterfactual":
         return "Y would be" if up else "Y would not be"
     if kind == "bounds":
