@@ -62,6 +62,7 @@ def test_a_question_is_premise_and_hypothesis(file: Path) -> None:
         "sound", "faulty", "sound", "sound", "sound", None
     ]  # fmt: skip
     assert (first.cluster, fifth.cluster, first.group["query"]) == ("premise 1", "premise 2", "parent")
+    assert (first.group["variables"], last.group) == ("3", {"variables": "2"})
     assert [list(q.lures) for q in (first, third, fifth)] == [
         ["misses what follows"],
         ["claims what no graph allows"],

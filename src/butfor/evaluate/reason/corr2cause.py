@@ -3,6 +3,7 @@
 Score     F1 of "yes, it follows". A record has f1 = 1 with weight 2 (a hit), f1 = 0 with weight 1 (a false alarm, or a
           claim that follows and is missed), and neither for a claim that is rightly turned down:
 Equation  Σ w·f1 / Σ w = 2·TP / (2·TP + FP + FN) = F1;   always yes: 2p / (1 + p), p the share of claims that follow
+Groups    query: the template of the claim;  variables: how many there are;  gold: sound or faulty
 Gold      every label is recomputed from all graphs that fit its premise (see `verify_corr2cause`); faulty: the other
           answer of yes and no follows. A label neutral that should be contradicted leaves the answer no, and is sound.
 Source    Jin et al. 2024 (ICLR), MIT: the test set with paraphrased hypotheses.
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, final
 
-from butfor.data.corr2cause import Corr2CauseRow, corr2cause
+from butfor.data.corr2cause import SYSTEM, Corr2CauseRow, corr2cause
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES, YES_NO, said, without_faulty
@@ -101,7 +102,8 @@ def _always_yes(data: str | None) -> float:
 
 def _question(number: int, row: Corr2CauseRow, verdict: Verdict, premise: int) -> Question:
     follows = row.relation == "entailment"
-    group = {"relation": row.relation}
+    system = SYSTEM.match(row.premise)
+    group = {"variables": system[1]} if system else {}
     if verdict.state != "unread":
         held = (verdict.ours == "entailment") == follows
         group |= {"query": verdict.kind, "gold": SOUND if held else FAULTY}
