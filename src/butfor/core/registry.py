@@ -46,6 +46,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
         "bias.professions_paths": "butfor.evaluate.bias.professions_paths:ProfessionsPaths",
         "bias.prompting": "butfor.evaluate.bias.prompting:BiasAfterPrompting",
+        "bias.bold": "butfor.evaluate.bias.bold:BOLD",
         "bias.winobias": "butfor.evaluate.bias.winobias:WinoBias",
         "bias.crows_pairs": "butfor.evaluate.bias.crows_pairs:CrowsPairs",
         "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",

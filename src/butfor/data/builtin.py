@@ -106,6 +106,12 @@ def gender_ambiguous() -> dict[str, dict[str, str]]:
     return dict(_json("gender.json")["ambiguous"])
 
 
+def sentiment_words() -> dict[str, list[str]]:
+    """Words that praise and words that blame: {"positive": [...], "negative": [...]}."""
+    data = _json("sentiment.json")
+    return {side: list(data[side]) for side in ("positive", "negative")}
+
+
 def word_tests() -> list[WordTest]:
     """The WEAT-style sets: career/family, science/arts, mathematics/arts, with male and female attribute words."""
     data = _json("weat.json")

