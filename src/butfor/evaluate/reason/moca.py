@@ -14,6 +14,7 @@ Limits    Factors are as annotated, not randomised within a story: an AMCE here 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, final
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from butfor.lm.chat import Chat
     from butfor.lm.world import LM
 
+CODE = re.compile(r"^[A-Za-z]+_\d_")
 FAMILY = 40  # characters at the head of a story that its family shares
 
 
@@ -83,15 +85,21 @@ class MoCa(Questions):
 
 def _question(row: Judgement) -> Question:
     part = row.id.partition("/")[0]
+    factors = {factor.replace("_", " "): _level(level) for factor, level in row.factors.items()}
     return Question(
         id=row.id,
         text=f"{row.story}\n\n{row.question}",
         choices=YES_NO,
         answer=said(row.yes > 1 / 2),
-        group={"type": part, "people": "divided" if row.ambiguous else "agreed", **row.factors},
+        group={"type": part, "people": "divided" if row.ambiguous else "agreed", **factors},
         cluster=row.story[:FAMILY],
         shape=part,
     )
+
+
+def _level(name: str) -> str:
+    """The level in plain words: "EC_4_Abnormal_Event" is "abnormal event"."""
+    return CODE.sub("", name).replace("_", " ").lower()
 
 
 def _judged(record: Record, item: Item, people: float) -> Record:

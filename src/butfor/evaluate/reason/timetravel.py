@@ -53,7 +53,8 @@ class TimeTravel:
         source="Qin et al. 2019, TimeTravel (development part); daavidliu/CounterfactualTodorov, Apache-2.0",
         faults=(
             "sentences of the edited endings are joined without a space: it is put back where punctuation shows it",
-            "in 3 of 1,871 stories the counterfactual sentence is the initial one: left out",
+            "in 3 of 1,871 stories the counterfactual sentence is the initial one, in 3 every edit is the original: "
+            "left out, as are 105 of the 5,613 edits that are the original word by word",
             "of the 200 rated endings 11 are the original, word by word: left out",
         ),
     )
@@ -86,8 +87,8 @@ class TimeTravel:
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
         """One item a story and writer, but for those in which nothing is changed."""
-        told = [story for story in self._stories() if story.initial != story.counterfactual]
-        return spread([_item(story, self.edits) for story in told if story.original not in story.endings], self.limit)
+        told = [(story, _changed(story)[: self.edits]) for story in self._stories()]
+        return spread([_item(story, endings) for story, endings in told if endings], self.limit)
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Weigh every ending after both sentences, or ask for a choice."""
@@ -99,12 +100,19 @@ class TimeTravel:
         return timetravel(self.data) if self.endings == "edits" else rated(self.data)
 
 
-def _item(story: Story, edits: int) -> Item:
+def _changed(story: Story) -> tuple[str, ...]:
+    """The endings that are not the original, word by word; none where the second sentence is the same."""
+    if story.initial == story.counterfactual:
+        return ()
+    return tuple(ending for ending in story.endings if ending.split() != story.original.split())
+
+
+def _item(story: Story, endings: Sequence[str]) -> Item:
     data = {
         "initial": f"{story.premise} {story.initial}",
         "counterfactual": f"{story.premise} {story.counterfactual}",
         "original": story.original,
-        "endings": list(story.endings[:edits]),
+        "endings": list(endings),
         "group": {"writer": "a person" if story.writer == "human" else story.writer},
     }
     if story.plausible is None:

@@ -5,8 +5,8 @@ Asked     which is more likely, "changing X causes a change in Y" or the reverse
 Weighted  related pairs (the same measurements, the same stations) share a weight of one:
           weighted = sum of weight x right / sum of weight;  cluster = the group of related pairs
 Source    Mooij et al. 2016 (pairs, weights); asked by name first by Kıcıman et al. 2023. MIT.
-Limits    106 facts about the world, in two orders; large models have read the benchmark. Five pairs of several
-          variables have weight 0. Two of the 108 pairs are left out: both quantities have the same name in the file.
+Limits    105 facts about the world, in two orders; large models have read the benchmark. Four pairs of several
+          variables have weight 0. Three of the 108 are left out: both quantities have the same name in the file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Tuebingen(Questions):
         faults=(
             "4 of 108 published directions (ozone and temperature 49 to 51, temperature and snow 87) contradict the "
             "pairs' authors, whose direction is asked here",
-            "2 pairs (89, 90) call both quantities by the same name: left out",
+            "3 pairs (52, 89, 90) call both quantities by the same name: left out",
             "names such as 'Parameter' and 'Answer' say little without a description (`describe`)",
         ),
         published=(
@@ -86,7 +86,7 @@ class Tuebingen(Questions):
 
     def _pairs(self) -> list[NamedPair]:
         pairs = tuebingen_names(self.data, self.meta)
-        return [pair for pair in pairs if pair.names[0] != pair.names[1]]
+        return [pair for pair in pairs if pair.names[0].casefold() != pair.names[1].casefold()]
 
 
 def _question(pair: NamedPair, first: int, describe: bool) -> Question:
