@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from butfor.evaluate.edits import EDITED, Edit, Edits
+from butfor.evaluate.edits import EDITED, EFFECT, Edit, Edits
 from butfor.evaluate.suite import Item, Metric, spread
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from butfor.lm.chat import Chat
 
 FLIPPED = (
-    EDITED[0],
+    replace(EFFECT, better="higher", about="how far the edit moves the log-odds the way that makes it right"),
     Metric("accuracy", "higher", "share", "share of texts answered right, of both together", null=0.5),
     Metric("both", "higher", "share", "share of pairs of which both texts are answered right", "binary", null=0.25),
     Metric("before", "higher", "share", "share of texts answered right before the edit", "binary"),

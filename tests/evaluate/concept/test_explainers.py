@@ -1,0 +1,138 @@
+"""Explainers of concept effects, on worlds whose effects are known."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from butfor.evaluate.concept.explainers import NAMES, Case, Seen, distances, fitted, indicators, ridge
+
+VALUES = np.array(list(product(range(3), repeat=4)))  # 81 texts: every combination of four concepts once
+
+
+def world(seed: int = 0, d: int = 20) -> tuple[Seen, np.ndarray]:
+    """What the model says is linear in the concepts, and so are the features, in directions of their own."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(12, 5))
+    features = indicators(VALUES) @ np.linalg.qr(rng.normal(size=(d, 12)))[0].T
+    return Seen(VALUES, indicators(VALUES) @ weights, features), weights
+
+
+def case(seen: Seen, row: int, concept: int, target: int) -> tuple[Case, np.ndarray]:
+    """A training text with a concept changed, and the true effect."""
+    changed = VALUES[row].copy()
+    changed[concept] = target
+    other = int(np.flatnonzero((changed == VALUES).all(axis=1))[0])
+    made = Case(VALUES[row], concept, target, seen.outputs[row], seen.features[row])
+    return made, seen.outputs[other] - seen.outputs[row]
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+@pytest.mark.parametrize("name", ["approximate", "s_learner"])
+def test_explainers_of_labels_are_exact_where_labels_are_all_that_matters(name: str) -> None:
+    seen, _ = world()
+    explain = fitted(seen, 1)[name]
+    for row, concept, target in [(0, 0, 2), (40, 1, 0), (80, 3, 1), (17, 2, 1)]:
+        one, truth = case(seen, row, concept, target)
+        assert explain(one, rng()) == pytest.approx(truth, abs=1e-9)
+
+
+def test_approximate_takes_a_text_that_differs_least() -> None:
+    seen, _ = world()
+    left = Seen(seen.values[1:], seen.outputs[1:], seen.features[1:])  # without the text of all zeros
+    one = Case(VALUES[27], 0, 0, seen.outputs[27], seen.features[27])  # which would be the match of this one
+    found = fitted(left, 1)["approximate"](one, rng()) + one.output
+    row = int(np.argmin(np.abs(left.outputs - found).sum(axis=1)))
+    assert left.values[row][0] == 0 and np.sum(left.values[row] != VALUES[0]) == 1
+
+
+def test_matching_finds_the_nearest_in_features() -> None:
+    seen, _ = world()
+    one, truth = case(seen, 27, 0, 0)
+    assert fitted(seen, 1)["matching"](one, rng()) == pytest.approx(truth, abs=1e-9)
+
+
+def test_a_random_text_is_right_by_chance_alone() -> None:
+    seen, _ = world()
+    explain = fitted(seen, 1)["random"]
+    one, truth = case(seen, 3, 1, 2)
+    drawn = {tuple(explain(one, np.random.default_rng(seed)) + one.output) for seed in range(40)}
+    assert len(drawn) > 20 and drawn <= {tuple(row) for row in seen.outputs + 0.0} | drawn
+    assert np.mean([np.linalg.norm(np.array(found) - one.output - truth) for found in drawn]) > 1
+
+
+def test_projecting_a_concept_out_leaves_its_mean() -> None:
+    """Features that hold the concepts in orthogonal directions: erasing one sets it to its average over the texts."""
+    seen, weights = world()
+    explain = fitted(seen, 4)["inlp"]
+    for row, concept in [(0, 0), (5, 3), (60, 2)]:
+        one, _ = case(seen, row, concept, 1)
+        block = weights[3 * concept : 3 * concept + 3]
+        expected = block.mean(axis=0) - block[VALUES[row][concept]]
+        assert explain(one, rng()) == pytest.approx(expected, abs=0.05)
+
+
+def test_a_concept_that_the_model_ignores_has_no_estimated_effect() -> None:
+    seen, weights = world()
+    weights[:3] = weights[:1]  # the first concept's values are all worth the same
+    blind = Seen(seen.values, indicators(VALUES) @ weights, seen.features)
+    one, truth = case(blind, 50, 0, 0)
+    assert truth == pytest.approx(0)
+    for name in ("approximate", "s_learner"):
+        assert fitted(blind, 1)[name](one, rng()) == pytest.approx(0, abs=1e-9)
+
+
+def test_distances_by_hand() -> None:
+    found = distances(np.array([3.0, 0.0]), np.array([0.0, 4.0]))
+    assert found == {"l2": pytest.approx(5.0), "norm": pytest.approx(1.0), "cosine": pytest.approx(1.0)}
+    assert distances(np.zeros(2), np.array([0.0, 4.0])) == {"l2": 4.0, "norm": 4.0}
+    assert distances(np.array([1.0, 2.0]), np.array([2.0, 4.0]))["cosine"] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_ridge_finds_a_signal_and_shrinks_noise() -> None:
+    draw = np.random.default_rng(2)
+    x = draw.normal(size=(60, 40))
+    x -= x.mean(axis=0)
+    signal = x[:, :1] @ np.ones((1, 2))
+    assert np.linalg.norm(x @ ridge(x, signal) - signal) < 0.05 * np.linalg.norm(signal)
+    noise = draw.normal(size=(60, 2))
+    assert np.linalg.norm(ridge(x, noise - noise.mean(axis=0))) < 0.2 * np.linalg.norm(np.linalg.lstsq(x, noise)[0])
+    assert not ridge(np.zeros((5, 3)), np.ones((5, 2))).any()
+
+
+def test_the_strength_is_the_one_with_the_least_error_left_out() -> None:
+    draw = np.random.default_rng(3)
+    x = draw.normal(size=(12, 4))
+    x -= x.mean(axis=0)
+    y = x[:, :1] + draw.normal(size=(12, 1))
+    y -= y.mean(axis=0)
+    from butfor.evaluate.concept.explainers import STRENGTHS
+
+    def left_out(strength: float) -> float:
+        errors = []
+        for row in range(12):
+            seen = np.arange(12) != row
+            mx, my = x[seen].mean(axis=0), y[seen].mean(axis=0)
+            gram = (x[seen] - mx).T @ (x[seen] - mx) + strength * np.eye(4)
+            weights = np.linalg.solve(gram, (x[seen] - mx).T @ (y[seen] - my))
+            errors.append((y[row] - my - (x[row] - mx) @ weights) ** 2)
+        return float(np.mean(errors))
+
+    scale = float(np.mean(np.linalg.svd(x)[1] ** 2))
+    best = min(STRENGTHS * scale, key=left_out)
+    expected = np.linalg.solve(x.T @ x + best * np.eye(4), x.T @ y)
+    assert ridge(x, y) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_training_set_without_some_value() -> None:
+    seen, _ = world()
+    few = Seen(seen.values[:27], seen.outputs[:27], seen.features[:27])  # the first concept is always 0
+    one, _ = case(seen, 4, 0, 2)
+    explainers = fitted(few, 2)
+    assert set(explainers) == set(NAMES)
+    assert all(np.isfinite(explain(one, rng())).all() for explain in explainers.values())
