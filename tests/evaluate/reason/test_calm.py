@@ -13,6 +13,7 @@ from butfor.data.calm import ANSWERS, FILES, QUESTIONS, TASKS, CalmRow
 from butfor.evaluate.reason.calm import CaLM
 from butfor.evaluate.reason.calm_gold import exact_answer, told_graph
 from butfor.evaluate.reason.calm_told import as_it_is, would
+from butfor.evaluate.reason.cladder import CLadder
 
 from .scripted import contrary, mean, measured, oracle
 
@@ -143,3 +144,12 @@ def test_ignoring_the_intervention(public) -> None:
     swapped = as_it_is("Would an individual is mud if rain instead of not rain?")
     assert swapped == "Would an individual is mud if not rain instead of rain?"
     assert would("We know that rain causes mud.", swapped) is False
+
+
+@pytest.mark.slow
+def test_what_stands_in_cladder_too_has_the_same_answer_there(public) -> None:
+    public("calm_lite")
+    public("cladder")
+    there = {q.text: q.answer for q in CLadder().questions()}
+    shared = [q for q in CaLM().questions() if q.text in there]
+    assert len(shared) == 237 and all(there[q.text] == q.answer for q in shared)

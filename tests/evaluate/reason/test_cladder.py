@@ -123,3 +123,18 @@ def test_who_knows_the_exact_answer_is_wrong_on_the_faulty_ones_alone(public) ->
     found = {q.id: suite.extra(q, q.choices.index(exact(q))) for q in questions}
     faulty = {q.id for q in questions if q.group["gold"] == "faulty"}
     assert faulty and all(found[name] == ({} if name in faulty else {"accuracy_sound": 1.0}) for name in found)
+
+
+def test_what_the_card_says_was_counted(public) -> None:
+    public("cladder")
+    texts = Counter(q.text for q in everything())
+    twice = [q for q in everything() if texts[q.text] > 1]
+    assert len(twice) == 448 and {q.group["query"] for q in twice} == {"backadj", "collider_bias"}
+    assert sum(q.answer == 0 for q in everything()) == 2020
+    torn = 0
+    for q in everything():
+        facts = Counter(part.rpartition(" is ")[0] for part in q.text.split("\n\n")[1].rstrip(".").split(". "))
+        torn += max(facts.values()) > 1 and q.group["query"] == "ate"
+    assert torn == 12
+    faults = " ".join(CLadder.card.faults)
+    assert all(number in faults for number in ("74 of the 4,164", "68 more", "448 questions", "12 questions"))

@@ -30,6 +30,7 @@ def test_the_public_file_recounted(public) -> None:
         assert sorted(question.choices) == sorted([right, *filter(None, others)])
         assert "ABCD"[int(question.answer)] == letters[question.id]
     assert Counter(q.group["type"] for q in questions) == {"possible": 248, "impossible": 16, "unchanged": 10}
+    assert sum("That is not possible." in q.choices for q in questions) == 239
 
 
 def test_the_ends_of_the_scale_and_the_shortcut(public) -> None:

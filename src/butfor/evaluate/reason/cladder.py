@@ -45,7 +45,7 @@ class CLadder(Questions):
 
     card: ClassVar[Card] = Card(
         measures="yes-or-no questions of ten types about small causal worlds, by rung, type and sense",
-        chance="0.5 (answers balanced within 52 to 48)",
+        chance="0.5 (2,020 of 4,164 answers are yes)",
         source="Jin et al. 2023, CLadder (NeurIPS); causalNLP/cladder, MIT",
         faults=(
             "74 of the 4,164 gold answers do not hold when recomputed exactly: 14 rest on a wrong number, 26 answer no "

@@ -35,9 +35,9 @@ class CRASS(Questions):
         source="Frohberg & Binder 2022, CRASS; files of Kıcıman et al. 2023 (amit-sharma/chatgpt-causality-pairs), MIT",
         faults=(
             "the place of the right answer is not balanced: A 78, B 95, C 87, D 14",
-            "two questions are the same premise and question with other answers; four end in a full stop; a few cells "
+            "one question stands twice (111 and 114); four end in a full stop; a few cells "
             "end in a space (they are stripped)",
-            "'That is not possible.' is offered in most questions and seldom right",
+            "'That is not possible.' is offered in 239 questions and right in 16",
         ),
         published=("GPT-4: 0.92, 20 points above the best before it (Kıcıman et al. 2023; not checked by us)",),
     )
