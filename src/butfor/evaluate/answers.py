@@ -188,7 +188,9 @@ class _Reader:
         )
         words = re.findall(r"[^\s.]+(?:\.\w+)*", choice.strip().rstrip(".!?"))
         return (
-            r"(?:the +|an? +)?" + r"\s+".join(map(re.escape, words)) + r"(?![\w%]|[.,]\d|-\w)" + after if words else ""
+            r"(?:the +|an? +)?" + r"(?:\.\s*|\s+)".join(map(re.escape, words)) + r"(?![\w%]|[.,]\d|-\w)" + after
+            if words
+            else ""
         )
 
     def at(self, text: str, where: int, *, letters: bool = True) -> tuple[int, int] | None:

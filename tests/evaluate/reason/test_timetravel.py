@@ -149,3 +149,13 @@ def test_the_authors_files(public) -> None:
     writers = Counter(item.data["group"]["writer"] for item in items)
     assert len(items) == 189 and writers["a person"] == 50 and len({item.cluster for item in items}) == 50
     assert {item.data["group"]["readers"] for item in items} == {"plausible", "doubtful"}
+
+
+def test_an_ending_of_several_sentences_is_read_without_its_letter(own: str) -> None:
+    endings = [story[4].replace(" and ", ". And ") for story in STORIES]
+    rows = [
+        dict(zip(KEYS, (*story[:4], end, story[5]), strict=True)) for story, end in zip(STORIES, endings, strict=True)
+    ]
+    (Path(own) / "dev_data.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = written(lambda _, listed: next(end for end in listed if end in endings), own)
+    assert mean(records, "parsed") == 1 == mean(records, "keeps") and mean(records, "follows") == 0
