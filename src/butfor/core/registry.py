@@ -51,6 +51,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "bias.crows_pairs": "butfor.evaluate.bias.crows_pairs:CrowsPairs",
         "bias.stereoset": "butfor.evaluate.bias.stereoset:StereoSet",
         "bias.weat": "butfor.evaluate.bias.weat:WEAT",
+        "own.items": "butfor.evaluate.own:OwnItems",
+        "own.pairs": "butfor.evaluate.own:OwnPairs",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
         "faithful.cot": "butfor.evaluate.faithful.cot:CoT",
         "robust.arithmetic": "butfor.evaluate.robust.arithmetic:Arithmetic",
