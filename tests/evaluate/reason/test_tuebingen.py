@@ -47,10 +47,10 @@ def test_a_pair_is_asked_in_both_orders(own: dict[str, str]) -> None:
         ("pair0001/1", 0), ("pair0001/2", 1), ("pair0002/1", 1), ("pair0002/2", 0)
     ]  # fmt: skip
     assert questions[0].choices == (
-        "Changing rain causes a change in river level.", "Changing river level causes a change in rain."
+        "Changing the rain causes a change in the river level.", "Changing the river level causes a change in the rain."
     )  # fmt: skip
     assert questions[1].choices == questions[0].choices[::-1]
-    assert questions[3].choices[0] == "Changing Net Export causes a change in GNI per capita."
+    assert questions[3].choices[0] == "Changing the Net Export causes a change in the GNI per capita."
     told = list(Tuebingen(**own, describe=True).questions())  # pyright: ignore[reportArgumentType]
     assert told[0].text.startswith("Rain is water.\n\nHow high it is.\n\nWhich")
     assert told[1].text.startswith("How high it is.\n\nRain is water.")

@@ -1,7 +1,7 @@
 """Tübingen pairs by name: of two quantities, which one causes the other?
 
-Asked     which is more likely, "changing X causes a change in Y" or the reverse; every pair twice, X named first and Y
-          named first, so that a model with a liking for what stands first is right in half of them.
+Asked     which is more likely, "changing the X causes a change in the Y" or the reverse; every pair twice, X first and Y
+          first, so that a model with a liking for what stands first is right in half of them.
 Weighted  related pairs (the same measurements, the same stations) share a weight of one:
           weighted = sum of weight x right / sum of weight;  cluster = the group of related pairs
 Source    Mooij et al. 2016 (pairs, weights); asked by name first by Kıcıman et al. 2023. MIT.
@@ -90,7 +90,7 @@ class Tuebingen(Questions):
 
 
 def _question(pair: NamedPair, first: int, describe: bool) -> Question:
-    names = [_small(name) for name in pair.names]
+    names = [_within(name) for name in pair.names]
     claims = (
         f"Changing {names[0]} causes a change in {names[1]}.",
         f"Changing {names[1]} causes a change in {names[0]}.",
@@ -106,6 +106,8 @@ def _question(pair: NamedPair, first: int, describe: bool) -> Question:
     )
 
 
-def _small(name: str) -> str:
-    """The name within a sentence: a single capital at its head becomes small."""
-    return name[0].lower() + name[1:] if ONE_CAPITAL.fullmatch(name) else name
+def _within(name: str) -> str:
+    """The name within a sentence: with an article, a single capital at its head made small."""
+    bare = name.rstrip(".")
+    bare = bare[1:-1] if bare.startswith("(") and bare.endswith(")") else bare
+    return "the " + (bare[0].lower() + bare[1:] if ONE_CAPITAL.fullmatch(bare) else bare)
