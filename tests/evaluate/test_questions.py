@@ -285,6 +285,15 @@ def test_ways_share_the_longest_beginning() -> None:
             assert adapt != "causal_cot" or all("do()" in text for text in texts)
 
 
+def test_choices_that_are_letters_of_the_text_are_not_lettered_again() -> None:
+    question = Question("q", "Which is bigger?\nA) a mouse\nB) a house", ("A", "B"), 1)
+    forms = ways(question, "plain")
+    assert forms["as it is"].prompt.user.endswith("B) a house\nAnswer with one of: A, B.")
+    assert forms["reversed"].weighed == (" B", " A")
+    record = measured(Remote(lambda _: "B. A house is bigger."), Small(asked=(question,)))[0]
+    assert (record.metrics["sturdy"], record.metrics["order_flip"]) == (1.0, 0.0)
+
+
 def test_reasoning_is_written_first_and_then_weighed(lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
     weighed: list[Prompt] = []
 

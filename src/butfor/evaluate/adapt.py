@@ -2,7 +2,8 @@
 
 Form       text → (causal_cot: the six steps) → lettered choices → instruction. What all ways share stands first, so it
            is computed once: only the order of the choices and the instruction differ.
-Choices    verdicts (yes, no, valid, …) are named in the instruction; all others stand on lines of their own, "A. …".
+Choices    verdicts (yes, no, valid, …), and letters of what the text itself lists, are named in the instruction; all
+           others stand on lines of their own, "A. …".
 Scoring    the answer begins with "Answer:", in the mouth of chat and base models alike, and a choice is " yes" or " B":
            after a colon both kinds expect a blank and a word, the instruction has shown its case, and a template that
            trims what it is given has nothing to trim, because the beginning is put after the template.

@@ -18,12 +18,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 from butfor.evaluate.numerals import numbers, same_number
 from butfor.evaluate.question import Match, Question
 
 ALONE = 12  # words at most of a text whose only number is the answer
-NOBODY = -1  # a claim for a choice that there is not
+NOBODY = -1  # a claim for a choice that there is not, as `str.find` has it
 YES_NO = ("yes", "no")
 VERDICT = re.compile(
     r"yes|no|true|false|(?:in)?(?:valid|correct)|right|wrong|positive|negative|neutral|increase|decrease|more|less|same|"
@@ -113,8 +114,12 @@ def is_right(read: int | str | None, question: Question) -> bool:
 
 
 def is_verdict(choices: Sequence[str]) -> bool:
-    """Whether the choices are answers in themselves ("yes", "no"); others are asked for by letter."""
-    return bool(choices) and all(VERDICT.fullmatch(choice) for choice in choices)
+    """Whether the choices are answers in themselves: verdicts ("yes", "no"), or letters of what the text lists."""
+    return bool(choices) and (_are_letters(choices) or all(VERDICT.fullmatch(choice) for choice in choices))
+
+
+def _are_letters(choices: Sequence[str]) -> bool:
+    return all(len(choice) == 1 and choice in ascii_uppercase for choice in choices)
 
 
 def plain_words(text: str) -> str:
@@ -177,8 +182,11 @@ class _Reader:
     def __init__(self, choices: tuple[str, ...]) -> None:
         self.choices = choices
         self.words = [plain_words(choice) for choice in choices]
-        self.lettered = not is_verdict(choices)
-        forms = sorted(((self._pattern(choice), n) for n, choice in enumerate(choices)), key=lambda f: -len(f[0]))
+        letters = _are_letters(choices)
+        self.letters = "".join(choices) if letters else ascii_uppercase[: len(choices)]
+        self.lettered = letters or not is_verdict(choices)
+        words = enumerate(() if letters else choices)
+        forms = sorted(((self._pattern(_bare(choice)), n) for n, choice in words), key=lambda form: -len(form[0]))
         self.forms = [(re.compile(pattern, re.IGNORECASE), n) for pattern, n in forms if pattern]
         self.short = all(len(word.split()) < 3 for word in self.words)
 
@@ -216,8 +224,7 @@ class _Reader:
         ).match(text, where)
         if not hit:
             return None
-        place = ord((hit[1] or hit[2]).upper()) - ord("A")
-        return self._confirmed(text, place if place < len(self.choices) else NOBODY, hit.end())
+        return self._confirmed(text, self.letters.find((hit[1] or hit[2]).upper()), hit.end())
 
     def _confirmed(self, text: str, place: int, end: int) -> tuple[int, int]:
         """A letter with the words of another choice after it is for nobody."""
@@ -235,10 +242,10 @@ class _Reader:
 
     def without_lists(self, text: str) -> str:
         """The text without the choices where they are listed again, each on its line."""
-        marked: dict[int, str] = {}
+        marked: dict[str, str] = {}
         for line in text.split("\n"):
             if (hit := re.match(r"\s*(?:option +)?\(?([A-Z])[.):]\s*(.*)", line)) and hit[2]:
-                marked.setdefault(ord(hit[1]) - ord("A"), line)
+                marked.setdefault(hit[1], line)
         if len(marked) < 2:
             return text
         return "\n".join(line for line in text.split("\n") if line not in marked.values()).strip()
@@ -257,8 +264,7 @@ class _Reader:
                 found.append(_Found(claim[0], hit.start()))
         for hit in re.finditer(rf"(?:option +|choice +|\()?\b([A-Z])\)?,? +{RIGHT}", text):
             if self.lettered and not CONDITION.search(text[: hit.start()]):
-                place = ord(hit[1]) - ord("A")
-                found.append(_Found(place if place < len(self.choices) else NOBODY, hit.start()))
+                found.append(_Found(self.letters.find(hit[1]), hit.start()))
         last = text.rstrip().rpartition("\n")
         if last[0] and (place := self.whole(last[2].strip())) is not None:
             found.append(_Found(place, len(last[0])))
