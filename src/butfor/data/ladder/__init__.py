@@ -16,10 +16,10 @@ stream, check    the endless stream; a file checked again
 
 from __future__ import annotations
 
-from butfor.data.ladder.check import Checked, check, fault, read
+from butfor.data.ladder.check import Checked, check, fault, misled, read
 from butfor.data.ladder.draw import Dials
 from butfor.data.ladder.kinds import KINDS
 from butfor.data.ladder.stream import Ladder, ladder
 from butfor.data.ladder.words import SENSES
 
-__all__ = ["KINDS", "SENSES", "Checked", "Dials", "Ladder", "check", "fault", "ladder", "read"]
+__all__ = ["KINDS", "SENSES", "Checked", "Dials", "Ladder", "check", "fault", "ladder", "misled", "read"]

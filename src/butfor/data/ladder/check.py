@@ -71,13 +71,27 @@ def check(items: Iterable[Mapping[str, Any]]) -> Checked:
 
 def read(file: Path) -> Iterator[dict[str, Any]]:
     """The questions of a generated file, line by line."""
-    with saw(file).open(encoding="utf-8") as lines:
+    with saw(file).open("rb") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                item = json.loads(line)
+                item = json.loads(line.decode("utf-8"))
                 missing = {"world", "ask", "up"} - set(item["spec"]) or {"id", "answer", "lures", "cluster"} - set(item)
                 if missing or item["group"]["query"] not in KINDS:
                     raise KeyError(", ".join(sorted(missing)) or item["group"]["query"])
             except (ValueError, KeyError, TypeError) as error:
                 raise MalformedData(file, number, f"this is no question of the ladder ({error!r})") from error
             yield item
+
+
+def misled(items: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, tuple[int, int]]]:
+    """For each kind and each mistake: of how many questions a solver who always makes it is right, and of how many.
+
+    Questions on which a mistake leads nowhere (its number is zero, or the world does not offer it) are left out.
+    """
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for item in items:
+        row = found.setdefault(item["group"]["query"], {})
+        for mistake, place in item["lures"].items():
+            right, count = row.get(mistake, (0, 0))
+            row[mistake] = right + (place == item["answer"]), count + 1
+    return {kind: found[kind] for kind in KINDS if kind in found}

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+import numpy as np
 from numpy.random import Generator
 
 from butfor.core.errors import UserError
@@ -132,25 +133,29 @@ def _graph(n: int, confounding: int, steps: int, rng: Generator) -> dict[str, tu
 
 
 def _tables(causes: dict[str, tuple[str, ...]], rng: Generator) -> dict[str, Table]:
-    if rng.random() < 0.5:
-        return {
-            name: Table(above, tuple(int(p) for p in rng.integers(LEAST, LARGEST + 1, 2 ** len(above))))
-            for name, above in causes.items()
-        }
-    way = 1 if rng.random() < 0.5 else -1
+    """Percentages for every variable; each of its causes matters in some case."""
+    free, way = bool(rng.random() < 0.5), 1 if rng.random() < 0.5 else -1
     found: dict[str, Table] = {}
     for name, above in causes.items():
-        if not above:
-            found[name] = Table((), (int(rng.integers(20, 81)),))
-            continue
-        weights = [_weight(cause, name, way, rng) for cause in above]
-        shift = rng.uniform(-10, 10)
-        rows = [
-            50 + shift + sum(w * (v - 0.5) for w, v in zip(weights, case, strict=True)) + rng.uniform(-6, 6)
-            for case in product((0, 1), repeat=len(above))
-        ]
-        found[name] = Table(above, tuple(int(min(max(round(row), LEAST), LARGEST)) for row in rows))
+        while True:
+            rows = _percents(rng, 2 ** len(above)) if free else _added(name, above, way, rng)
+            table = np.array(rows).reshape((2,) * len(above))
+            if all(np.ptp(table, axis=axis).any() for axis in range(len(above))):
+                break
+        found[name] = Table(above, rows)
     return found
+
+
+def _added(name: str, above: tuple[str, ...], way: int, rng: Generator) -> tuple[int, ...]:
+    """Rows in which causes add up, with a little noise."""
+    if not above:
+        return (int(rng.integers(20, 81)),)
+    weights, shift = [_weight(cause, name, way, rng) for cause in above], rng.uniform(-10, 10)
+    rows = [
+        50 + shift + sum(w * (v - 0.5) for w, v in zip(weights, case, strict=True)) + rng.uniform(-6, 6)
+        for case in product((0, 1), repeat=len(above))
+    ]
+    return tuple(int(min(max(round(row), LEAST), LARGEST)) for row in rows)
 
 
 def _weight(cause: str, name: str, way: int, rng: Generator) -> float:
