@@ -45,7 +45,7 @@ ERRORS = tuple(
     Metric(
         f"{distance}_{name}",
         "lower",
-        "",
+        "distance",
         f"{TITLES[distance]} of the explainer {name} from the true effect",
         null=None if name == "random" else f"{distance}_random",
     )
@@ -79,9 +79,9 @@ class CEBaB:
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("effect", "higher", "stars", "how far the concept moves the expected rating its way", null="placebo"),
-        Metric("size", "higher", "", "length of the effect on the five probabilities", null="placebo_size"),
+        Metric("size", "higher", "length", "length of the effect on the five probabilities", null="placebo_size"),
         Metric("placebo", "zero", "stars", "how far a paraphrase edited at the same places moves it that way"),
-        Metric("placebo_size", "lower", "", "length of the paraphrase's effect"),
+        Metric("placebo_size", "lower", "length", "length of the paraphrase's effect"),
         Metric("accuracy", "higher", "share", "share of originals given the raters' stars", "binary", null=0.2),
         *ERRORS,
     )

@@ -140,18 +140,18 @@ class SpuriousToken:
             return stg(split)
         return draw(split, self.people, generator(self.seed, "spurious token game", split))
 
-    def _lessons(self) -> list[list[tuple[str, str]]]:
+    def _lessons(self) -> list[list[list[str]]]:
         """Lists of worked examples: the risks in turn, people at random, in a random order."""
         pools: dict[str, list[Person]] = {}
         for person in self._people("train"):
             pools.setdefault(person.risk, []).append(person)
         risks = [risk for risk in RISKS if risk in pools]
-        found: list[list[tuple[str, str]]] = []
+        found: list[list[list[str]]] = []
         for lesson in range(self.lessons):
             rng = generator(self.seed, "spurious token game", "lesson", lesson)
             pool = [pools[risks[(lesson + n) % len(risks)]] for n in range(self.shots)]
             people = [people[int(rng.integers(len(people)))] for people in pool]
-            found.append([(told(people[n].values), people[n].risk) for n in rng.permutation(self.shots)])
+            found.append([[told(people[n].values), people[n].risk] for n in rng.permutation(self.shots)])
         return found
 
 
