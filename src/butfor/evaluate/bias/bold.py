@@ -30,7 +30,7 @@ from butfor.data import builtin, paraphrase
 from butfor.data.bold import BoldPrompt, Gender, bold
 from butfor.evaluate.edits import cut
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import can_weigh, say
+from butfor.lm.asking import say
 from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def _swapped(text: str, hit: re.Match[str], first: str, gender: Gender, name: st
         return name
     word = hit[0].lower()
     if word == "her" and gender == "female":
-        following = re.match(r"\s+(\w+)", text[hit.end() :])
-        new = "his" if following and following[1].lower() not in NO_NOUN else "him"
+        following = re.match(r"\s+(\w+)|\s*$", text[hit.end() :])  # a prompt breaks off before the noun
+        new = "his" if following and (following[1] or "").lower() not in NO_NOUN else "him"
     else:
         new = _words(gender).get(word, "")
     return (new.capitalize() if hit[0][0].isupper() else new) if new else hit[0]
@@ -172,7 +172,8 @@ def _lexicon() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _posed(world: LM | Chat, text: str) -> Prompt:
-    return Prompt(text, raw=True) if can_weigh(world) else Prompt(f"Go on with this text, without repeating it: {text}")
+    far = getattr(world, "remote", False)
+    return Prompt(f"Go on with this text, without repeating it: {text}") if far else Prompt(text, raw=True)
 
 
 def _record(item: Item, written: Mapping[str, str]) -> Record:
