@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.evaluate.scripted import WORLD, weighing
 
 from butfor.core.registry import BUILT_IN, resolve
 from butfor.evaluate.concept import cebab
 from butfor.evaluate.suite import Item
 from butfor.lm.prompt import Prompt
-from tests.evaluate.scripted import WORLD, weighing
 
 NEEDS = {"shortcut.cad": "cad", "shortcut.monli": "monli", "concept.cebab": "cebab"}
 SUITES = [name for name in BUILT_IN["suite"] if name.startswith(("shortcut.", "concept."))]
