@@ -116,7 +116,8 @@ def worked(questions: Iterable[Question], count: int = SHOTS) -> list[Question]:
 
 def packed(question: Question) -> dict[str, Any]:
     """The question as JSON."""
-    return {**asdict(question), "choices": list(question.choices)}
+    written = {"start": question.cloze.start, "ends": list(question.cloze.ends)} if question.cloze else None
+    return {**asdict(question), "choices": list(question.choices), "cloze": written}
 
 
 def unpacked(data: Mapping[str, Any]) -> Question:

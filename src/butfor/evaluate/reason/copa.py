@@ -1,7 +1,8 @@
 """COPA and Balanced COPA: which alternative is more plausibly the cause, or the effect, of a premise?
 
 Cloze     The premise becomes the start of a sentence with a connector ("... because", "... so"), the alternatives its
-          two ends.  margin = log p(right end | start) - log p(wrong end | start), in nats;  accuracy = 1[margin > 0]
+          two ends; the model never sees which one is right.
+Equation  margin = log p(right end | start) - log p(wrong end | start), in nats;   accuracy = 1[margin > 0]
 Listed    behind an address, and with reasoning: the premise, the question, the alternatives as choices.
 Data      default: 64 questions of our own; `data = "copa"`: the public development set (Roemmele et al. 2011);
           `data = "copa_balanced"`: with mirrored questions (Kavumba et al. 2019); or a path to the authors' format.

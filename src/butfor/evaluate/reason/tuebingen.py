@@ -1,9 +1,9 @@
 """Tübingen pairs by name: of two quantities, which one causes the other?
 
-Asked     which is more likely, "changing the X causes a change in the Y" or the reverse; every pair twice, X first and Y
-          first, so that a model with a liking for what stands first is right in half of them.
-Weighted  related pairs (the same measurements, the same stations) share a weight of one:
-          weighted = sum of weight x right / sum of weight;  cluster = the group of related pairs
+Asked     which is more likely, "changing the X causes a change in the Y" or the reverse; every pair twice, in
+          both orders, so that a model with a liking for what stands first is right in half of them.
+Equation  weighted = sum of weight x right / sum of weight: related pairs (the same measurements, the same stations)
+          share a weight of one, and are one cluster
 Source    Mooij et al. 2016 (pairs, weights); asked by name first by Kıcıman et al. 2023. MIT.
 Limits    105 facts about the world, in two orders; large models have read the benchmark. Four pairs of several
           variables have weight 0. Three of the 108 are left out: both quantities have the same name in the file.
