@@ -97,7 +97,7 @@ class Seen:
     """Which of many names came before, by 64-bit hashes in one array: open addressing, at most half full."""
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * 1024))
+        self._slots = array("Q", [0]) * 1024
         self._count = 0
 
     def add(self, name: str) -> bool:
@@ -109,7 +109,7 @@ class Seen:
         return not new
 
     def _grow(self) -> None:
-        larger = array("Q", bytes(16 * len(self._slots)))
+        larger = array("Q", [0]) * (2 * len(self._slots))
         for value in self._slots:
             if value:
                 self._put(larger, value)

@@ -31,7 +31,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from butfor._version import __version__
 from butfor.core.errors import RunError, UserError
 
 KEYS = ("BUTFOR_API_KEY", "OPENAI_API_KEY")  # the first that is set
@@ -253,7 +252,7 @@ class Wire:
         return response.status, response.headers, raw
 
     def _headers(self, content: bytes | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": f"butfor/{__version__}"}
+        headers = {"Accept": "application/json", "User-Agent": "butfor"}
         if content is not None:
             headers["Content-Type"] = "application/json"
         if key := self.key():
