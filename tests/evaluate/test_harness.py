@@ -168,7 +168,7 @@ def test_texts_end_at_the_first_stop(lm: LM) -> None:
 def test_every_task_has_a_class_of_its_own() -> None:
     from butfor.core.registry import knobs, resolve
 
-    made = resolve("suite", "butfor.evaluate.harness:task_hellaswag")
+    made = resolve("suite", "standard.hellaswag")
     assert made is of("hellaswag") and made() == made(task="hellaswag") and issubclass(made, Standard)
     assert set(knobs(made)) == {"task", "folder", "shots", "limit"} and not knobs(made)["task"].required
 

@@ -91,7 +91,7 @@ def targets(kind: Kind) -> dict[str, str]:
 
 def resolve(kind: Kind, name: str) -> type:
     """The class behind a name; raises `UnknownName` with the nearest ones, or says why a plug-in did not import."""
-    target = name if ":" in name else targets(kind).get(name)
+    target = name if ":" in name else targets(kind).get(name) or _of_family(kind, name)
     if target is None:
         raise UnknownName(kind, name, targets(kind))
     module, _, attribute = target.partition(":")
@@ -112,6 +112,12 @@ def resolve(kind: Kind, name: str) -> type:
             f"{kind} {name!r} names {target}, whose knobs have a type that is not known: {error}"
         ) from error
     return found
+
+
+def _of_family(kind: Kind, name: str) -> str | None:
+    """`standard.<task>`: any task of lm-evaluation-harness, by its own name."""
+    task = name.removeprefix("standard.")
+    return f"butfor.evaluate.harness:task_{task}" if kind == "suite" and name != task and task else None
 
 
 @dataclass(frozen=True, slots=True)
