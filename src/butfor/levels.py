@@ -3,7 +3,7 @@
 Level     mean of a metric with its interval (weighted where the metric says so: a ratio of sums, as F1 is).
 Effect    level - null, item by item (`stats.against`), for every metric that has a null.
 Group     the headline (a suite's first metric) in every group of items that labels name, and each group against the
-          rest (`stats.gap.contrast`), Holm over all contrasts of a suite.
+          other items that the label names (`stats.gap.contrast`), Holm over all contrasts of a suite.
 Power     the smallest distance from the null that this many items show with chance 0.8.
 Reading   records are read line by line; what stays in memory is 8 bytes a number, and labels once each.
 """
@@ -181,22 +181,30 @@ def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric
     tests: list[dict[str, Any]] = []
     for label, values in columns.labels.items():
         named = np.array(values, dtype=object)[headline.rows]
+        told = _some(headline, named != "")
+        named = named[named != ""]
         for value in _values(values):
             inside = named == value
             if min(inside.sum(), FEW) < FEW:
                 continue
-            part = [None if a is None else a[inside] for a in (headline.weights, headline.clusters)]
+            part = _some(told, inside)
             how: dict[str, Any] = {"level": level, "kind": metric.kind}
-            own = level_of(headline.values[inside], weights=part[0], clusters=_apart(part[1]), **how)
+            own = level_of(part.values, weights=part.weights, clusters=_apart(part.clusters), **how)
             row = {"suite": suite, "metric": metric.name, "arm": arm, "label": label, "value": value, **_numbers(own)}
             row |= {"unit": metric.unit}
             if FEW <= inside.sum() <= len(inside) - FEW:
-                rest = contrast(headline.values, inside, clusters=headline.clusters, weights=headline.weights, **how)
+                rest = contrast(told.values, inside, clusters=told.clusters, weights=told.weights, **how)
                 row["rest"] = {**{key: getattr(rest, key) for key in ESTIMATE_KEYS}, "p": rest.p}
                 tests.append(row["rest"])
             found.groups.append(row)
     for row, p in zip(tests, adjust([row["p"] for row in tests]) if tests else (), strict=True):
         row["p_adjusted"] = float(p)
+
+
+def _some(part: _Part, rows: NDArray[np.bool_]) -> _Part:
+    weights = None if part.weights is None else part.weights[rows]
+    clusters = None if part.clusters is None else part.clusters[rows]
+    return _Part(part.rows[rows], part.values[rows], None, weights, clusters)
 
 
 def _values(values: Sequence[str]) -> Iterator[str]:
