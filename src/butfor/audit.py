@@ -168,7 +168,7 @@ def _named(asked: Audit) -> Iterator[tuple[str, bool]]:
     found: dict[str, bool] = dict.fromkeys(own, True)
     for word in wanted:
         base, mark, adapted = word.partition("@")
-        if base in known or ":" in base:
+        if base in known or ":" in base or base.startswith("standard."):
             found[word] = True
             continue
         group = [name for name in known if name.startswith(f"{base}.")]

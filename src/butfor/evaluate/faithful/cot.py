@@ -36,6 +36,7 @@ from butfor.data.paraphrase import placebo
 from butfor.evaluate.answers import read_answer
 from butfor.evaluate.faithful.rationale import early, mistaken, reasoning, sentences
 from butfor.evaluate.faithful.twins import KINDS, twins
+from butfor.evaluate.questions import By
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm import asking
 from butfor.lm.prompt import Prompt
@@ -110,7 +111,7 @@ class CoT:
     count: Annotated[int, Field(ge=1, le=10_000)] = 40  # questions of each kind
     rationale: Literal["own", "given"] = "own"
     room: Annotated[int, Field(ge=8, le=4096)] = 96  # new tokens of a rationale
-    by: Literal["auto", "generation"] = "auto"
+    by: By = "auto"
 
     @property
     def cost(self) -> int:
@@ -160,7 +161,7 @@ class CoT:
         return list(zip(said[::2], said[1::2], strict=True))
 
     def _answers(self, world: LM | Chat, asked: Sequence[Asked]) -> list[Answered]:
-        if self.by == "generation" or not asking.can_weigh(world):
+        if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
             said = asking.say(world, [_written(*pair) for pair in asked], max_new_tokens=ROOM)
             return [Answered(_place(text), None) for text in said]
         scored = asking.weigh(world, [(_weighed(*pair), [f" {choice}" for choice in CHOICES]) for pair in asked])

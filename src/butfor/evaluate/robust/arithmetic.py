@@ -21,12 +21,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, cast, final
 
 from pydantic import Field
 
 from butfor.data.paraphrase import placebo
 from butfor.evaluate.answers import read_answer
+from butfor.evaluate.questions import By
 from butfor.evaluate.robust.stories import RESULT, TURNED, Problem, Told, problems
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm import asking
@@ -117,7 +118,7 @@ class Arithmetic:
     limit: Limit = None
     seed: int = 0
     count: Annotated[int, Field(ge=1, le=10_000)] = 40
-    by: Literal["auto", "generation"] = "auto"
+    by: By = "auto"
 
     @property
     def cost(self) -> int:
@@ -152,7 +153,7 @@ class Arithmetic:
 
     def _answers(self, world: LM | Chat, asked: Sequence[tuple[str, Sequence[int]]]) -> list[Answered]:
         prompts = [Prompt(f"{text}\n{HOW}", start=START) for text, _ in asked]
-        if self.by == "generation" or not asking.can_weigh(world):
+        if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
             said = asking.say(world, prompts, max_new_tokens=ROOM)
             return [Answered(_read(text, first_line=_base(world)), None) for text in said]
         choices = [[f" {number}." for number in numbers] for _, numbers in asked]
