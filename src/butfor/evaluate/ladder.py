@@ -50,7 +50,7 @@ class VerifiedLadder(Questions):
         faults=(
             "the percentages make exact arithmetic part of most kinds: read the four kinds without numbers apart",
             "front_door, iv, bounds, pn, ps, pns and det-counterfactual keep to small graphs whatever the dials",
-            "half of the questions are chosen so that a mistake misleads: shares of errors are not those of nature",
+            "a coin says where a mistake misleads: the shares of mistakes are not those of nature",
         ),
     )
     metrics: ClassVar[tuple[Metric, ...]] = (

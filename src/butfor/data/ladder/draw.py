@@ -73,7 +73,9 @@ def draw(family: Family, dials: Dials, rng: Generator) -> World:
             world = _dag(dials, rng)
     if family == "dag":
         return world
+    around = [edge for edge in world.edges if world.x not in edge]
     roots = [name for name, table in world.tables.items() if not table.causes and name != world.x]
+    roots = [name for name in roots if world.y in reaches(around, name)]  # what the effect may vary with
     moved = {name: int((rng.integers(5, 40), rng.integers(60, 96))[world.tables[name].yes[0] < 50]) for name in roots}
     return World("transport", world.tables, world.roles, moved=moved)
 
@@ -175,7 +177,7 @@ def _front_door(rng: Generator) -> World:
     """X <-> Y unseen, everything from X to Y by M; with one chance in two a seen common cause C1 as well."""
     seen = ("C1",) if rng.random() < 0.5 else ()
     tables = {name: Table((), (int(rng.integers(20, 81)),)) for name in seen}
-    way, far = (1 if rng.random() < 0.5 else -1), bool(rng.random() < 0.6)
+    way, far = (1 if rng.random() < 0.5 else -1), bool(rng.random() < 0.3)
     tables["U"] = Table(seen, tuple(int(p) for p in rng.integers(20, 81, 2 ** len(seen))))
     tables["X"] = Table(("U",), (0, 100))
     low, high = sorted(int(p) for p in rng.integers(LEAST, LARGEST + 1, 2))

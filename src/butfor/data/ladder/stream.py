@@ -4,8 +4,8 @@ Rounds    In each pair of rounds every kind is asked twice in each sense: once w
           order within a pair of rounds is drawn. So answers are balanced within kind × sense, up to one question.
 Drawn     A world is drawn from (seed, dials, sense, family, round, attempt) and shared by the questions of its family:
           they are one cluster. A kind takes the first attempt whose number has the sign that was drawn for it, is at
-          least `MARGIN` away from the line, and, for every other question, misleads: one mistake, drawn, gives the
-          wrong answer there (in the first six attempts: it alone). If twelve attempts do not mislead, any will do.
+          least `MARGIN` away from the line, and where one mistake, drawn, gives the wrong answer (in the first six
+          attempts: it alone) or the right one, as a coin says. If twelve attempts do not, any will do.
 Checked   Each number is computed by the engine and by enumeration before a question leaves; a mismatch is an error.
 Limits    Dials and numpy's generators fix a world. A selection of kinds and senses gives the same questions as the
           whole stream, in the same order, without the others.
@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from numpy.random import Generator
 
 from butfor.core.errors import RunError, UnknownName, UserError
 from butfor.core.seeds import derive, generator
@@ -75,29 +77,36 @@ class Ladder:
         rng = generator(self.seed, "ladder", self.key, "item", name, sense, number)
         above, mislead, aim = bool(rng.integers(2)), bool(rng.integers(2)), int(rng.integers(12))
         for attempt in range(ATTEMPTS):
-            world, told = self.world(sense, kind.family, number, attempt)
-            found = _fitting(kind, world, generator(self.seed, "ladder", self.key, name, sense, number, attempt), above)
+            world = self.world(sense, kind.family, number, attempt)
+            found = _fitting(kind, world, rng, above)
             if found is None:
                 continue
             ask, value = found
             lures = {mistake: s for mistake, s in kind.lures(world, ask).items() if abs(s) > MATCH}
-            if mislead and attempt < PATIENCE and not _tells(lures, above, aim, alone=attempt < PATIENCE // 2):
+            wrong = [(s > 0) != above for s in lures.values()]
+            if attempt < PATIENCE and not _tells(wrong, aim, mislead=mislead, alone=attempt < PATIENCE // 2):
                 continue
             _same(kind, world, ask, value)
-            return self._told(kind, world, told, ask, value, lures, yes, sense, number, attempt, rng)
+            return self._told(kind, world, ask, value, lures, yes, sense, number, attempt, rng)
         raise UserError(
             f"none of {ATTEMPTS} such worlds offers a question of kind {name!r}; widen nodes, or name other kinds"
         )
 
-    def world(self, sense: str, family: Family, number: int, attempt: int) -> tuple[World, Words]:
-        """A world and its words."""
+    def world(self, sense: str, family: Family, number: int, attempt: int) -> World:
+        """The world of an attempt."""
         return _world(self.seed, self.dials, self.key, sense, family, number, attempt)
 
+    def words(self, sense: str, family: Family, number: int, attempt: int) -> Words:
+        """The words of the same world."""
+        world = self.world(sense, family, number, attempt)
+        rng = generator(self.seed, "ladder", self.key, "words", sense, family, number, attempt)
+        return words(sense, {name: world.roles[name] for name in world.seen}, rng)
+
     def _told(
-        self, kind: Kind, world: World, told: Words, ask: Ask, value: float, lures: dict[str, float], yes: bool,
-        sense: str, number: int, attempt: int, rng: Any,
+        self, kind: Kind, world: World, ask: Ask, value: float, lures: dict[str, float], yes: bool, sense: str,
+        number: int, attempt: int, rng: Generator,
     ) -> dict[str, Any]:  # fmt: skip
-        up = (value > 0) == yes
+        up, told = (value > 0) == yes, self.words(sense, kind.family, number, attempt)
         wording, phrasing = WORDINGS[int(rng.integers(len(WORDINGS)))], int(rng.integers(2))
         asked = question(kind.name, world, told, ask, up=up, phrasing=phrasing)
         group = {"rung": str(kind.rung), "query": kind.name, "sense": sense, **dials_of(world),
@@ -115,7 +124,7 @@ class Ladder:
         }
 
 
-def _fitting(kind: Kind, world: World, rng: Any, above: bool) -> tuple[Ask, float] | None:
+def _fitting(kind: Kind, world: World, rng: Generator, above: bool) -> tuple[Ask, float] | None:
     """The particulars and the number, where the number lies on the wanted side and clear of the line."""
     ask = kind.asks(world, rng)
     if ask is None:
@@ -124,10 +133,11 @@ def _fitting(kind: Kind, world: World, rng: Any, above: bool) -> tuple[Ask, floa
     return (ask, value) if (value > 0) == above and abs(value) >= MARGIN else None
 
 
-def _tells(lures: dict[str, float], above: bool, aim: int, *, alone: bool) -> bool:
-    """Does the mistake that is aimed at give the wrong answer, alone among the mistakes if need be?"""
-    wrong = [(s > 0) != above for s in lures.values()]
-    return bool(wrong) and wrong[aim % len(wrong)] and (not alone or sum(wrong) == 1)
+def _tells(wrong: list[bool], aim: int, *, mislead: bool, alone: bool) -> bool:
+    """Does the mistake that is aimed at lead to the wrong answer (alone, if need be), or to the right one?"""
+    if not wrong:
+        return True
+    return wrong[aim % len(wrong)] == mislead and (not (mislead and alone) or sum(wrong) == 1)
 
 
 def _same(kind: Kind, world: World, ask: Ask, value: float) -> None:
@@ -136,13 +146,9 @@ def _same(kind: Kind, world: World, ask: Ask, value: float) -> None:
         raise RunError(f"{kind.name}: the engine finds {exact!r}, enumeration {value!r}; world {world.as_json()}")
 
 
-@lru_cache(maxsize=64)
-def _world(
-    seed: int, dials: Dials, key: str, sense: str, family: Family, number: int, attempt: int
-) -> tuple[World, Words]:
-    rng = generator(seed, "ladder", key, "world", sense, family, number, attempt)
-    world = draw(family, dials, rng)
-    return world, words(sense, {name: world.roles[name] for name in world.seen}, rng)  # pyright: ignore[reportArgumentType]
+@lru_cache(maxsize=1024)
+def _world(seed: int, dials: Dials, key: str, sense: str, family: Family, number: int, attempt: int) -> World:
+    return draw(family, dials, generator(seed, "ladder", key, "world", sense, family, number, attempt))
 
 
 def ladder(

@@ -106,7 +106,8 @@ def _sum(world: World, part: Part, event: dict[str, int]) -> str:
             terms.append(" × ".join(f"{factor:g}" for factor in factors if factor != 1) or "1")
     if len(terms) > TERMS:
         return f"the sum over {', '.join(free)} of the products of {', '.join(names)}, {len(terms)} terms = {value:.4f}"
-    return f"{' + '.join(terms) or '0'} = {value:.4f}"
+    written = " + ".join(terms) or "0"
+    return f"{written} = {value:.4f}" if "×" in written or "+" in written else f"{value:g}"
 
 
 def _entry(world: World, part: Part, name: str, values: dict[str, int]) -> float:

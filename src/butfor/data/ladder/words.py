@@ -77,7 +77,7 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def words(sense: Sense, roles: Mapping[str, str], rng: Generator) -> Words:
+def words(sense: str, roles: Mapping[str, str], rng: Generator) -> Words:
     """Words for variables with these roles, the variables in causal order."""
     if sense == "nonsense":
         return _nonsense(list(roles), rng)
