@@ -3,8 +3,9 @@
 Idea      The same question with its choices rotated, so that every choice stands once in every place. Whatever a choice
           gains in one place is then the effect of the place: the words are the same.
 Equation  y(c, k) = log-odds that choice c is chosen when it stands in place k.
-          first = mean over c of [y(c, 1) − mean over k > 1 of y(c, k)];   last: the same of the last place.   Null: 0.
-          moved = mean over c of [max over k − min over k of y(c, k)]: the same in whatever direction, null 0.
+          first = mean over c of [y(c, 1) − mean over k > 1 of y(c, k)];   last: the same of the last place.
+          moved = mean over c of [max over k − min over k of y(c, k)]: how far the place matters, in any direction. It
+          stands first, as a model may prefer the first of four and the last of two. The null of all three is 0.
           first_share = share of rotations in which the first choice is chosen;   its null is 1 / number of choices.
 Data      our own questions of cause and effect, with their two choices, and filled up to more with choices of other
           questions (`sizes`); behind an address the shares alone are known.
@@ -56,9 +57,9 @@ class Position:
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("moved", "lower", "nats", "how far its place moves the log-odds of a choice, either way", null=0.0),
         Metric("first", "zero", "nats", "how far standing first raises the log-odds that a choice is chosen", null=0.0),
         Metric("last", "zero", "nats", "how far standing last raises them", null=0.0),
-        Metric("moved", "lower", "nats", "how far its place moves the log-odds of a choice, either way", null=0.0),
         Metric("first_share", "zero", "share", "share of orders in which the first choice is chosen", null="chance"),
         Metric("same", "higher", "share", "share of questions answered alike in every order", "binary"),
         Metric("accuracy", "higher", "share", "share of orders in which the right choice is chosen", null="chance"),
