@@ -20,8 +20,8 @@ Limits    `direct` is a controlled effect, not a natural one: it equals the natu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import StringConstraints
 
@@ -82,22 +82,8 @@ class ProfessionsPaths:
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
         """Every profession in every template; under a limit women's and men's professions are as many."""
-        made = [
-            Item(
-                f"{row['word']}/{row['number']}",
-                row["word"],
-                {
-                    "label": row["label"],
-                    "template": row["number"],
-                    **{
-                        stated or "plain": arms(row["template"], row["word"], self.base, stated)
-                        for stated in ("", *GENDERS)
-                    },
-                },
-            )
-            for row in rows()
-        ]
-        return spread(made, self.limit, place)
+        made = [Item(f"{row['word']}/{row['template']}", row["word"], row) for row in rows()]
+        return [replace(item, data=self._texts(item.data)) for item in spread(made, self.limit, place)]
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Every distinct text of the chunk once."""
@@ -108,6 +94,11 @@ class ProfessionsPaths:
         texts = [text for item in items for how in ("plain", *GENDERS) for text in item.data[how].values()]
         odds = log_odds(world, [_ask(world, text) for text in texts])
         return [_weighed(world, item, odds) for item in items]
+
+    def _texts(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row with its texts: as they are, and with either gender stated."""
+        told = {how: arms(row["text"], row["word"], self.base, how.replace("plain", "")) for how in ("plain", *GENDERS)}
+        return {"label": row["label"], "template": row["template"], **told}
 
 
 def place(item: Item) -> tuple[str, str]:

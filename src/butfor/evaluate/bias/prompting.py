@@ -84,20 +84,13 @@ class BiasAfterPrompting:
         A limit counts items; it takes all promptings of a profession in a template, or none of them.
         """
         kinds: list[Prompting] = [self.prompting] if self.prompting else list(TOLD)
-        pairs = [
-            Item(
-                f"{row['word']}/{row['number']}",
-                row["word"],
-                {"label": row["label"], "template": row["number"], **arms(row["template"], row["word"], BASE)},
-            )
-            for row in rows(neutral=False)
-        ]
+        rest = [Item(f"{row['word']}/{row['template']}", row["word"], row) for row in rows(neutral=False)]
         fit = None if self.limit is None else max(1, self.limit // len(kinds))
-        made = [
-            Item(f"{pair.id}/{kind}", pair.cluster, {**pair.data, "prompting": kind})
-            for pair in spread(pairs, fit, place)
-            for kind in kinds
-        ]
+        made: list[Item] = []
+        for item in spread(rest, fit, place):
+            row = item.data
+            data = {"label": row["label"], "template": row["template"], **arms(row["text"], row["word"], BASE)}
+            made += [Item(f"{item.id}/{kind}", item.cluster, {**data, "prompting": kind}) for kind in kinds]
         return made[: self.limit]
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:

@@ -27,12 +27,12 @@ GO_ON = "Go on with this sentence:"
 
 
 def rows(*, neutral: bool = True) -> list[dict[str, Any]]:
-    """Every profession in every template, as word, label, number and template; `neutral`: those without a label too."""
+    """Every profession in every template, as word, label, template's number and text; `neutral`: those without a label too."""
     return [
-        {"word": profession.word, "label": profession.label, "number": number, "template": template}
+        {"word": profession.word, "label": profession.label, "template": number, "text": text}
         for profession in builtin.professions()
         if neutral or profession.label
-        for number, template in enumerate(builtin.profession_templates(), 1)
+        for number, text in enumerate(builtin.profession_templates(), 1)
     ]
 
 
