@@ -386,6 +386,21 @@ def test_too_many_choices_for_letters() -> None:
         ways(Question("q", "?", tuple(f"thing {n}" for n in range(27))), "plain")
 
 
+def test_what_the_model_cannot_read_has_no_numbers(lm: LM) -> None:
+    long = Question("long", "word " * 500, ("yes", "no"), 0)
+    for suite in (Small(asked=(long, YESNO[0])), Small(asked=(long, YESNO[0]), adapt="cot", room=8)):
+        unasked, asked = measured(lm, suite)
+        assert (unasked.metrics, unasked.error) == ({}, "does not fit")
+        assert "accuracy" in asked.metrics
+    words = (lm.context or 0) - len(
+        rendered(lm, Prompt("\nAnswer with one of: yes, no.", start="Answer:"), scoring=True)
+    )
+    near = [Question(str(n), "x" * n, ("yes", "no"), 0) for n in range(words - 50, words, 5)]
+    found = [bool(record.metrics) for record in measured(lm, Small(asked=tuple(near)))]
+    assert found == sorted(found, reverse=True)
+    assert len(set(found)) == 2
+
+
 def test_cost_follows_what_is_written() -> None:
     assert [Small(adapt=adapt).cost for adapt in ("plain", "few_shot", "cot", "causal_cot")] == [1, 1, 5, 5]  # type: ignore[arg-type]
 

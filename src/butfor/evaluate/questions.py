@@ -13,6 +13,7 @@ Errors    of a wrong answer: "wrong format" (it cannot be read), else the first 
 Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed, and it flips nothing.
           A cloze is asked as such by likelihood, plain or few_shot; with reasoning and by generation its choices are
           listed. Open questions are asked by generation whatever `by` says; an open "yesno" is one of two choices.
+          A question that is longer than the model can read has no numbers, and "does not fit" as its error.
           "auto" weighs what is in memory and lets an address write, even where it would tell log-probabilities.
 """
 
@@ -44,12 +45,14 @@ from butfor.evaluate.question import Question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import say, weigh
 from butfor.lm.prompt import Prompt, is_chat, plain, rendered
+from butfor.lm.tokens import encode
 
 if TYPE_CHECKING:
     from butfor.lm.chat import Chat
     from butfor.lm.world import LM
 
 By = Literal["auto", "likelihood", "generation"]
+SPARE = 16  # tokens that special marks and "The answer is" may take
 SHOWN = 1500  # characters of a text in a record; of a longer one the middle is cut
 
 ACCURACY = Metric("accuracy", "higher", "share", "share of questions answered right", "binary", null="chance")
@@ -130,7 +133,8 @@ class Questions:
         asked = [
             self._ways(question, shots, weighs=weighs) for (question, shots), weighs in zip(posed, likely, strict=True)
         ]
-        flat = [(n, way, form) for n, forms in enumerate(asked) for way, form in forms.items()]
+        fits = self._fitting(world, asked, likely)
+        flat = [(n, way, form) for n, forms in enumerate(asked) for way, form in forms.items() if fits[n]]
         answers: list[dict[Way, Answer]] = [{} for _ in items]
         for weighs, ask in ((True, self._weighed), (False, self._said)):
             part = [(n, way, form) for n, way, form in flat if likely[n] is weighs]
@@ -138,8 +142,8 @@ class Questions:
             for (n, way, _), answer in zip(part, found, strict=True):
                 answers[n][way] = answer
         return [
-            self._record(item, question, found)
-            for item, (question, _), found in zip(items, posed, answers, strict=True)
+            self._record(item, question, found) if found else _unasked(item, question, asked[n]["as it is"])
+            for n, (item, (question, _), found) in enumerate(zip(items, posed, answers, strict=True))
         ]
 
     def _weighs(self, world: LM | Chat, question: Question) -> bool:
@@ -151,6 +155,24 @@ class Questions:
         if weighs and question.cloze is not None and not self._reasons:
             return {"as it is": cloze(question, shots)}
         return ways(question, self.adapt, shots)
+
+    def _fitting(self, world: Any, asked: Sequence[Mapping[Way, Asked]], likely: Sequence[bool]) -> list[bool]:
+        """Whether the model can read each question in all of its ways, and still write what it is to write."""
+        if _remote(world) or world.context is None:
+            return [True] * len(asked)
+        texts = [
+            _shown(world, form.prompt, scoring=True) + max(form.weighed, key=len, default="")
+            for forms in asked
+            for form in forms.values()
+        ]
+        lengths = iter(map(len, encode(world, texts)))
+        room = [SPARE if weighs and not self._reasons else SPARE + self._room for weighs in likely]
+        longest = [max(next(lengths) for _ in forms) for forms in asked]
+        return [length + new <= world.context for length, new in zip(longest, room, strict=True)]
+
+    @property
+    def _room(self) -> int:
+        return self.room or ROOM[self.adapt]
 
     @property
     def _reasons(self) -> bool:
@@ -184,7 +206,7 @@ class Questions:
         return answers
 
     def _written(self, world: Any, forms: Sequence[Asked]) -> list[str]:
-        return say(world, [form.prompt for form in forms], max_new_tokens=self.room or ROOM[self.adapt])
+        return say(world, [form.prompt for form in forms], max_new_tokens=self._room)
 
     def _record(self, item: Item, question: Question, answers: Mapping[Way, Answer]) -> Record:
         first = answers["as it is"]
@@ -205,6 +227,11 @@ def _posed(data: Mapping[str, Any]) -> tuple[Question, list[Question]]:
     """The question of an item, and its worked examples."""
     own = {key: value for key, value in data.items() if key != "shots"}
     return unpacked(own), [unpacked(shot) for shot in data.get("shots", ())]
+
+
+def _unasked(item: Item, question: Question, form: Asked) -> Record:
+    show = {"asked": _cut(form.prompt.user), "right": _named(question, question.answer), "said": ""}
+    return Record(item.id, item.cluster, {}, show, dict(question.group), "does not fit")
 
 
 def _remote(world: Any) -> bool:
