@@ -151,12 +151,12 @@ class Context:
         ),
     )
     chunk: ClassVar[int] = 64
-    cost: ClassVar[int] = 10
+    cost: ClassVar[int] = 8
 
     data: str | None = None
     limit: Limit = None
-    longest: Annotated[int, Field(ge=2, le=4096)] = 48
-    targets: Annotated[int, Field(ge=1, le=1024)] = 16
+    longest: Annotated[int, Field(ge=2, le=4096)] = 40
+    targets: Annotated[int, Field(ge=1, le=1024)] = 4
     within: Annotated[float, Field(gt=0)] = 0.1
 
     def ready(self) -> None:
