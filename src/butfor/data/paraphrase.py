@@ -57,9 +57,11 @@ def matched(base: str, changed: str, keep: Collection[str] = ()) -> Placebo | No
 
 def edits(base: str, changed: str) -> list[tuple[Span, int]]:
     """Where `base` is edited to become `changed`, in whole words, and how many words each place holds."""
-    pair = Pair.of(base, changed, "edit")
+    skip, end = _shared(base, changed)
+    pair = Pair.of(base[skip : len(base) - end], changed[skip : len(changed) - end], "edit")
     found: list[tuple[Span, Span]] = []
-    for (a, b), (c, d) in zip(pair.base_spans, pair.counterfactual_spans, strict=True):
+    for one, two in zip(pair.base_spans, pair.counterfactual_spans, strict=True):
+        (a, b), (c, d) = ((start + skip, stop + skip) for start, stop in (one, two))
         while a > 0 and c > 0 and _joined(base, a) | _joined(changed, c) and base[a - 1] == changed[c - 1]:
             a, c = a - 1, c - 1
         while b < len(base) and d < len(changed) and _joined(base, b) | _joined(changed, d) and base[b] == changed[d]:
@@ -68,6 +70,18 @@ def edits(base: str, changed: str) -> list[tuple[Span, int]]:
             (a, _), (c, _) = found.pop()
         found.append(((a, b), (c, d)))
     return [((a, b), max(len(WORD.findall(base[a:b])), len(WORD.findall(changed[c:d])))) for (a, b), (c, d) in found]
+
+
+def _shared(one: str, two: str) -> tuple[int, int]:
+    """How many characters two texts share at their start and, after these, at their end: up to a blank or all."""
+    start = _prefix(one, two)
+    start = one.rfind(" ", 0, start) + 1
+    end = _prefix(one[start:][::-1], two[start:][::-1])
+    return start, one[::-1].rfind(" ", 0, end) + 1
+
+
+def _prefix(one: str, two: str) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))
 
 
 def size(base: str, changed: str) -> int:

@@ -34,7 +34,8 @@ NUMBERS = frozenset(
 )
 AN = re.compile(r"[aeio]|u(?!ni[^mn]|s[aeu]|t[aei]|rop|k)|hon|hour|heir", re.IGNORECASE)
 SAID_WITH_A = re.compile(r"one|once|eu|ewe", re.IGNORECASE)
-AT_START = re.compile(r"(?:^|[.!?:]|\n)[\s\"“”'‘(\[]*$")
+OPENS = re.compile(r"[.!?:\n][\s\"“”'‘(\[]*$")
+ENDS = re.compile(r"[.!?](?=\s|\"|”|$)|\n")
 FILLER = 4.0  # what a filler costs, in words of distance: swaps nearby come first
 NAME = 2.0
 
@@ -82,16 +83,16 @@ class _Text:
 
     def starts(self, n: int) -> bool:
         """Whether word n begins a sentence."""
-        return bool(AT_START.search(self.text[: self.words[n][0]]))
+        return not n or bool(OPENS.search(self.text[self.words[n - 1][1] : self.words[n][0]]))
 
     def asked(self, n: int) -> bool:
         """Whether word n stands in a question."""
-        end = re.search(r"[.!?](?=\s|\"|”|$)|\n", self.text[self.words[n][1] :])
+        end = ENDS.search(self.text, self.words[n][1])
         return bool(end) and end[0] == "?"
 
     def previous(self, n: int) -> str:
         """The word before word n, `^` at the start of a sentence, or the mark between."""
-        if self.starts(n) or not n:
+        if self.starts(n):
             return "^"
         between = self.text[self.words[n - 1][1] : self.words[n][0]].strip()
         return between[-1] if between else self.word(n - 1).lower().replace("’", "'")

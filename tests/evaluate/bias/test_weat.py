@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from butfor.core.errors import MissingData, UserError
 from butfor.data import builtin
-from butfor.evaluate.suite import Record
 from butfor.evaluate.bias.weat import WEAT
+from butfor.evaluate.suite import Record
 from butfor.lm import LM, Vectors
 
 ALL = sorted({w for t in builtin.word_tests() for w in (*t.x, *t.y, *t.a, *t.b)})

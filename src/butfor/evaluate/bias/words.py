@@ -27,7 +27,7 @@ GO_ON = "Go on with this sentence:"
 
 
 def rows(*, neutral: bool = True) -> list[dict[str, Any]]:
-    """Every profession in every template, as word, label, template's number and text; `neutral`: those without a label too."""
+    """Every profession in every template, with its label and the template's number and text."""
     return [
         {"word": profession.word, "label": profession.label, "template": number, "text": text}
         for profession in builtin.professions()
