@@ -204,9 +204,9 @@ def _compared(records: Mapping[str, Record], easy: Mapping[str, bool], name: str
     metrics, group = dict(record.metrics), dict(record.group)
     if name in easy:
         group["split"] = "easy" if easy[name] else "hard"
-    if mirror:
-        other = records[mirror].metrics["accuracy"]
-        metrics["both"] = metrics["accuracy"] * other
-        if name in easy and easy[name] != easy[mirror]:
-            metrics["gap"] = (metrics["accuracy"] - other) * (1.0 if easy[name] else -1.0)
+    own, other = (records[one].metrics.get("accuracy") if one else None for one in (name, mirror))
+    if own is not None and other is not None:
+        metrics["both"] = own * other
+        if mirror in easy and easy[name] != easy[mirror]:
+            metrics["gap"] = own - other if easy[name] else other - own
     return replace(record, metrics=metrics, group=group)

@@ -12,7 +12,8 @@ Written   by generation (all that an address offers) the model chooses between t
           moved = 1, 1/2 or 0 as s(cf) is above, at or below s(in);  accuracy: all four choices right
 Source    Qin et al. 2019 (EMNLP), Apache-2.0 in the repository that the files are from.
 Limits    People edited as little as they could: much of an edited ending is the original's. `accuracy` favours neither
-          guessing (0.25) nor reading no second sentence at all (0): judge by `moved` and `effect`.
+          guessing (0.25) nor reading no second sentence at all (0): judge by `moved` and `effect`. An ending that
+          repeats words of the second sentence gains by copying alone.
 """
 
 from __future__ import annotations

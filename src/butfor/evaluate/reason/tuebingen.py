@@ -80,7 +80,7 @@ class Tuebingen(Questions):
         plain, weights = beside.taken(items)
         records = Questions.measure(self, world, plain)
         return [
-            replace(r, metrics={**r.metrics, "weighted": r.metrics["accuracy"], "weight": weight})
+            replace(r, metrics={**r.metrics, "weighted": r.metrics["accuracy"], "weight": weight}) if r.metrics else r
             for r, weight in zip(records, weights, strict=True)
         ]
 
