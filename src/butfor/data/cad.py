@@ -21,7 +21,7 @@ from butfor.data.find import find, lines
 FILE = "sentiment/combined/paired/train_paired.tsv"
 COLUMNS = ["Sentiment", "Text", "batch_id"]
 LABELS = ("Negative", "Positive")
-TAG = re.compile(r"(?:<br\s*/?>\s*)+")
+TAG = re.compile(r"(?:<br\b\s*/?\s*>?\s*)+")  # one tag of the file is not closed
 
 
 @dataclass(frozen=True, slots=True)
