@@ -4,8 +4,8 @@ Format    tab-separated with a header: Sentiment (Positive, Negative), Text, bat
           their batch_id, the original first. A text with quotes is quoted, its quotes doubled.
 Source    Kaushik, Hovy & Lipton 2020; the reviews are from IMDb (Maas et al. 2011).
 Facts     `train_paired.tsv`: 1,707 pairs, 851 of them from Negative to Positive. The longer text of a pair has 14 to
-          347 words (median 153). Three pairs have the same words twice, under opposite labels. 1,638 of 3,414 texts hold
-          <br /> tags, which are read as spaces. Half of the revisions change more than 20 words.
+          347 words (median 152). Three pairs have the same words twice, under opposite labels. 1,638 of 3,414 texts
+          hold <br /> tags, which are read as spaces. Half of the revisions change more than 20 words.
 """
 
 from __future__ import annotations
