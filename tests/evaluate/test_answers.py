@@ -3,8 +3,9 @@
 outputs.jsonl: 424 answers that SmolLM2-135M-Instruct wrote to questions of CLadder, BIG-Bench Hard, e-CARE (all MIT),
 COPA (BSD-2) and to sums of our own, and 280 in the styles of other models, written by us; each labelled by reading it:
 `read` is the choice that a careful reader takes it for, null where it claims none or two. Of these 704 the 427 that
-claim something are read in 414 cases, all of them right. (Before the rules had seen them, 183 of the last 234 model
-outputs were read, four of them wrong: parts of a reasoning that was cut off.)
+claim something are read in 414 cases, all of them right. (Before the rules
+had seen them, 183 of the last 234 model outputs were read, four of them wrong, parts of a reasoning that was cut off;
+since that was mended, 51 of 92 new ones were read, none of them wrong.)
 """
 
 from __future__ import annotations
