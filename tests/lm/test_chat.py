@@ -533,6 +533,7 @@ class TestDialect:
         prompt = Prompt("Is it?", system="Be brief.", shots=(("Was it?", "yes"),), start="Answer:")
         assert model.say([prompt], max_new_tokens=2) == ["BE BRIEF.\n\nWAS IT?\nANSWER: YES\n\nIS IT?\nANSWER:"]
         assert "plain text" in model.notes[0]
+        assert (model.is_base, chat(server).is_base) == (True, False)
 
     def test_a_server_with_neither_is_told(self, server: Scripted) -> None:
         server.answer = lambda path, body: (404, {"detail": "Not Found"})

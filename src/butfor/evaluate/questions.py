@@ -239,8 +239,8 @@ def _remote(world: Any) -> bool:
 
 
 def _base(world: Any) -> bool:
-    """Whether the world goes on with plain text; what stands behind an address is taken for a chat model."""
-    return not _remote(world) and not is_chat(world)
+    """Whether the world goes on with plain text; what stands behind an address shows it by its answers."""
+    return bool(getattr(world, "is_base", False)) if _remote(world) else not is_chat(world)
 
 
 def _shown(world: Any, prompt: Prompt, *, scoring: bool) -> str:

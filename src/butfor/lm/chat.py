@@ -156,6 +156,11 @@ class Chat:
             self._memory.put(key, kept)
         return bool(kept["weighs"])
 
+    @property
+    def is_base(self) -> bool:
+        """Whether it has turned out, by its answers so far, to go on with plain text: there is no chat interface."""
+        return not self._dialect.chat or "plain text" in self._labels
+
     def cost(self) -> dict[str, Any]:
         """What this process has asked so far, and what a reader of the answers must know, as JSON."""
         return {"url": self.url, **asdict(self.spent), "notes": self.notes}
