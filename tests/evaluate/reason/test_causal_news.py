@@ -59,6 +59,6 @@ def test_always_yes_has_the_stated_score(public) -> None:
     def yes(_: Question) -> str:
         return "yes"
 
-    records = measured(yes, limit=60)
+    records = measured(yes, limit=30)
     assert mean(records, "accuracy") == 0.5 and f1(records) == pytest.approx(2 / 3)
-    assert f1(measured(oracle, limit=60)) == 1
+    assert f1(measured(oracle, limit=30)) == 1

@@ -124,7 +124,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, suite: BalancedCOPA, likes: Callable
 
     for module in ("butfor.evaluate.questions", "butfor.evaluate.reason.copa"):
         monkeypatch.setattr(f"{module}.weigh", weigh)
-    world: Any = SimpleNamespace(remote=False, name="likes")
+    world: Any = SimpleNamespace(remote=False, name="likes", context=None)
     return suite.measure(world, suite.items(world))
 
 

@@ -207,6 +207,6 @@ def _compared(records: Mapping[str, Record], easy: Mapping[str, bool], name: str
     own, other = (records[one].metrics.get("accuracy") if one else None for one in (name, mirror))
     if own is not None and other is not None:
         metrics["both"] = own * other
-        if mirror in easy and easy[name] != easy[mirror]:
+        if mirror and name in easy and easy[name] != easy[mirror]:
             metrics["gap"] = own - other if easy[name] else other - own
     return replace(record, metrics=metrics, group=group)
