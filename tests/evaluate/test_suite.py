@@ -23,8 +23,11 @@ from butfor.evaluate.bias.professions import Professions
 from butfor.evaluate.bias.stereoset import StereoSet
 from butfor.evaluate.bias.weat import WEAT
 from butfor.evaluate.bias.winobias import WinoBias
+from butfor.evaluate.context import Context
+from butfor.evaluate.faithful.cot import CoT
 from butfor.evaluate.perplexity import Perplexity
 from butfor.evaluate.reason.copa import COPA
+from butfor.evaluate.robust.arithmetic import Arithmetic
 from butfor.evaluate.suite import Item, Suite, spread
 from butfor.lm import LM
 
@@ -36,9 +39,17 @@ SUITES: dict[str, Callable[[Path], Suite]] = {
     "weat": lambda _: WEAT(test="science-arts"),
     "perplexity": lambda _: Perplexity(limit=6, length=32),
     "copa": lambda _: COPA(limit=8),
+    "cot": lambda _: CoT(limit=2, rationale="given"),
+    "arithmetic": lambda _: Arithmetic(limit=2),
+    "context": lambda _: Context(limit=6, longest=10, targets=3),
 }
 
-LISTED = {"sturdy", "order_flip", "wording_flip", "parsed"}  # what only listed or written choices have
+UNUSED: dict[type, set[str]] = {  # what only listed or written choices have, or longer contexts
+    COPA: {"sturdy", "order_flip", "wording_flip", "parsed"},
+    CoT: {"parsed"},
+    Arithmetic: {"parsed"},
+    Context: {"near_32", "near_128"},
+}
 
 
 @pytest.fixture(params=sorted(SUITES))
@@ -83,7 +94,7 @@ def test_records_follow_the_items_and_hold_declared_finite_numbers(suite: Suite,
         assert all(value in (0.0, 1.0) for name, value in record.metrics.items() if kinds[name] == "binary")
         assert record.show and all(isinstance(text, str) for text in record.show.values())
     unused = set(kinds) - {name for record in records for name in record.metrics}
-    assert unused == (LISTED if isinstance(suite, COPA) else set())
+    assert unused == UNUSED.get(type(suite), set())
 
 
 def test_what_is_measured_does_not_depend_on_the_company(suite: Suite, lm: LM) -> None:
@@ -103,7 +114,7 @@ def test_scoring_sees_prompts_and_choices_alone(suite: Suite, lm: LM, monkeypatc
     monkeypatch.setattr(scoring, "score", lambda world, asked: seen.extend(asked) or real(world, asked))
     suite.measure(lm, suite.items(lm))
     assert all(set(asked) == {"prompt", "choices"} for asked in seen)
-    assert bool(seen) == (not isinstance(suite, WEAT | Perplexity))
+    assert bool(seen) == (not isinstance(suite, WEAT | Perplexity | Context))
 
 
 def test_an_edited_model_gets_other_records(suite: Suite, lm: LM) -> None:
