@@ -7,6 +7,8 @@ Pairs     {"id", "a", "b", "variable", "expect": "same|different|a>b", "group": 
           answer is meant, "choices": [x, y].
 Both      `group` holds labels to report by; `cluster` (a text) names what lines share that are no independent samples.
           `id` may be a number. No other keys: a misspelt one would be lost without a word. Empty lines are passed over.
+Lures     A question with choices may have `lures`: kind of mistake → the place of the choice that it leads to. `why`
+          and `spec`, which `butfor generate` writes beside it, are passed over.
 Faults    Every line that cannot be read is MalformedData with file, line and reason; so is an id that stands twice.
 Memory    One line at a time (of at most 16 MiB), and 64-bit hashes of the ids in one array, 16 bytes an id at most but
           while it doubles. Where two hashes are equal the file is read again: only equal ids are refused.
@@ -31,7 +33,7 @@ Match = Literal["exact", "number", "yesno", "regex"]
 Expect = Literal["same", "different", "a>b"]
 LONGEST = 16 * 2**20  # bytes of a line
 MOST = 26  # choices: each has a letter
-ITEM = {"id", "prompt", "choices", "answer", "match", "group", "cluster"}
+ITEM = {"id", "prompt", "choices", "answer", "match", "group", "cluster", "lures", "why", "spec"}
 PAIR = {"id", "a", "b", "variable", "expect", "choices", "group", "cluster"}
 NUMBER = re.compile(r"[-+−]?\s?[$€£]?\s?[\d.][\d,.]*(?:e[-+]?\d+)?(?:\s*/\s*\d+(?:\.\d+)?)?\s*%?", re.IGNORECASE)
 
@@ -47,6 +49,7 @@ class OwnItem:
     match: Match | None  # of an open answer
     group: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
+    lures: Mapping[str, int] = field(default_factory=dict)  # kind of mistake → place of the choice that it leads to
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ def own_items(path: str | Path) -> Iterator[OwnItem]:
         else:
             choices, match = (), _one_of(*where, row, "match", get_args(Match), "exact")
             answer = _open(*where, row, cast(Match, match))
-        yield OwnItem(row["id"], prompt, choices, answer, cast("Match | None", match), *_labels(*where, row))
+        lures = _lures(*where, row, len(choices))
+        yield OwnItem(row["id"], prompt, choices, answer, cast("Match | None", match), *_labels(*where, row), lures)
 
 
 def own_pairs(path: str | Path) -> Iterator[OwnPair]:
@@ -91,6 +95,14 @@ def own_pairs(path: str | Path) -> Iterator[OwnPair]:
         variable = _text(*where, row, "variable")
         labels = _labels(*where, row)
         yield OwnPair(row["id"], a, b, variable, cast(Expect, expect), cast("tuple[str, str] | None", choices), *labels)
+
+
+def _lures(file: Path, line: int, row: dict[str, Any], choices: int) -> dict[str, int]:
+    lures = row.get("lures", {})
+    places = lures.values() if isinstance(lures, dict) else [None]
+    if not all(type(place) is int and 0 <= place < choices for place in places):
+        raise MalformedData(file, line, "'lures' names for each kind of mistake the place of a choice, from 0")
+    return lures
 
 
 class Seen:

@@ -80,8 +80,9 @@ class OwnItems(Questions):
         """Every question of the file, read as it is needed."""
         for row in own_items(self.path):
             yield Question(
-                row.id, row.prompt, row.choices, row.answer, row.match or "choice", dict(row.group), row.cluster
-            )
+                row.id, row.prompt, row.choices, row.answer, row.match or "choice", dict(row.group), row.cluster,
+                lures=row.lures,
+            )  # fmt: skip
 
     def ready(self) -> None:
         """Every line can be read: a mistake in the last one is told before a model is loaded."""

@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from tests.data.ladder.reader import answer
 
 from butfor.core.errors import RunError, UnknownName, UserError
 from butfor.data.ladder import KINDS, SENSES, Dials, Ladder, check, ladder
 from butfor.data.ladder import stream as module
 from butfor.data.ladder.kinds import Kind
 from butfor.data.ladder.world import World
+
+from .reader import answer
 
 Items = list[dict[str, Any]]
 
