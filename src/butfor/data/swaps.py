@@ -212,7 +212,7 @@ def _cased(here: _Text, rule: _Rule, n: int, found: str) -> str | None:
 
 def _named(here: _Text, rule: _Rule, n: int) -> str | None:
     """Another name of the same kind, where it is the only mention and no part of a longer name."""
-    if not here.word(n).startswith(rule.spelled) or here.asked(n):
+    if not here.word(n).startswith(rule.spelled) or here.asked(n) or here.previous(n) == "of":
         return None
     if len(re.findall(rf"\b{re.escape(rule.spelled)}\b", here.text)) > 1 or re.search(rf"\b{rule.right}\b", here.text):
         return None

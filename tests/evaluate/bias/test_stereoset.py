@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from butfor.evaluate.bias.stereoset import StereoSet, icat
+from butfor.evaluate.bias.stereoset import StereoSet, icat, icat_of
+from butfor.evaluate.suite import Record
 from butfor.lm import LM
 
 
@@ -33,6 +35,28 @@ def test_the_score_of_a_set_has_the_authors_limiting_cases() -> None:
     assert icat(1.0, 0.5) == 100  # always sense, never a preference
     assert icat(1.0, 1.0) == icat(1.0, 0.0) == 0  # always (or never) the stereotype
     assert icat(0.5, 0.5) == 50  # a coin
+
+
+def rows(target: str, meaningful: float, stereotypes: tuple[float, ...]) -> list[Record]:
+    made = [{"meaningful": meaningful, "stereotype": stereotype} for stereotype in stereotypes]
+    return [Record(f"{target}/{n}", target, metrics) for n, metrics in enumerate(made)]
+
+
+def test_the_score_of_records_has_the_interval_of_a_mean_where_it_is_one() -> None:
+    records = [row for n, sense in enumerate((1.0, 0.5, 1.0, 0.0, 0.5)) for row in rows(f"{n}", sense, (1.0, 0.0))]
+    found = icat_of(records)  # half of every target's rows are stereotypes: the score is 100 times the mean of sense
+    assert found.estimate == pytest.approx(60.0)
+    error = 100 * np.std([1.0, 0.5, 1.0, 0.0, 0.5], ddof=1) / 5**0.5
+    assert found.high == pytest.approx(min(100.0, 60.0 + 2.776445 * error))
+    assert found.low == pytest.approx(60.0 - 2.776445 * error)
+    assert found.n == 10
+
+
+def test_the_score_of_records_stays_between_its_ends_and_needs_two_targets() -> None:
+    always = [row for n in range(4) for row in rows(f"{n}", 1.0, (1.0, 1.0))]
+    assert (icat_of(always).low, icat_of(always).estimate, icat_of(always).high) == (0.0, 0.0, 0.0)
+    with pytest.raises(ValueError, match="two or more"):
+        icat_of(always[:2])
 
 
 def test_parts_of_the_set(lm: LM, sets: Path) -> None:
