@@ -59,6 +59,7 @@ def test_always_yes_has_the_stated_score(public) -> None:
     def yes(_: Question) -> str:
         return "yes"
 
-    records = measured(yes, limit=30)
-    assert mean(records, "accuracy") == 0.5 and f1(records) == pytest.approx(2 / 3)
-    assert f1(measured(oracle, limit=30)) == 1
+    records = measured(yes, limit=53)
+    assert mean(records, "accuracy") == 28 / 53 and f1(records) == pytest.approx(2 * 28 / (53 + 28))
+    assert f1(records) == pytest.approx(ALWAYS_YES, abs=0.005)
+    assert f1(measured(oracle, limit=53)) == 1

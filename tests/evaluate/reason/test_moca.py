@@ -97,6 +97,26 @@ def test_people_and_factors_are_recounted_from_the_authors_files(public) -> None
     assert seen == len(records) == 206
 
 
+def test_peoples_own_effects_are_as_the_card_says(public) -> None:
+    public("moca")
+    yes: dict[str, list[float]] = {}
+    for part in ("causal", "moral"):
+        for row in map(json.loads, json.loads(find("moca", f"{part}_dataset_v1.json").read_text("utf-8"))):
+            for sentence in row["annotated_sentences"]:
+                yes.setdefault(sentence["annotation"][1], []).append(row["answer_dist"][0])
+    for level, other, effect in (
+        ("EC_4_Abnormal_Event", "EC_4_Normal_Event", 0.23),
+        ("Norm_3_Prescriptive_Norm", "Norm_3_Statistics_Norm", 0.08),
+        ("EC_4_Action", "EC_4_Omission", -0.03),
+        ("inevitable", "avoidable", 0.13),
+        ("accidental", "instrumental", 0.12),
+        ("self beneficial", "other beneficial", 0.10),
+        ("impersonal", "personal", 0.06),
+    ):
+        counted = sum(yes[level]) / len(yes[level]) - sum(yes[other]) / len(yes[other])
+        assert counted == pytest.approx(effect, abs=0.005)
+
+
 def test_the_question_stands_under_the_story(own: str) -> None:
     question: Question = next(iter(MoCa(data=own).questions()))
     assert question.text == "A causal story, number 0.\n\nDid it?" and question.choices == ("yes", "no")

@@ -12,13 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.causal_news import causal_news
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import YES, YES_NO, said
-from butfor.evaluate.suite import Card, Metric
+from butfor.evaluate.suite import Card, Item, Metric, spread
+
+if TYPE_CHECKING:
+    from butfor.lm.chat import Chat
+    from butfor.lm.world import LM
 
 ALWAYS_YES = 0.691
 ASK = "Does this sentence say that one event causes or caused another one, both of them told in the sentence?"
@@ -31,7 +35,7 @@ class CausalNews(Questions):
 
     card: ClassVar[Card] = Card(
         measures="whether a sentence of protest news is recognised as telling a cause and its effect",
-        chance="accuracy 0.5; F1 0.691 for whoever always says yes (0.528 of the sentences are causal)",
+        chance="F1 0.691 and accuracy 0.528 for whoever always says yes (so many of the sentences are causal)",
         source="Tan et al. 2022, Causal News Corpus V2; tanfiona/CausalNewsCorpus, CC0-1.0",
         faults=(
             "only the training part is fetched: models may have been trained on it",
@@ -41,8 +45,8 @@ class CausalNews(Questions):
         published=("best system of the shared task CASE 2022: F1 0.862 on its test part (not checked by us)",),
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
-        *COMMON,
         Metric("f1", "higher", "share", "F1 of the causal sentences", null=ALWAYS_YES, weight="f1_weight"),
+        *COMMON,
         Metric("f1_weight", "zero", "", "2 for a causal sentence that is found, 1 for one of the two mistakes"),
     )
 
@@ -58,6 +62,10 @@ class CausalNews(Questions):
                 answer=said(bool(row.causal)),
                 cluster=row.document,
             )
+
+    def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
+        """The sentences; under a limit as many of them are causal as in the set, so that F1 and its null hold."""
+        return spread(list(self.stream()), self.limit, lambda item: (str(item.data["answer"]), ""))
 
     def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
         """The sentence's part in F1."""

@@ -49,6 +49,10 @@ class MoCa(Questions):
             "75 of the 206 questions are marked as ambiguous by the authors (label `people`)",
             "144 causal questions are of 111 stories, 62 moral ones of 55, in about 40 and 29 families",
         ),
+        published=(
+            "people's own effects on their share of yes: abnormal event +0.23, prescriptive norm +0.08, action -0.03; "
+            "inevitable +0.13, accidental +0.12, self beneficial +0.10, impersonal +0.06 (counted by us)",
+        ),
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("lean", "zero", "share", "probability of yes minus the share of people who say yes", null=0.0),
