@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -439,6 +441,36 @@ def test_with_every_fault_at_random_no_item_is_lost_and_none_counted_twice(serve
     assert reused < 150
     keys = [json.loads(line)["key"] for line in (tmp_path / "m.jsonl").read_text().splitlines()]
     assert len(keys) == len(set(keys)) == 150
+
+
+def test_a_killed_process_loses_no_finished_answer_and_asks_none_twice(server: Scripted, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from butfor.lm.chat import Chat; from butfor.lm.prompt import Prompt\n"
+        "chat = Chat(sys.argv[1], 'm', memory=Path(sys.argv[2]), concurrency=3)\n"
+        "said = chat.say([Prompt(f'q{n}') for n in range(60)], max_new_tokens=1)\n"
+        "print(*said, chat.spent.answers, chat.spent.reused)"
+    )
+    command, path = [sys.executable, "-c", code, server.url, str(tmp_path / "m.jsonl")], tmp_path / "m.jsonl"
+    going = threading.Event()
+
+    def answer(at: str, body: dict[str, Any]) -> tuple[int, Any]:
+        going.wait(0.02)
+        return polite(at, body)
+
+    server.answer = answer
+    first = subprocess.Popen(command)
+    while not path.is_file() or path.read_bytes().count(b"\n") < 12:
+        assert first.poll() is None
+        going.wait(0.01)
+    first.kill()
+    first.wait()
+    kept, asked = path.read_bytes().count(b"\n"), len(server.asked)
+    assert 12 <= kept < 60
+    going.set()
+    again = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert again == [*(f"Q{n}" for n in range(60)), str(60 - kept), str(kept)]
+    assert len(server.asked) - asked == 60 - kept
+    assert asked - kept <= 3, "only what was under way when it was killed is asked again"
 
 
 def test_after_a_failure_nothing_new_is_asked_and_nobody_waits(server: Scripted) -> None:
