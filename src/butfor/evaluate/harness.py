@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from butfor.core.errors import UnknownName, UserError
+from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.extras import need
 from butfor.evaluate.adapt import cloze, unpacked, ways
 from butfor.evaluate.questions import Questions
@@ -73,10 +73,12 @@ class Standard:
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item a document, with the texts that the model is to read."""
-        _, documents = self._task()
+        task, documents = self._task()
         items = [
             Item(
-                f"{self.task}/{number}", "", {"document": number, "kind": asked[0].request_type, "pairs": _pairs(asked)}
+                f"{self.task}/{number}",
+                f"{self.task}/{number}",
+                {"document": number, "kind": task.OUTPUT_TYPE, "pairs": _pairs(asked)},
             )
             for number, asked in documents.items()
         ]
@@ -100,6 +102,7 @@ class Standard:
             raise UserError(f"standard.{self.task}: none of its metrics is a number for a single document")
         show = {"asked": str(item.data["pairs"][0][0])[-SHOWN:]}
         if task.OUTPUT_TYPE == "multiple_choice":
+            metrics.pop("exact_match", None)  # it asks what would be written, which choices are not
             choices, gold = task.doc_to_choice(document), task.doc_to_target(document)
             values = [logprob for logprob, _ in found[: len(choices)]]
             metrics["chance"] = 1 / len(choices)
@@ -109,7 +112,7 @@ class Standard:
                 show["right"] = str(choices[gold])
         elif task.OUTPUT_TYPE == "generate_until":
             show |= {"right": str(task.doc_to_target(document)), "said": str(found[0])[-SHOWN:]}
-        return Record(item.id, item.cluster or item.id, metrics, show)
+        return Record(item.id, item.cluster, metrics, show)
 
     def _task(self) -> tuple[Any, dict[int, list[Any]]]:
         return _loaded(self.task, self.folder, self.shots)
@@ -135,7 +138,11 @@ def _loaded(name: str, folder: str | None, shots: int | None) -> tuple[Any, dict
     manager = need("lm_eval.tasks").TaskManager(include_path=folder, include_defaults=folder is None)
     if name not in manager.all_subtasks:
         raise UnknownName("task of lm-evaluation-harness", name, manager.all_subtasks)
-    task = manager.load([name])["tasks"][name]
+    try:
+        task = manager.load([name])["tasks"][name]
+    except (OSError, ValueError) as error:  # its data is fetched by `datasets`, which raises either
+        reason = str(error).partition("\n")[0][:200]
+        raise MissingData(f"standard.{name}: its data is not on this machine: {reason}") from error
     if task.OUTPUT_TYPE not in KINDS:
         raise UserError(f"standard.{name}: {task.OUTPUT_TYPE} is not bridged; bridged are {', '.join(KINDS)}")
     if shots is not None:
