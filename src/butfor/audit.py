@@ -48,7 +48,7 @@ class Audit:
     pairs: Path | None = None
     limit: int = 200  # items of each suite, 0 = all
     by: str = "auto"
-    dtype: str = "float32"
+    dtype: str = "auto"
     device: str = "auto"
     level: float = 0.95
     seed: int = 0
@@ -272,7 +272,7 @@ class _Auditing:
         from butfor.lm.identity import behaviour
 
         tokenizer = world.tokenizer_fingerprint()
-        return world.fingerprint(), behaviour(world), tokenizer, self.asked.dtype, str(world.device)
+        return world.fingerprint(), behaviour(world), tokenizer, str(world.model.dtype), str(world.device)
 
     def _judge(self, world: Any) -> None:
         path, level = self.folder.path, self.asked.level
@@ -287,11 +287,10 @@ class _Auditing:
         corrected(effects, heads)
         checks = [row for part in found.values() for row in part.checks]
         checks += [row for one in self.chosen for row in _unread(found[one.name], one.name)]
-        trusted = not any(
-            check["code"] in UNTRUSTED and not check["ok"] and check["about"].startswith(f"{name}/{head}:")
-            for check in checks
-            for name, head in heads.items()
-        )
+        unsound = {
+            check["about"].rpartition(": ")[0] for check in checks if check["code"] in UNTRUSTED and not check["ok"]
+        }
+        trusted = any(f"{name}/{head}" not in unsound for name, head in heads.items())
         write_json(path / "levels.json", {"levels": [row for part in found.values() for row in part.levels]})
         write_json(path / "groups.json", {"groups": [row for part in found.values() for row in part.groups]})
         write_json(
@@ -395,4 +394,5 @@ def _world_told(world: Any) -> dict[str, Any]:
         "kind": "chat model" if is_chat(world) else "base model",
         "parameters": size,
         "type": world.model.config.model_type,
+        "computed in": str(world.model.dtype).removeprefix("torch."),
     }

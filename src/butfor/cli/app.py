@@ -73,9 +73,7 @@ def audit(
     served: Annotated[str, typer.Option("--model", metavar="NAME", help="the model's name at that address")] = "",
     limit: Annotated[int, typer.Option(min=0, help="items of each suite; 0: all")] = 200,
     by: Annotated[str, typer.Option(help="auto, likelihood or generation")] = "auto",
-    dtype: Annotated[
-        str, typer.Option(help="float32, bfloat16 (faster where the processor has it), float16")
-    ] = "float32",
+    dtype: Annotated[str, typer.Option(help="auto: as the weights are stored; float32, bfloat16")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
     out: Annotated[Path, typer.Option(help="where run folders go")] = Path("runs"),
     cache: Annotated[Path | None, typer.Option(metavar="DIR", help="keep finished steps for other audits")] = None,

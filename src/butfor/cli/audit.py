@@ -85,4 +85,4 @@ def audit_command(asked: Audit, out: Path, cache: Path | None, *, as_json: bool,
     if not done.trusted:
         from butfor.core.errors import Untrusted
 
-        raise Untrusted(f"the audit is done, but not every headline can be trusted; see the checks in {done.report}")
+        raise Untrusted(f"the audit is done, but none of its headlines can be trusted; see the checks in {done.report}")

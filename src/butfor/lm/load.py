@@ -37,14 +37,17 @@ def load(
     device_map: str | dict[str, Any] | None = None,
     trust_remote_code: bool = False,
 ) -> World:
-    """Load a language model or word vectors. Without `device` a model goes to the accelerator, if there is one."""
+    """Load a language model or word vectors. Without `device` a model goes to the accelerator, if there is one.
+
+    `dtype` "auto" is the type that the weights are stored in, where this machine computes in it, else float32.
+    """
     where = check(name)
     if where is not None and (where / "words.txt").is_file():
         return _vectors(name, where)
     need("transformers")
     torch = need("torch")
-    kind = _dtype(dtype)
     place = None if device_map is not None else _device(device)
+    kind = _stored(name, where, place, trust_remote_code) if dtype == "auto" else _dtype(dtype)
     if name == "debug":
         from butfor.lm.debug import debug
 
@@ -151,6 +154,32 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype:
     if dtype not in known:
         raise UnknownName("dtype", dtype, known)
     return known[dtype]
+
+
+def _stored(name: str, where: Path | None, place: torch.device | None, trust: bool) -> torch.dtype:
+    """The weights' own type, where this machine computes in it at full speed; else float32."""
+    import torch
+
+    if name == "debug":
+        return torch.float32
+    from transformers import AutoConfig
+
+    with quiet():
+        own = AutoConfig.from_pretrained(name if where is None else str(where), trust_remote_code=trust).dtype
+    chosen = own if isinstance(own, torch.dtype) else torch.float32
+    if chosen == torch.bfloat16 and (place is None or place.type == "cuda"):
+        return chosen if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
+    if chosen == torch.bfloat16 and place is not None and place.type == "cpu":
+        return chosen if _quick_bfloat16() else torch.float32
+    return torch.float32 if place is not None and place.type == "cpu" else chosen
+
+
+def _quick_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 by itself; torch tells it under a private name, which may go."""
+    import torch
+
+    asked = (getattr(torch.cpu, name, bool) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(ask() for ask in asked)
 
 
 def _device(device: str | torch.device | None) -> torch.device:

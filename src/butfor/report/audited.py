@@ -54,10 +54,10 @@ SHOWN = {
 WORDS = {
     ("better", "chance"): "above chance",
     ("worse", "chance"): "below chance",
-    ("none", "chance"): "not told from chance",
-    ("none", ""): "no effect found",
+    ("none", "chance"): "as by chance",
+    ("none", ""): "none found",
     ("unknown", ""): "no interval",
-    ("better", ""): "lower than its null",
+    ("better", ""): "below its null",
     ("worse", ""): "an effect",
     ("changed", ""): "an effect",
 }

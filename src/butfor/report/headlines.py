@@ -1,4 +1,4 @@
-"""The headlines of an audit on a terminal: level with interval, distance from the null, p last, within 80 columns."""
+"""The headlines of an audit on a terminal: level with interval, reading, p last, within 80 columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def headlines(folder: Path) -> Table:
     audit = open_audit(folder)
     level = number(audit.run.spec.get("level"))
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption_justify="left")
-    grid.add_column("suite", overflow="fold")
+    grid.add_column("suite", no_wrap=True)
     grid.add_column(said(f"level [{percent(level or 0.95)} interval]"), no_wrap=True)
     grid.add_column("reading", overflow="fold")
     grid.add_column("p", justify="right", no_wrap=True)
@@ -41,8 +41,8 @@ def headlines(folder: Path) -> Table:
             star = "*" if line.found in {"better", "worse", "changed"} and not line.holds else ""
             word = "" if effect is None else f"{SYMBOL[line.found]} {line.word}{star}"
             grid.add_row(
-                indented(f"{part.name} {own.metric}, {own.unit}".rstrip(", "), 1),
-                said(shown if own.n is None else f"{shown} (n={own.n})"),
+                indented(part.name, 1),
+                said(f"{own.metric} {shown}" + (f" {own.unit}" if own.unit not in ("", "share") else "")),
                 said(word, STYLE.get(line.found, "")),
                 said("" if effect is None else probability(p)),
             )
