@@ -26,7 +26,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -303,7 +303,7 @@ class Wire:
                 date = parsedate_to_datetime(header)
             except ValueError:
                 return 0.0
-            date = date if date.tzinfo else date.replace(tzinfo=timezone.utc)  # noqa: UP017
+            date = date if date.tzinfo else date.replace(tzinfo=UTC)
             seconds = date.timestamp() - self.clock.date()
         return seconds if 0 < seconds < float("inf") else 0.0
 
