@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from butfor.evaluate.contamination import CONTAMINATION, RUN, contamination, halved, texts_of, written
+from butfor.core.errors import MissingData, UserError
+from butfor.evaluate.contamination import CONTAMINATION, RUN, Contamination, contamination, halved, texts_of, written
 from butfor.evaluate.suite import Item
 from butfor.lm import LM
 from butfor.lm.prompt import Prompt
@@ -118,6 +120,26 @@ def test_texts_of_any_suite() -> None:
     assert all(text == f"text {name} " * 3 for name, text in found)
     assert found == texts_of(items[::-1], 4)
     assert set(found) < set(texts_of(items, 6))
+
+
+def test_every_set_gives_as_many_texts(public: Callable[[str], None]) -> None:
+    for name in ("bbh", "moca"):
+        public(name)
+    suite = Contamination(of=("reason.causal_judgement", "reason.moca"), limit=6)
+    suite.ready()
+    items = suite.items(None)  # type: ignore[arg-type]
+    assert sorted(item.data["set"] for item in items) == ["reason.causal_judgement"] * 3 + ["reason.moca"] * 3
+    records = suite.measure(Remote(lambda _: ""), items)  # type: ignore[arg-type]
+    assert [(r.item, r.cluster, r.group["set"]) for r in records] == [(i.id, i.cluster, i.data["set"]) for i in items]
+    assert all(record.metrics["verbatim"] == 0 for record in records)
+
+
+def test_a_set_that_is_not_here_is_passed_over(bare: Path) -> None:
+    assert bare.is_dir()
+    with pytest.raises(MissingData, match=r"reason\.cladder"):
+        Contamination().ready()
+    with pytest.raises(UserError, match="no suite of questions"):
+        Contamination(of=("bias.professions",)).ready()
 
 
 def test_nulls_are_metrics() -> None:

@@ -56,6 +56,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
         "faithful.cot": "butfor.evaluate.faithful.cot:CoT",
         "robust.arithmetic": "butfor.evaluate.robust.arithmetic:Arithmetic",
+        "contamination.public": "butfor.evaluate.contamination:Contamination",
         "probe.context": "butfor.evaluate.context:Context",
         "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
         "concept.cebab": "butfor.evaluate.concept.cebab:CEBaB",

@@ -18,11 +18,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
+from butfor.core.errors import MissingData, UserError
+from butfor.core.registry import resolve
 from butfor.data.paraphrase import reworded
-from butfor.evaluate.suite import Item, Metric, Record
+from butfor.evaluate.questions import Questions
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import can_weigh, say, weigh
 from butfor.lm.prompt import Prompt
 
@@ -34,6 +38,8 @@ RUN = 8  # words in a row that nobody writes by chance
 ASKED = 24  # words of the second half that are compared, at most
 BEFORE = 200  # words of the first half that the model sees, at most
 ROOM = 64  # new tokens
+MOST = 500  # texts of a set
+PUBLIC = ("reason.cladder", "reason.corr2cause", "reason.causal_judgement", "reason.moca", "reason.calm")
 SWAPS = 6  # one word in so many is reworded
 INSTRUCTION = "Go on with this text exactly as it goes on in the original, word for word, and write nothing else:\n\n"
 
@@ -81,13 +87,65 @@ def contamination(world: LM | Chat, texts: Sequence[tuple[str, str]]) -> list[Re
     return records
 
 
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contamination:
+    """Does the model complete the items of public sets word for word? `of`: suites of questions."""
+
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
+    metrics: ClassVar[tuple[Metric, ...]] = CONTAMINATION
+    chunk: ClassVar[int] = 8
+    cost: ClassVar[int] = 5
+    card: ClassVar[Card] = Card(
+        measures="how much of a public set the model writes by heart, beyond what it writes of the same text reworded",
+        chance="what it writes of the reworded text",
+        source="the sets themselves; completing the second half after Carlini et al. 2021",
+        faults=("texts made from templates share sentences; short texts are left out",),
+    )
+
+    of: tuple[str, ...] = PUBLIC
+    limit: Limit = None
+
+    def ready(self) -> None:
+        """At least one of the sets is here."""
+        if not self._sets():
+            raise MissingData(f"none of these sets is on this machine: {', '.join(self.of)}; run: butfor fetch cladder")
+
+    def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
+        """The same number of texts from every set, as far as it has them."""
+        items = [
+            Item(f"{name}/{number}", f"{name}/{cluster}", {"set": name, "text": text})
+            for name, suite in self._sets().items()
+            for number, cluster, text in _texts(suite)
+        ]
+        return spread(items, self.limit, lambda item: ("", str(item.data["set"])))
+
+    def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
+        """Each text completed, as it is and reworded."""
+        records = contamination(world, [(item.id, item.data["text"]) for item in items])
+        return [
+            replace(record, cluster=item.cluster, group={"set": item.data["set"]})
+            for record, item in zip(records, items, strict=True)
+        ]
+
+    def _sets(self) -> dict[str, Questions]:
+        found: dict[str, Questions] = {}
+        for name in self.of:
+            suite = resolve("suite", name)
+            if not issubclass(suite, Questions):
+                raise UserError(f"{name} is no suite of questions; contamination reads the texts of questions")
+            made = suite()
+            try:
+                made.ready()
+            except MissingData:
+                continue
+            found[name] = made
+        return found
+
+
 def texts_of(items: Sequence[Item], count: int) -> list[tuple[str, str]]:
     """The longest text of each of `count` items of any suite, those whose names hash small."""
-
-    def rank(item: Item) -> bytes:
-        return hashlib.blake2b(item.id.encode(), person=b"contamination").digest()
-
-    chosen = sorted(items, key=rank)[:count]
+    chosen = nsmallest(count, items, key=lambda item: _rank(item.id))
     return [(item.id, max(_strings(item.data), key=len, default="")) for item in chosen]
 
 
@@ -117,6 +175,16 @@ def written(said: str, second: str) -> int:
             length += 1
         best = max(best, length)
     return best
+
+
+def _texts(suite: Questions) -> list[tuple[str, str, str]]:
+    """Id, cluster and text of the `MOST` questions that hash smallest, of those that are long enough."""
+    long = (q for q in suite.questions() if len(q.text.split()) >= 2 * RUN)
+    return [(q.id, q.cluster or q.id, q.text) for q in nsmallest(MOST, long, key=lambda q: _rank(q.id))]
+
+
+def _rank(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), person=b"contamination").digest()
 
 
 def _metrics(said: str, second: str, suffix: str) -> dict[str, float]:
