@@ -10,7 +10,7 @@ Limits    `start` is put into the model's mouth, which an endpoint's chat interf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from butfor.lm.tokens import opening
@@ -51,6 +51,9 @@ def rendered(lm: LM, prompt: Prompt, *, scoring: bool) -> str:
         return prompt.user
     if not is_chat(lm):
         return plain(prompt)
+    if scoring and prompt.start:  # the examples begin as the answer will
+        shots = tuple((asked, f"{prompt.start} {answered}") for asked, answered in prompt.shots)
+        prompt = replace(prompt, shots=shots)
     text = _templated(lm, messages(prompt)).removeprefix(lm.tokenizer.bos_token if opening(lm) else "")
     return text + prompt.start if scoring else text
 

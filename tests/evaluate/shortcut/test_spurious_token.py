@@ -131,7 +131,7 @@ def test_numbers_agree_with_plain_calls_of_the_model(lm: LM) -> None:
     suite = SpuriousToken(limit=2, shots=2)
     items = suite.items(lm)
     for item, record in zip(items, suite.measure(lm, items), strict=True):
-        head = "".join(f"user: {text}\nassistant: {risk}\n" for text, risk in item.data["shots"])
+        head = "".join(f"user: {text}\nassistant: Answer: {risk}\n" for text, risk in item.data["shots"])
         head = f"system: {START} Answer with one of: Low Risk, Middle Risk, High Risk.\n{head}"
         odds = {}
         for arm in ("base", "spurious"):
@@ -158,3 +158,10 @@ def test_published_files_that_are_not_here(tmp_path: Any, monkeypatch: pytest.Mo
     SpuriousToken().ready()
     with pytest.raises(MissingData):
         SpuriousToken(data="published").ready()
+
+
+def test_the_examples_begin_as_the_answer_does(lm: LM) -> None:
+    from butfor.lm.prompt import rendered
+
+    text = rendered(lm, Prompt("Two?", shots=(("One?", "1"),), start="Answer:"), scoring=True)
+    assert text == "user: One?\nassistant: Answer: 1\nuser: Two?\nassistant: Answer:"
