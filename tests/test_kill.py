@@ -1,4 +1,4 @@
-"""kill -9 at random moments, the same command again: the final effects.json is the same to the byte."""
+"""kill -9 at random moments, the same command again: effects.json and the records are the same to the byte."""
 
 from __future__ import annotations
 
@@ -46,3 +46,39 @@ def test_a_run_killed_ten_times_comes_out_the_same(tmp_path: Path) -> None:
             assert finish(tmp_path / f"torn{folder}")[0] == whole
             folder += 1
     assert finish(tmp_path / f"torn{folder}")[0] == whole
+
+
+def audited(out: Path, after: float | None = None) -> dict[str, bytes]:
+    """An audit in a process of its own, killed after so many seconds if it still runs then; else its files."""
+    words = [
+        "audit",
+        "debug",
+        "--suites",
+        "bias.professions,reason.copa",
+        "--limit",
+        "64",
+        "--quiet",
+        "--out",
+        str(out),
+    ]
+    process = subprocess.Popen([sys.executable, "-m", "butfor", *words], stdout=subprocess.DEVNULL)
+    try:
+        assert process.wait(after) == 0
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return {}
+    return {path.name: path.read_bytes() for path in out.glob("audit-*/**/*") if path.suffix in {".jsonl", ".json"}}
+
+
+@pytest.mark.timeout(600)
+def test_an_audit_killed_in_between_has_the_records_of_one_that_was_not(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    whole = audited(tmp_path / "whole")
+    seconds, rng, landed = time.monotonic() - begin, random.Random(1), 0
+    while landed < 3:
+        landed += not audited(tmp_path / f"torn{landed}", rng.uniform(0.5, 0.98) * seconds)
+    for n in range(landed):
+        torn = audited(tmp_path / f"torn{n}")
+        for name in ("reason.copa.jsonl", "bias.professions.jsonl", "effects.json", "levels.json", "groups.json"):
+            assert torn[name] == whole[name]
