@@ -4,7 +4,7 @@ Idea      Random worlds told as text, twenty-one kinds of questions, each in com
           words; the answer is computed by the engine and by enumeration before a question is asked.
 Mistakes  A question knows which answer each kind of mistake leads to. On questions where it leads to the wrong one,
           `fooled_*` says how often the model gives it: 1 for a model that makes this mistake throughout, 0 for one that
-          never errs, one half for guessing.
+          never errs, one half (their null) for guessing.
 Limits    Every choice is yes or no, so one wrong answer may fit several mistakes: `error` names the first of them, in
           the order of `butfor.data.ladder.kinds`. Arithmetic is part of most kinds; `separation`, `backadj`,
           `collider_bias` and `instrument` need none.
@@ -56,7 +56,7 @@ class VerifiedLadder(Questions):
     metrics: ClassVar[tuple[Metric, ...]] = (
         *COMMON,
         *(
-            Metric(name, "lower", "share", f"share answered as one who {told}, where that is wrong", "binary")
+            Metric(name, "lower", "share", f"share answered as one who {told}, where that is wrong", "binary", null=0.5)
             for name, told in (
                 ("fooled_seeing", "ignores the intervention"),
                 ("fooled_rung", "answers on another rung"),
