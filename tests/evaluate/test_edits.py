@@ -137,6 +137,25 @@ def test_an_answer_that_cannot_be_read_has_no_flip_and_is_counted() -> None:
     assert pilot.metrics == {"parsed": 0.0, "flip": 0.0, "unmatched": 0.0, "match": 1.0}
 
 
+def test_a_model_in_memory_can_be_asked_by_generation_too(lm: LM) -> None:
+    suite = Few(limit=2, by="generation")
+    for record in suite.measure(lm, suite.items(lm)):
+        assert record.metrics["parsed"] in (0.0, 1.0)
+        assert "effect" not in record.metrics
+        assert {"said, base", "said, changed", "said, placebo"} <= set(record.show)
+
+
+def test_likelihoods_that_an_address_does_not_tell_are_an_error() -> None:
+    from butfor.core.errors import UserError
+
+    class Silent(Writer):
+        def weigh(self, asked: Any) -> Any:
+            raise UserError("no log-probabilities here")
+
+    with pytest.raises(UserError, match="log-prob"):
+        Few(by="likelihood").measure(cast("LM", Silent(str)), Few().items(WORLD))
+
+
 def test_a_prompt_that_says_how_to_answer_is_left_as_it_is() -> None:
     told = Prompt("Is it so? Answer with yes or no.", start="Answer:")
     assert as_question(told, (" yes", " no")) == told

@@ -5,7 +5,8 @@ Equation  y(text) = log P(first choice | text) - log P(second | text)
           paraphrase edited at the same places and by as many words (`data.paraphrase`);   reported: effect - placebo
           size, placebo_size: the same without a sign;   flip, placebo_flip: does the preferred choice change?
           match = words that the placebo edits / words that the edit does: 1 where they are the same size
-Behind an address there are no log-probabilities: the choice is asked for by generation, and only the flips are known.
+Scored    by likelihood wherever the world tells it (`by = "generation"`: nowhere), else by what the world writes: then
+          only the flips are known.
 By words  A raw prompt is put as a question of which choice comes next; to any other "Answer with one of: …" is added,
           unless it says "Answer with" itself. An answer that cannot be read has no flip, and is not `parsed`.
 Limits    An edit without a placebo has an effect but no difference to one: it is left out of the net, and counted.

@@ -47,6 +47,7 @@ class ProfessionsPaths:
         faults=(
             "a stated gender ('the male nurse') makes a marked phrase, which may have an effect of its own",
             "professions of two words have no placebo of exactly their size in some templates",
+            "the placebo of a profession of one word is the same in all items of a template: 'individual'",
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
