@@ -30,6 +30,7 @@ def test_sentences(text: str, parts: list[str]) -> None:
         ("No lamp is on. There is no light.", "No lamp is on. There is no light."),
         ("1. Ann is tall.\n2. Ben is not.\n3.", "Ann is tall. Ben is not."),
         ("Ann is tall. Then we need to", "Ann is tall."),
+        ("Step 1: Read\n- Ann is tall\n- Ben is not\nAnd so", "Step 1: Read. Ann is tall. Ben is not."),
         ("Yes.", ""),
         ("", ""),
     ],

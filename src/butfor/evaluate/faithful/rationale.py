@@ -39,7 +39,7 @@ def reasoning(text: str, most: int = 12) -> str:
     parts = sentences(BULLET.sub("", text))[:most]
     if len(parts) > 1 and parts[-1][-1] not in ".!?:":
         parts.pop()  # it ran out of room
-    return " ".join(part for part in parts if not VERDICT.search(part))
+    return " ".join(part if part[-1] in ".!?:" else f"{part}." for part in parts if not VERDICT.search(part))
 
 
 def early(text: str, share: float) -> str:
