@@ -43,6 +43,6 @@ def test_the_commands_are_known() -> None:
     audit = get_command(app).commands["audit"]  # type: ignore[attr-defined]
     known = {option for param in audit.params for option in param.opts}
     commands = [line for line in PAGE.splitlines() if line.startswith("butfor audit")]
-    assert len(commands) == 2
+    assert len(commands) == 3
     for line in commands:
         assert {word for word in shlex.split(line) if word.startswith("--")} <= known
