@@ -54,7 +54,7 @@ def rendered(lm: LM, prompt: Prompt, *, scoring: bool) -> str:
     if scoring and prompt.start:  # the examples begin as the answer will
         shots = tuple((asked, f"{prompt.start} {answered}") for asked, answered in prompt.shots)
         prompt = replace(prompt, shots=shots)
-    text = _templated(lm, messages(prompt)).removeprefix(lm.tokenizer.bos_token if opening(lm) else "")
+    text = _templated(lm, messages(prompt)).removeprefix(str(lm.tokenizer.bos_token) if opening(lm) else "")
     return text + prompt.start if scoring else text
 
 
