@@ -158,8 +158,19 @@ def describe(name: str, made: type) -> str:
     for knob in knobs(made).values():
         lines += [f"  {line.removeprefix(f'{name}.')}" for line in knob_lines(made, name, knob.name)]
     metrics: tuple[Any, ...] = getattr(made, "metrics", ())
-    lines += [f"metric {m.name} [{m.unit}; {m.better} is better]: {m.about}" for m in metrics]
-    return "\n".join(lines)
+    for m in metrics:
+        null = "" if m.null is None else f"; null: {m.null}"
+        lines.append(f"metric {m.name} [{m.unit}; {m.better} is better{null}]: {m.about}")
+    return "\n".join(lines + card_lines(getattr(made, "card", None)))
+
+
+def card_lines(card: Any) -> list[str]:
+    """What a reader must know of a suite: chance, source, known faults, published figures."""
+    if card is None:
+        return []
+    lines = ["", f"chance: {card.chance}", f"source: {card.source}"]
+    lines += [f"known fault: {fault}" for fault in card.faults]
+    return lines + [f"published: {figure}" for figure in card.published]
 
 
 def type_text(hint: Any) -> str:

@@ -98,7 +98,7 @@ class Questions:
     @property
     def cost(self) -> int:
         """How many times as long an item takes as one of a suite that generates nothing."""
-        return 5 if self.adapt in ("cot", "causal_cot") or self.by == "generation" else 1
+        return 5 if self.adapt in ("cot", "causal_cot") else 1
 
     def questions(self) -> Iterable[Question]:
         """Every question of the set, in a fixed order; raises MissingData where the set is not here."""
