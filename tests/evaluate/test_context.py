@@ -14,7 +14,7 @@ from butfor.core.errors import UserError
 from butfor.evaluate.context import Context, probe, probe_tokens, strip
 from butfor.lm import LM
 from butfor.lm.tokens import beginning, encode
-from butfor.report.strip import heat
+from butfor.report.strip import drawing, heat
 
 TEXT = "the pump ran all night, so the pump was warm"
 
@@ -102,7 +102,8 @@ def test_the_suite_reports_where_it_mattered(lm: LM, monkeypatch: pytest.MonkeyP
     for record in suite.measure(lm, items):
         assert record.metrics == pytest.approx({"effective": 9, "gain": math.log(8), "near_8": 0})
         drawn = json.loads(record.show["strip"])
-        assert len(drawn["tokens"]) == len(drawn["scores"]) + 1
+        assert len(drawn["tokens"]) == len(drawn["scores"][0]) + 1 == drawn["targets"][0] + 1
+        assert str(drawing(record.show["strip"])).count('class="box"') == 1
         assert "".join(drawn["tokens"]) == record.show["context"] + record.show["target"]
 
 
@@ -150,3 +151,10 @@ def test_targets_of_one_text_do_not_depend_on_each_other(lm: LM) -> None:
     whole = probe_tokens(lm, ids, 8, range(1, len(ids)))
     alone = probe_tokens(lm, ids, 8, [30])
     assert alone.logprobs[0] == pytest.approx(whole.logprobs[29], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no figure", "[1]", '{"tokens": ["a"]}', '{"tokens": 3, "targets": [0], "scores": [[]]}']
+)
+def test_what_is_no_strip_is_shown_as_text(text: str) -> None:
+    assert str(drawing(text)) == text.replace('"', "&#34;")

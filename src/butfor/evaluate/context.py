@@ -200,11 +200,12 @@ class Context:
         if total > 0:
             metrics |= {f"near_{n}": float(np.nansum(sizes[:n])) / total for n in NEAR if n < self.longest}
         scores = [None if math.isnan(x) else round(float(x), 3) for x in found.scores[number, :target]]
+        figure = {"figure": "strip", "tokens": found.text[: target + 1], "targets": [target], "scores": [scores]}
         show = {
             "context": "".join(found.text[:target]),
             "target": found.text[target],
             "mattered most": _most(found, number),
-            "strip": json.dumps({"tokens": found.text[: target + 1], "scores": scores}, ensure_ascii=False),
+            "strip": json.dumps(figure, ensure_ascii=False),
         }
         return Record(item.id, item.cluster, metrics, show)
 

@@ -9,9 +9,10 @@ Limits    A standalone file: it brings its own colours, light and dark. Widths a
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from butfor.report.words import visible
 
@@ -37,6 +38,14 @@ def heat(figure: dict[str, Any], columns: int = COLUMNS) -> Markup:
         '<svg xmlns="http://www.w3.org/2000/svg" class="heat" width="100%" viewBox="0 0 {} {}" role="img" '
         'aria-label="{}">{}{}</svg>'
     ).format(round(columns * LETTER + 2 * PAD), top, label, STYLE, body)
+
+
+def drawing(text: str) -> Markup:
+    """The strip that a record shows as JSON; what is no strip is shown as the text that it is."""
+    try:
+        return heat(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        return escape(text)
 
 
 def _block(tokens: list[str], scores: list[float | None], columns: int, top: float) -> tuple[Markup, int]:
