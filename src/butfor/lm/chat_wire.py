@@ -170,7 +170,7 @@ class Wire:
             self._count(number > 0)
             made = number + 1
             try:
-                return read(self.send("POST", path, content, fresh=number > 0))
+                return read(self.send("POST", path, content, fresh=number > 0, stop=stop))
             except Passing as fault:
                 last = fault
                 if fault.wait > PATIENCE:
@@ -187,11 +187,19 @@ class Wire:
             last.status,
         )
 
-    def send(self, method: str, path: str, content: bytes | None = None, *, fresh: bool = False) -> dict[str, Any]:
+    def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        *,
+        fresh: bool = False,
+        stop: threading.Event | None = None,
+    ) -> dict[str, Any]:
         """The JSON object that comes back, asked for once; `fresh`: over a new connection."""
         target = self.to.path + path
         for _ in range(4):
-            status, headers, raw = self._exchange(method, target, content, fresh)
+            status, headers, raw = self._exchange(method, target, content, self._take(fresh), stop or threading.Event())
             if status not in MOVED:
                 return self._object(status, headers, raw)
             target = self._elsewhere(headers.get("location") or "", target)
@@ -219,9 +227,16 @@ class Wire:
         key = self.key()
         return text.replace(key, "…") if len(key) >= SECRET else text
 
-    def _exchange(self, method: str, target: str, content: bytes | None, fresh: bool) -> tuple[int, Any, bytes]:
+    def _exchange(
+        self,
+        method: str,
+        target: str,
+        content: bytes | None,
+        connection: http.client.HTTPConnection,
+        stop: threading.Event,
+    ) -> tuple[int, Any, bytes]:
         """Status, headers and whole body, within the timeout, however slowly they come."""
-        connection, late = self._take(fresh), threading.Event()
+        late = threading.Event()
         alarm = threading.Timer(self.timeout, lambda: (late.set(), _cut(connection)))
         alarm.daemon = True
         alarm.start()
@@ -230,6 +245,8 @@ class Wire:
                 connection.connect()
                 if late.is_set():
                     raise TimeoutError
+            if stop.is_set():  # whoever sets it cuts what is connected afterwards, so nothing is asked in between
+                raise Stopped
             connection.request(method, target, content, self._headers(content))
             response = connection.getresponse()
             raw = response.read(BIGGEST + 1)
