@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from butfor._version import __version__
 from butfor.core.errors import MissingData, UnknownName, UserError
-from butfor.core.folder import RunFolder, write_json
+from butfor.core.folder import RunFolder, read_lines, write_json
 from butfor.core.journal import Journal
 from butfor.core.keys import code_version, digest, environment, file_digest
 from butfor.core.progress import Progress
@@ -281,6 +281,8 @@ class _Auditing:
             one.name: judge(records / f"{one.name}.jsonl", one.name, one.suite.metrics, ARM, level)
             for one in self.chosen
         }
+        for one in self.chosen:
+            found[one.name].levels += summaries(one, records / f"{one.name}.jsonl", level)
         heads = {one.name: one.suite.metrics[0].name for one in self.chosen}
         effects = [row for part in found.values() for row in part.effects]
         effects += adapted(path, [one.name for one in self.chosen], heads, level)
@@ -338,6 +340,23 @@ class _Auditing:
         ]
         arm = {"name": ARM, "method": "as it is", "against": None, "model": self.asked.model, "knobs": {}}
         return {"kind": "audit", "name": self.asked.name, **asked, "seeds": [SEED], "arms": [arm], "measures": measures}
+
+
+def summaries(one: Asked, path: Path, level: float) -> list[dict[str, Any]]:
+    """What a suite says of all its records together: a score that is no mean over items."""
+    from butfor.effects import ESTIMATE_KEYS
+    from butfor.evaluate.suite import Record
+
+    make = getattr(one.suite, "summary", None)
+    if make is None:
+        return []
+    rows = [{key: row[key] for key in ("item", "cluster", "metrics")} for row in read_lines(path)]
+    about = {"suite": one.name, "arm": ARM, "better": "higher", "kind": "mean", "weight": "", "unit": "points"}
+    return [
+        {**about, "metric": name, "about": effect.method}
+        | {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
+        for name, effect in make([Record(**row) for row in rows], level).items()
+    ]
 
 
 def adapted(path: Path, names: Sequence[str], heads: Mapping[str, str], level: float) -> list[dict[str, Any]]:

@@ -41,6 +41,14 @@ def test_all_right_in_every_cluster_still_has_an_interval_of_the_clusters() -> N
     assert level.high == 1.0 and level.low == pytest.approx(float(wilson(8, 8)[0]))
 
 
+def test_none_right_of_twenty_says_nothing_against_a_small_chance_that_varies() -> None:
+    chance = np.tile([0.04, 0.05, 0.06, 0.05], 5)
+    effect = against(np.zeros(20), chance, clusters=np.repeat(np.arange(10), 2), kind="binary")
+    assert effect.p is not None and effect.p > 0.1 and effect.low < 0 < effect.high
+    some = against(np.array([1.0] + [0.0] * 19), chance, clusters=np.repeat(np.arange(10), 2), kind="binary")
+    assert some.p is not None and some.p > 0.5 and some.low < 0 < some.high
+
+
 def test_a_contrast_agrees_with_welchs_test_where_nothing_is_skewed() -> None:
     one, two = np.array([1.0, 2, 3, 4, 5] * 4), np.array([2.0, 4, 6, 8] * 6)
     effect = contrast(np.concatenate([one, two]), np.arange(44) < 20)

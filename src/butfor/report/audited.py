@@ -30,6 +30,7 @@ from butfor.report.folder import (
     text,
     to_effect,
 )
+from butfor.report.strip import drawing
 from butfor.report.words import holds, interval, many, percent, plain, reading
 
 AREAS = {
@@ -322,6 +323,7 @@ def render(folder: Path) -> Path:
             verdict=verdict(audited),
             show=interval,
             percent=percent,
+            drawing=drawing,
         )
         if len(page) < LIMIT:
             break

@@ -1,9 +1,10 @@
 """One arm's level against a null, and the difference of two means whose items do not pair.
 
 `against`  level - null. The null is one number (chance) or one value an item (its placebo, its own chance).
-           Right or wrong against one number: Wilson's score interval, moved; p from the same score test. Where every
-           cluster's items are all right or all wrong the values have no spread, and Wilson's interval on the clusters
-           says what they still allow. Everything else is `paired` with the null as the control arm.
+           Right or wrong against a chance: Wilson's score interval, moved; p from the score test under each item's own
+           chance. In clusters: the union of that and of `paired` with the null as the control arm; where all items are
+           right (or wrong) the values have no spread, and Wilson's interval on the clusters says what they still allow.
+           Everything else is `paired`.
 `gap`      Σ a₁ / Σ w₁ - Σ a₂ / Σ w₂, units being clusters that may hold items of both sides: a group against the rest,
            or two models' ratios of sums (F1), whose weights differ. Jackknife pulls, Hall's skewness correction joined
            with Student's t on Welch's degrees of freedom; right or wrong, every item alone: Newcombe's score interval.
@@ -40,24 +41,29 @@ def against(
     """How far a level lies from its null; values [items], null a number or [items]."""
     x = matrix(values, "values")
     base = np.broadcast_to(np.asarray(null, dtype=np.float64), x.shape)
-    one = kind == "binary" and weights is None and np.ptp(base) == 0
-    if one and (clusters is None or np.ptp(x) == 0):
-        return _counted(x[0], float(base[0, 0]), clusters, level, unit)
-    shape = "mean" if kind == "binary" and not np.isin(base, (0.0, 1.0)).all() else kind
-    return paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
+    share = kind == "binary" and weights is None and len(x) == 1 and not np.isin(base, (0.0, 1.0)).all()
+    shape: Kind = "mean" if kind == "binary" and not np.isin(base, (0.0, 1.0)).all() else kind
+    if share and (clusters is None or np.ptp(x) == 0):
+        return _counted(x[0], base[0], clusters, level, unit)
+    effect = paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
+    if not share:
+        return effect
+    alone = _counted(x[0], base[0], None, level, unit)
+    low, high, p = min(effect.low, alone.low), max(effect.high, alone.high), max(effect.p or 0.0, alone.p or 0.0)
+    return replace(effect, low=low, high=high, p=p)
 
 
-def _counted(x: Floats, null: float, clusters: ArrayLike | None, level: float, unit: str) -> Effect:
-    """A share against one number; where the items of a cluster agree, a cluster counts once."""
-    share = float(x.mean())
+def _counted(x: Floats, null: Floats, clusters: ArrayLike | None, level: float, unit: str) -> Effect:
+    """A share against the chance of each item; `clusters`, whose items all agree, count once each."""
+    share, chance = float(x.mean()), float(null.mean())
     units = len(x) if clusters is None else len(np.unique(np.asarray(clusters)))
     low, high = (float(end) for end in wilson(round(share * units), units, level))
-    spread = math.sqrt(null * (1 - null) / units) if 0 < null < 1 else 0.0
-    distance = share - null
+    spread = math.sqrt(float(np.mean(null * (1 - null))) / units)
+    distance = share - chance
     p = float(2 * z_below(-abs(distance) / spread)) if spread else float(distance == 0)
     few = Check("single-unit", False, "n = 1: one unit carries no uncertainty; measure two or more")
     return Effect(
-        estimate=distance, low=min(low - null, distance), high=max(high - null, distance), level=level,
+        estimate=distance, low=min(low - chance, distance), high=max(high - chance, distance), level=level,
         p=min(p, 1.0), n=len(x), unit=unit,
         method="Wilson score" + ("" if clusters is None else f", {units} clusters"),
         checks=(few,) if units < 2 else (),
@@ -200,7 +206,8 @@ def level_of(
     """`mean`, but where every item of every cluster is right (or wrong) the clusters still bound the share."""
     x = matrix(values, "values")
     if kind == "binary" and clusters is not None and weights is None and np.ptp(x) == 0:
-        return against(x, 0.0, clusters=clusters, level=level, kind=kind, unit=unit)
+        none = np.zeros(x.shape[1], dtype=np.float64)
+        return _counted(x[0], none, clusters, level, unit)
     return mean(
         x, clusters=clusters, weights=weights, level=level, kind="binary" if kind == "binary" else "mean", unit=unit
     )

@@ -72,6 +72,11 @@ class StereoSet:
     data: str | None = None
     limit: Limit = None
 
+    @staticmethod
+    def summary(records: Sequence[Record], level: float) -> dict[str, Effect]:
+        """Numbers of the whole set that are no mean over items."""
+        return {"icat": icat_of(records, level)}
+
     def ready(self) -> None:
         """The file is here, can be read, and holds rows of the kind that is asked for."""
         self._rows()
