@@ -152,8 +152,9 @@ def _imagined(kind: str, world: World, words: Words, ask: Ask, up: bool, phrasin
             how = f"{w.made(x, 1)}, while {middle} stayed as without {w.noun(x)}"
             return _against(w, x, y, how, much, phrasing)
         case "nie":
-            how = f"{w.made(x, 0)}, while {middle} became as they would be with {w.noun(x)}"
-            return _against(w, x, y, how.replace("they", "it") if len(between(world)) == 1 else how, much, phrasing)
+            what = "it" if len(between(world)) == 1 else "they"
+            how = f"{w.made(x, 0)}, while {middle} became as {what} would be with {w.noun(x)}"
+            return _against(w, x, y, how, much, phrasing)
         case "path_specific":
             k = w.noun(ask["through"])
             only = f"only {k} reacted as if they were {w.made(x, 1)} (and what depends on {k} followed)"
