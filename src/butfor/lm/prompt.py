@@ -3,9 +3,9 @@
 chat      system, shots (as turns), user → the model's own chat template → the beginning of its answer
 base      the same parts as plain text, blank lines between, the answer beginning with `start`
 raw       the user's text alone, to be gone on with; no template, on no model
-Limits    `start` is put into the model's mouth, which an endpoint's chat interface has no place for: `messages` leaves
-          it out, so what is asked by generation is asked without it of chat models everywhere. A template that knows no
-          system role gets the system text at the head of the first user turn.
+Limits    `start` and `begun` are put into the model's mouth, which an endpoint's chat interface has no place for:
+          `messages` leaves them out, so what is asked by generation is asked without them of chat models everywhere. A
+          template that knows no system role gets the system text at the head of the first user turn.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Prompt:
     user: str
     system: str = ""
     shots: tuple[tuple[str, str], ...] = ()  # (question, answer) shown before it
-    start: str = ""  # how the answer begins, in scoring; a base model sees it in generation too
+    start: str = ""  # how every answer begins, in scoring; a base model sees it in generation too
+    begun: str = ""  # how the answer to this question alone goes on after `start`; the examples do not begin so
     raw: bool = False  # plain text to be gone on with
 
 
@@ -55,14 +56,14 @@ def rendered(lm: LM, prompt: Prompt, *, scoring: bool) -> str:
         shots = tuple((asked, f"{prompt.start} {answered}") for asked, answered in prompt.shots)
         prompt = replace(prompt, shots=shots)
     text = _templated(lm, messages(prompt)).removeprefix(str(lm.tokenizer.bos_token) if opening(lm) else "")
-    return text + prompt.start if scoring else text
+    return text + prompt.start + prompt.begun if scoring else text
 
 
 def plain(prompt: Prompt) -> str:
     """The prompt as plain text."""
     parts = [prompt.system] if prompt.system else []
     parts += [_joined(asked, f"{prompt.start} {answered}".strip()) for asked, answered in prompt.shots]
-    return "\n\n".join([*parts, _joined(prompt.user, prompt.start)])
+    return "\n\n".join([*parts, _joined(prompt.user, prompt.start + prompt.begun)])
 
 
 def _joined(asked: str, answered: str) -> str:

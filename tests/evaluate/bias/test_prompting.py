@@ -15,7 +15,7 @@ from butfor.evaluate.bias.prompting import SHOTS, TOLD, BiasAfterPrompting
 from butfor.evaluate.bias.words import prompted
 from butfor.evaluate.suite import Record
 from butfor.lm import LM, score
-from butfor.lm.prompt import Prompt, messages
+from butfor.lm.prompt import Prompt, messages, rendered
 
 WORLD = cast("LM", SimpleNamespace(name="fake", tokenizer=None))
 LABELS = {profession.word: profession.label for profession in builtin.professions()}
@@ -95,7 +95,14 @@ def test_a_chat_model_is_prompted_by_messages_and_its_answer_begins_with_the_tex
     assert turns[0] == {"role": "system", "content": "Be fair."}
     assert turns[2] == {"role": "assistant", "content": f"{SHOTS[0][0]} {SHOTS[0][1]}"}
     assert len(turns) == 2 + 2 * len(SHOTS)
-    assert told.start == "The nurse said that"
+    assert told.begun == "The nurse said that"
+
+
+def test_the_examples_of_a_chat_model_hold_their_own_sentences_alone(lm: LM) -> None:
+    lm.tokenizer.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: "
+    text = rendered(lm, prompted(lm, "The nurse said that", "Be fair.", SHOTS), scoring=True)
+    said = [line.removeprefix("assistant: ") for line in text.splitlines() if line.startswith("assistant")]
+    assert said == [*(f"{shot} {word}" for shot, word in SHOTS), "The nurse said that"]
 
 
 def test_the_examples_are_balanced_against_the_stereotype_and_show_no_job_that_is_asked_about() -> None:

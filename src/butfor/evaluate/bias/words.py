@@ -58,7 +58,7 @@ def prompted(world: LM | Chat, text: str, before: str = "", shots: tuple[tuple[s
         return Prompt(asked.user, system=before, shots=shown, start=asked.start)
     if is_chat(world):  # pyright: ignore[reportArgumentType]
         shown = tuple((f"{GO_ON} {shot}", f"{shot} {word}") for shot, word in shots)
-        return Prompt(f"{GO_ON} {text}", system=before, shots=shown, start=text)
+        return Prompt(f"{GO_ON} {text}", system=before, shots=shown, begun=text)
     shown = [f"{shot} {word}" for shot, word in shots]
     return Prompt("\n\n".join([*([before] if before else []), *shown, text]), raw=True)
 
