@@ -285,14 +285,15 @@ class _Auditing:
             found[one.name].levels += summaries(one, records / f"{one.name}.jsonl", level)
         heads = {one.name: one.suite.metrics[0].name for one in self.chosen}
         effects = [row for part in found.values() for row in part.effects]
-        effects += adapted(path, [one.name for one in self.chosen], heads, level)
+        effects += adapted(path, self.chosen, level)
         corrected(effects, heads)
         checks = [row for part in found.values() for row in part.checks]
         checks += [row for one in self.chosen for row in _unread(found[one.name], one.name)]
         unsound = {
             check["about"].rpartition(": ")[0] for check in checks if check["code"] in UNTRUSTED and not check["ok"]
         }
-        trusted = any(f"{name}/{head}" not in unsound for name, head in heads.items())
+        known = {f"{row['suite']}/{row['metric']}" for part in found.values() for row in part.levels}
+        trusted = any(f"{name}/{head}" in known - unsound for name, head in heads.items())
         write_json(path / "levels.json", {"levels": [row for part in found.values() for row in part.levels]})
         write_json(path / "groups.json", {"groups": [row for part in found.values() for row in part.groups]})
         write_json(
@@ -301,9 +302,9 @@ class _Auditing:
         write_json(path / "checks.json", {"trusted": trusted, "checks": checks})
         write_json(path / "effects.json", {"primary": None, "effects": effects})
         render(path)
-        shutil.rmtree(path / "steps", ignore_errors=True)
         self.journal.write("done", trusted=trusted)
         self.folder.seal(butfor=__version__, code=code_version(), environment=environment(), command=self.command)
+        shutil.rmtree(path / "steps", ignore_errors=True)  # last: killed before it is sealed, all of them are still here
 
     def _told(self, found: Mapping[str, Found]) -> list[dict[str, Any]]:
         """Every suite: its card, how much was asked, what went wrong, what could have been seen."""
@@ -359,21 +360,24 @@ def summaries(one: Asked, path: Path, level: float) -> list[dict[str, Any]]:
     ]
 
 
-def adapted(path: Path, names: Sequence[str], heads: Mapping[str, str], level: float) -> list[dict[str, Any]]:
+def adapted(path: Path, chosen: Sequence[Asked], level: float) -> list[dict[str, Any]]:
     """Each adaptation against the plain form of its suite, on the items that both were asked."""
-    from butfor.effects import align, clusters_of, entry, values_of
+    from butfor.effects import align, clusters_of, entry, told, values_of
     from butfor.stats import paired
 
+    heads = {one.name: one.suite.metrics[0] for one in chosen}
     rows: list[dict[str, Any]] = []
-    for name in names:
+    for name in heads:
         base, _, way = name.partition("@")
         if not way or base not in heads:
             continue
-        values = [values_of(path, ARM, [SEED], suite, heads[base]) for suite in (name, base)]
+        head = heads[base]
+        values = [values_of(path, ARM, [SEED], suite, head.name, head.weight) for suite in (name, base)]
         table = align([{SEED: _by_item(cells[SEED])} for cells in values])
         if table is not None:
-            effect = paired(*table.values, clusters=clusters_of(table), level=level)
-            rows.append(entry(effect, suite=name, metric=heads[base], treatment=way, control="plain"))
+            kind = told(head)["kind"]
+            effect = paired(*table.values, clusters=clusters_of(table), level=level, kind=kind, unit=head.unit)
+            rows.append(entry(effect, suite=name, metric=head.name, treatment=way, control="plain"))
     return rows
 
 

@@ -56,8 +56,10 @@ def values_of(folder: Path, arm: str, seeds: Iterable[int], suite: str, metric: 
 
 
 def _parts(row: Mapping[str, Any], metric: str, weight: str) -> tuple[str, float, float]:
+    if metric not in row["metrics"]:
+        return row["cluster"], 0.0, 0.0
     held = row["metrics"].get(weight, 0.0) if weight else 1.0
-    return row["cluster"], row["metrics"].get(metric, 0.0) * held, held
+    return row["cluster"], row["metrics"][metric] * held, held
 
 
 def align(arms: Sequence[Values]) -> Table | None:

@@ -3,7 +3,8 @@
 Level     mean of a metric with its interval (weighted where the metric says so: a ratio of sums, as F1 is).
 Effect    level - null, item by item (`stats.against`), for every metric that has a null.
 Group     the headline (a suite's first metric) in every group of items that labels name, and each group against the
-          other items that the label names (`stats.gap.contrast`), Holm over all contrasts of a suite.
+          other items that the label names (`stats.gap.contrast`), Holm over all contrasts of a suite. Where items have
+          nulls of their own (two choices or four; a placebo each) what is contrasted is value - null.
 Power     the smallest distance from the null that this many items show with chance 0.8.
 Reading   records are read line by line; what stays in memory is 8 bytes a number, and labels once each.
 """
@@ -14,7 +15,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -124,11 +125,14 @@ def _part(columns: Columns, metric: Any, *, nulled: bool = False) -> _Part | Non
     if nulled:
         null = columns.values(metric.null) if isinstance(metric.null, str) else np.full(columns.n, float(metric.null))
         there &= np.isfinite(null)
+    weights = columns.values(metric.weight) if metric.weight else None
+    if weights is not None:
+        there &= weights > 0  # what weighs nothing, or has no weight, says nothing
     rows = np.flatnonzero(there)
     if not len(rows):
         return None
     clusters = np.frombuffer(columns.clusters, dtype=np.int64)[rows]
-    weights = columns.values(metric.weight)[rows] if metric.weight else None
+    weights = None if weights is None else weights[rows]
     return _Part(rows, values[rows], None if null is None else null[rows], weights, _apart(clusters))
 
 
@@ -179,26 +183,39 @@ def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric
     from butfor.stats.gap import contrast, level_of
 
     tests: list[dict[str, Any]] = []
+    whole, kind = _less_its_null(columns, metric) or headline, metric.kind
+    less = metric.null if whole is not headline else ""
     for label, values in columns.labels.items():
-        named = np.array(values, dtype=object)[headline.rows]
-        told = _some(headline, named != "")
-        named = named[named != ""]
+        named = np.array(values, dtype=object)
+        told = _some(whole, named[whole.rows] != "")
         for value in _values(values):
-            inside = named == value
-            if min(inside.sum(), FEW) < FEW:
+            part = _some(headline, named[headline.rows] == value)
+            if len(part.values) < FEW:
                 continue
-            part = _some(told, inside)
-            how: dict[str, Any] = {"level": level, "kind": metric.kind}
-            own = level_of(part.values, weights=part.weights, clusters=_apart(part.clusters), **how)
+            own = level_of(part.values, weights=part.weights, clusters=_apart(part.clusters), level=level, kind=kind)
             row = {"suite": suite, "metric": metric.name, "arm": arm, "label": label, "value": value, **_numbers(own)}
             row |= {"unit": metric.unit}
+            inside = named[told.rows] == value
             if FEW <= inside.sum() <= len(inside) - FEW:
-                rest = contrast(told.values, inside, clusters=told.clusters, weights=told.weights, **how)
-                row["rest"] = {**{key: getattr(rest, key) for key in ESTIMATE_KEYS}, "p": rest.p}
+                rest = contrast(
+                    told.values, inside, clusters=told.clusters, weights=told.weights,
+                    level=level, kind="mean" if less else kind,
+                )  # fmt: skip
+                row["rest"] = {**{key: getattr(rest, key) for key in ESTIMATE_KEYS}, "p": rest.p, "less": less}
                 tests.append(row["rest"])
             found.groups.append(row)
     for row, p in zip(tests, adjust([row["p"] for row in tests]) if tests else (), strict=True):
         row["p_adjusted"] = float(p)
+
+
+def _less_its_null(columns: Columns, metric: Any) -> _Part | None:
+    """Value - null of every item, where items have nulls of their own; None where all share one."""
+    import numpy as np
+
+    part = _part(columns, metric, nulled=True)
+    if part is None or part.null is None or np.ptp(part.null) == 0:
+        return None
+    return replace(part, values=part.values - part.null)
 
 
 def _some(part: _Part, rows: NDArray[np.bool_]) -> _Part:

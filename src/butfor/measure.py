@@ -54,7 +54,7 @@ class Measuring:
                 content = [asdict(item) for item in chunk]
                 key = digest(self.identity, name, identity_of(suite), content, code_version(), environment())
                 step = self._step(key)
-                known = _whole(step, len(chunk))
+                known = _whole(step, chunk)
                 if not known or (number == 0 and due):  # what another cell has scored is timed once
                     place = {"suite": name, "chunk": number, "of": -(-total // suite.chunk)}
                     self._score(step, place, partial(checked, name, suite, world, chunk), again=known)
@@ -129,13 +129,20 @@ def checked(name: str, suite: Any, world: Any, items: list[Item]) -> list[Row]:
             if known[metric] == "binary" and value not in {0, 1}:
                 raise RunError(f"{name}, item {item.id}: {metric} is {value!r}, and a binary metric is 0 or 1")
         metrics = {metric: float(value) for metric, value in record.metrics.items()}
-        rows.append({**asdict(record), "metrics": metrics, "asked": digest(asdict(item))[:8]})
+        rows.append({**asdict(record), "metrics": metrics, "asked": _asked(item)})
     return rows
 
 
-def _whole(step: Path, count: int) -> bool:
-    """Whether the file of a finished step is whole."""
+def _whole(step: Path, items: Sequence[Item]) -> bool:
+    """Whether the file of a finished step holds a record of each of these items, as it was asked, and nothing else."""
     try:
-        return step.is_file() and len(read_lines(step)) == count
-    except ValueError:
+        if not step.is_file():
+            return False
+        found = [(row["item"], row["asked"]) for row in read_lines(step)]
+    except (ValueError, KeyError, TypeError):
         return False
+    return found == [(item.id, _asked(item)) for item in items] and step.read_bytes().endswith(b"\n")
+
+
+def _asked(item: Item) -> str:
+    return digest(asdict(item))[:8]
