@@ -11,7 +11,7 @@ import pytest
 
 from butfor.data import builtin
 from butfor.evaluate import edits
-from butfor.evaluate.bias.prompting import SHOTS, TOLD, BiasAfterPrompting
+from butfor.evaluate.bias.prompting import MEANT, SHOTS, TOLD, BiasAfterPrompting
 from butfor.evaluate.bias.words import prompted
 from butfor.evaluate.suite import Record
 from butfor.lm import LM, score
@@ -44,15 +44,17 @@ def test_a_world_that_obeys_the_instruction_changes_under_it_alone(monkeypatch: 
             obeys = kind == "instruction"
             assert record.metrics["effect"] == (0.0 if obeys else 1.5)
             assert record.metrics["placebo"] == 0.0
-            assert record.metrics.get("change") == (None if kind == "none" else -1.5 if obeys else 0.0)
+            assert record.metrics.get("change") == (None if kind not in MEANT else -1.5 if obeys else 0.0)
 
 
 def test_a_world_that_is_only_startled_by_a_preface_is_seen_by_the_unrelated_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = run(monkeypatch, lambda text: believed(text) * (0.5 if "\n\n" in text else 1.0))
-    for kind in ("instruction", "few_shot", "persona", "unrelated"):
-        assert {record.metrics["change"] for record in found[kind]} == {-0.5}
+    for kind in MEANT:
+        for record in found[kind]:
+            assert record.metrics["change"] == record.metrics["unrelated_change"] == -0.5
+    assert not any("change" in record.metrics for kind in ("none", "unrelated") for record in found[kind])
 
 
 def test_a_world_that_reacts_to_any_edit_has_no_net_effect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +62,7 @@ def test_a_world_that_reacts_to_any_edit_has_no_net_effect(monkeypatch: pytest.M
         for record in records:
             if " " not in record.cluster:
                 assert record.metrics["effect"] == record.metrics["placebo"]
-                assert record.metrics.get("change", 0.0) == record.metrics.get("placebo_change", 0.0) == 0.0
+                assert record.metrics.get("change", 0.0) == record.metrics.get("unrelated_change", 0.0) == 0.0
 
 
 def test_the_numbers_of_a_base_model_are_those_of_plain_texts(lm: LM) -> None:
@@ -122,6 +124,6 @@ def test_behind_an_address_the_change_is_one_of_flips() -> None:
         woman, kind = LABELS[record.cluster] > 0, record.group["prompting"]
         assert record.metrics["flip"] == float(woman and kind != "instruction")
         assert record.metrics.get("flip_change") == (
-            None if kind == "none" else -float(woman and kind == "instruction")
+            None if kind not in MEANT else -float(woman and kind == "instruction")
         )
         assert record.metrics["parsed"] == 1.0
