@@ -3,8 +3,8 @@
 Asked     the story and its question, under the heading that the authors give it
 Groups    query    cause or intention;  gold   faulty where the same story also stands with the other answer
 Source    Suzgun et al. 2022 (BIG-bench hard), MIT; lm-evaluation-harness has the set as bbh causal_judgement.
-Limits    Right is what most people said. Variants of one story share a cluster (their first words); 187 questions make
-          wide intervals.
+Limits    Right is what most people said. Variants of one story share a cluster (see `families`): 187 questions in 55 of
+          them make wide intervals.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import ClassVar, final
 from butfor.data.bbh import Judgement, causal_judgement
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
+from butfor.evaluate.reason.families import families
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES_NO, said, without_faulty
 from butfor.evaluate.suite import Card, Metric
 
 HEADING = "How would a typical person answer the following question about causation?"
-OPENING = 60  # characters that variants of one story share
 
 
 @final
@@ -48,14 +48,16 @@ class CausalJudgement(Questions):
 
     def questions(self) -> Iterator[Question]:
         """Every story with its question."""
-        return (_question(row) for row in causal_judgement(self.data))
+        rows = causal_judgement(self.data)
+        told = families([row.story for row in rows])
+        return (_question(row, family) for row, family in zip(rows, told, strict=True))
 
     def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
         """The score without the contradicted stories."""
         return without_faulty(question, answered)
 
 
-def _question(row: Judgement) -> Question:
+def _question(row: Judgement, family: str) -> Question:
     asked = row.story.rpartition(". ")[2].lower()
     return Question(
         id=str(row.number),
@@ -66,5 +68,5 @@ def _question(row: Judgement) -> Question:
             "query": "intention" if "intention" in asked else "cause",
             "gold": FAULTY if row.contradicted else SOUND,
         },
-        cluster=row.story[:OPENING],
+        cluster=family,
     )

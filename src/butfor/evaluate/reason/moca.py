@@ -8,7 +8,8 @@ Factors   The stories vary what is known to move people's judgement (norm broken
           the model's average effect of it (AMCE) minus people's.
 Source    Nie et al. 2023 (NeurIPS). It states no licence: put the files at BUTFOR_DATA/moca or give `data`.
 Limits    Factors are as annotated, not randomised within a story: an AMCE here compares stories. Clusters are families
-          of stories that begin with the same words. "Most people" means most of 25.
+          of stories (see `families`). "Most people" means most of 25. Who says yes to everything as often as people do
+          has a lean of 0 too: whether single answers are people's, `human_gap` says.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from butfor.data.moca import PARTS, Judgement, moca
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason import beside
+from butfor.evaluate.reason.families import families
 from butfor.evaluate.reason.gold import YES, YES_NO, said
 from butfor.evaluate.suite import Card, Item, Metric, Record
 
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from butfor.lm.world import LM
 
 CODE = re.compile(r"^[A-Za-z]+_\d_")
-FAMILY = 40  # characters at the head of a story that its family shares
 
 
 @final
@@ -41,13 +42,14 @@ class MoCa(Questions):
 
     card: ClassVar[Card] = Card(
         measures="how far answers to causal and moral stories, and what moves them, are people's",
-        chance="lean: 0 for an answer as people give it; accuracy 0.5",
+        chance="lean: 0 for answers as people give them, and for any that say yes as often on the whole; human_gap: "
+        "coin_gap; accuracy 0.5",
         source="Nie et al. 2023, MoCa; cicl-stanford/moca, no licence stated: not fetched",
         faults=(
             "most of the 25 people disagree with the paper that the story is from in 46 of 144 causal and 18 of 62 "
             "moral questions (counted by us); what people said is asked here",
             "75 of the 206 questions are marked as ambiguous by the authors (label `people`)",
-            "144 causal questions are of 111 stories, 62 moral ones of 55, in about 40 and 29 families",
+            "144 causal questions are of 111 stories, 62 moral ones of 55; both together are of 66 families",
         ),
         published=(
             "people's own effects on their share of yes: abnormal event +0.23, prescriptive norm +0.08, action -0.03; "
@@ -66,7 +68,9 @@ class MoCa(Questions):
 
     def questions(self) -> Iterator[Question]:
         """Every question, labelled with the factors of its story."""
-        return (_question(row) for row in self._rows())
+        rows = self._rows()
+        told = families([row.story for row in rows])
+        return (_question(row, family) for row, family in zip(rows, told, strict=True))
 
     def stream(self) -> Iterator[Item]:
         """The questions with people's answers."""
@@ -87,7 +91,7 @@ class MoCa(Questions):
         return [row for part in parts for row in moca(self.data, part)]
 
 
-def _question(row: Judgement) -> Question:
+def _question(row: Judgement, family: str) -> Question:
     part = row.id.partition("/")[0]
     factors = {factor.replace("_", " "): _level(level) for factor, level in row.factors.items()}
     return Question(
@@ -96,7 +100,7 @@ def _question(row: Judgement) -> Question:
         choices=YES_NO,
         answer=said(row.yes > 1 / 2),
         group={"type": part, "people": "divided" if row.ambiguous else "agreed", **factors},
-        cluster=row.story[:FAMILY],
+        cluster=family,
         shape=part,
     )
 
