@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -176,3 +177,103 @@ def test_records_stream_through_a_small_memory(tmp_path: Path) -> None:
 
     small, large = peak(500), peak(4000)
     assert large - small < 4000 * 400  # a record is 2,000 characters long; what is kept of it is numbers
+
+
+def test_what_an_address_is_refused_for_is_not_written_down(tmp_path: Path) -> None:
+    for url in ("http://me:SECRET@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?key=SECRET"):
+        with pytest.raises(UserError, match="carries a name, a password or a query"):
+            audited(tmp_path, model="m", endpoint=url)
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_how_fast_an_address_is_asked_names_no_other_audit(tmp_path: Path) -> None:
+    pace: tuple[dict[str, Any], ...] = ({"concurrency": 1, "rate": 9.0}, {"timeout": 1.0, "price": (1.0, 2.0)}, {})
+    for url, settings in zip(("", "/v1", "/v1/"), pace, strict=True):
+        with pytest.raises(UserError, match="nothing answers"):
+            audited(tmp_path, model="m", endpoint=f"http://127.0.0.1:9{url}", endpoint_settings=settings)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_removed_file_of_an_audit_is_made_again(tmp_path: Path) -> None:
+    done = audited(tmp_path)
+    for name in ("suites", "groups"):
+        whole = (done.path / f"{name}.json").read_bytes()
+        (done.path / f"{name}.json").unlink()
+        assert audited(tmp_path).path == done.path and (done.path / f"{name}.json").read_bytes() == whole
+
+
+@pytest.mark.parametrize("harm", ["cut", "foreign", "numbers", "no end"])
+def test_a_broken_step_of_a_cache_is_asked_again(tmp_path: Path, harm: str) -> None:
+    whole = records(audited(tmp_path / "whole", cache=tmp_path / "cache"), GRADED)
+    first, second, *_ = sorted((tmp_path / "cache").rglob("*.jsonl"))
+    data = first.read_bytes()
+    made = {
+        "cut": data[:-40],
+        "foreign": second.read_bytes(),
+        "numbers": b"1\n" * data.count(b"\n"),
+        "no end": data.removesuffix(b"\n"),
+    }
+    first.write_bytes(made[harm])
+    assert records(audited(tmp_path / "again", cache=tmp_path / "cache"), GRADED) == whole
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--cache DIR"):
+        audited(tmp_path / "runs", cache=tmp_path / "file" / "cache")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_adaptation_of_an_f1_is_compared_as_an_f1(tmp_path: Path) -> None:
+    from butfor.audit import Asked, adapted
+    from butfor.core.folder import write_lines
+    from butfor.evaluate.suite import Metric
+
+    @dataclass(frozen=True)
+    class F1:
+        metrics: tuple[Metric, ...] = (Metric("f1", "higher", "share", "F1", "binary", weight="w"),)
+
+    rng = np.random.default_rng(5)
+    true, plain, better = (rng.random(80) < p for p in (0.5, 0.5, 0.7))
+    better = np.where(rng.random(80) < 0.6, true, better)
+    for name, said in (("s", plain), ("s@cot", better)):
+        rows = [
+            {"item": f"{n}", "cluster": f"{n}", "asked": "x", "metrics": {"f1": float(s and t), "w": 1.0 + (s and t)}}
+            if s or t
+            else {"item": f"{n}", "cluster": f"{n}", "asked": "x", "metrics": {}}
+            for n, (s, t) in enumerate(zip(said, true, strict=True))
+        ]
+        write_lines(tmp_path / "model" / "seed-0" / "records" / f"{name}.jsonl", rows)
+    (row,) = adapted(tmp_path, [Asked("s", F1()), Asked("s@cot", F1())], 0.95)
+
+    def f1(said: np.ndarray) -> float:
+        return 2 * (said & true).sum() / (2 * (said & true).sum() + (said != true).sum())
+
+    assert row["estimate"] == pytest.approx(f1(better) - f1(plain)) and row["n"] == 80
+
+
+def test_an_item_without_the_weighted_metric_weighs_nothing_in_a_comparison() -> None:
+    from butfor.effects import _parts  # pyright: ignore[reportPrivateUsage]
+
+    row = {"cluster": "c", "metrics": {"f1": 0.0, "w": 2.0}}
+    assert _parts(row, "f1", "w") == ("c", 0.0, 2.0) and _parts(row, "f1_sound", "w") == ("c", 0.0, 0.0)
+
+
+def test_groups_of_unlike_chance_are_compared_less_their_chance(tmp_path: Path) -> None:
+    from butfor.core.folder import write_lines
+    from butfor.evaluate.suite import Metric
+    from butfor.levels import judge
+
+    rows = [
+        {
+            "item": str(n), "cluster": str(n), "group": {"choices": "2" if n < 40 else "4"},
+            "metrics": {"accuracy": float(n % 2 if n < 40 else n % 4 == 0), "chance": 0.5 if n < 40 else 0.25},
+        }
+        for n in range(80)
+    ]  # fmt: skip
+    write_lines(tmp_path / "r.jsonl", rows)
+    metric = Metric("accuracy", "higher", "share", "right", "binary", null="chance")
+    two, four = judge(tmp_path / "r.jsonl", "s", [metric], "model", 0.95).groups
+    assert (two["estimate"], four["estimate"]) == (0.5, 0.25)
+    assert two["rest"]["estimate"] == pytest.approx(0.0) and two["rest"]["less"] == "chance"
+    assert two["rest"]["low"] < 0 < two["rest"]["high"]

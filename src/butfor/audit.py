@@ -10,6 +10,8 @@ model the other's answers. What an address answered is kept word by word, so a k
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +23,10 @@ from butfor._version import __version__
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.folder import RunFolder, read_lines, write_json
 from butfor.core.journal import Journal
-from butfor.core.keys import code_version, digest, environment, file_digest
+from butfor.core.keys import code_version, digest, environment, file_digest, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import build, knobs, resolve, settings_of, targets
+from butfor.experiment import made_elsewhere
 from butfor.levels import Found, judge
 from butfor.measure import Measuring
 from butfor.report import render
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 ARM, SEED = "model", 0
 OWN = {"items": "own.items", "pairs": "own.pairs"}
 UNTRUSTED = {"single-unit", "constant", "sparse"}
+PACE = {"concurrency", "rate", "timeout", "retries", "price", "key_from"}  # how an address is asked, not what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +99,18 @@ def audit(
     progress = progress or Progress(quiet=True)
     from butfor.data.find import watched
 
+    if asked.endpoint:
+        from butfor.lm.chat_wire import place
+
+        asked = replace(asked, endpoint=str(place(asked.endpoint)))  # refused before a word of it is written down
     with watched() as files:
         chosen, passed = choose(asked)
+    if cache is not None:
+        _writable(cache)
     folder = RunFolder(Path(out) / f"{asked.name}-{_digest(asked, chosen, files)[:8]}")
     if folder.whole and not folder.damaged():
+        if made_elsewhere(folder):
+            progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         if not folder.intact("report.html"):
             render(folder.path)
         return open_audit(folder.path)
@@ -109,6 +121,16 @@ def audit(
         if not folder.whole:
             _Auditing(asked, chosen, passed, folder, journal, progress, cache, command).go()
     return open_audit(folder.path)
+
+
+def _writable(cache: Path) -> None:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if not os.access(cache, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        why = (error.strerror or "refused").lower()
+        raise UserError(f"steps cannot be kept in {cache} ({why}); choose another folder with --cache DIR") from error
 
 
 def open_audit(path: Path) -> Audited:
@@ -207,6 +229,8 @@ def _built(asked: Audit, name: str, kind: str, *, exact: bool) -> Any:
     made, problems = build(suite, settings)
     if not problems and asked.limit and "limit" in own:
         made = replace(made, limit=max(1, asked.limit // getattr(made, "cost", 1)))
+    if not suite.metrics:
+        raise UserError(f"suite {name!r} has no metrics; the first one of them is its headline")
     if problems:
         told = "; ".join(f"{knob} {problem}" for knob, problem in problems)
         raise (UserError if exact or adapted else _Unfit)(f"{name}: {told}")
@@ -219,7 +243,11 @@ def _digest(asked: Audit, chosen: Sequence[Asked], files: Iterable[Path]) -> str
 
     weights = "" if asked.endpoint else stamp(asked.model)
     suites = [(one.name, settings_of(one.suite)) for one in chosen]
-    return digest(asdict(asked), suites, sorted({file_digest(file) for file in files}), weights)
+    kinds = [type(one.suite) for one in chosen]
+    plugged = [source_version(kind) for kind in kinds if not kind.__module__.startswith("butfor.")]
+    settings = {key: value for key, value in asked.endpoint_settings.items() if key not in PACE}
+    what = asdict(replace(asked, endpoint_settings=settings))
+    return digest(what, suites, sorted({file_digest(file) for file in files}), weights, plugged)
 
 
 @dataclass(eq=False)
@@ -304,7 +332,7 @@ class _Auditing:
         render(path)
         self.journal.write("done", trusted=trusted)
         self.folder.seal(butfor=__version__, code=code_version(), environment=environment(), command=self.command)
-        shutil.rmtree(path / "steps", ignore_errors=True)  # last: killed before it is sealed, all of them are still here
+        shutil.rmtree(path / "steps", ignore_errors=True)  # last: until it is sealed, a killed audit needs them
 
     def _told(self, found: Mapping[str, Found]) -> list[dict[str, Any]]:
         """Every suite: its card, how much was asked, what went wrong, what could have been seen."""

@@ -251,14 +251,14 @@ def run(
     folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
     if folder.whole and not folder.damaged():
-        if _made_elsewhere(folder):
+        if made_elsewhere(folder):
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         if not folder.intact("report.html"):
             render(folder.path)
         return open_run(folder.path)
     with folder.hold() as journal:
         if wrong := folder.damaged():
-            if _made_elsewhere(folder):
+            if made_elsewhere(folder):
                 raise UserError(
                     f"{folder.path / wrong} was changed after the run, and other code or packages made the rest\n"
                     "restore that file, or move the folder away and run again"
@@ -270,7 +270,7 @@ def run(
     return open_run(folder.path)
 
 
-def _made_elsewhere(folder: RunFolder) -> bool:
+def made_elsewhere(folder: RunFolder) -> bool:
     """Other code or packages finished this run; an unreadable manifest says nothing of the kind."""
     try:
         made = json.loads((folder.path / "manifest.json").read_bytes())

@@ -133,3 +133,11 @@ def test_intervals_cover_and_reject_a_true_null_as_often_as_they_say(name: str) 
     covered = np.mean([effect.low <= truth <= effect.high for effect, truth in found])
     rejected = np.mean([effect.p is not None and effect.p < 0.05 for effect, _ in found])
     assert 0.92 <= covered <= 0.99 and 0.01 <= rejected <= 0.08  # 0.95 and 0.05, three standard errors of 300 draws
+
+
+def test_groups_without_a_spread_prove_no_more_than_their_clusters() -> None:
+    values, member = np.repeat([1.0, 0.0], 10), np.arange(20) < 10
+    few = contrast(values, member, clusters=np.repeat(np.arange(4), 5), kind="binary")  # two clusters against two
+    assert few.p is not None and few.p > 0.01 and few.low < 0.2 and few.high == 1.0
+    numbers = contrast(values, member, clusters=np.repeat(np.arange(4), 5))
+    assert numbers.p == pytest.approx(2 / 6) and numbers.low == -np.inf

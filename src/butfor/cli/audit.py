@@ -42,12 +42,18 @@ def described(
         raise UnknownName("--by", how["by"], BY)
     if endpoint and how["by"] == "likelihood":
         raise UserError("an address is asked by generation; leave out --by likelihood")
+    if endpoint and (how["dtype"], how["device"]) != ("auto", "auto"):
+        raise UserError("the server chooses dtype and device; leave out --dtype and --device with --endpoint")
+    if price and not endpoint:
+        raise UserError("--price counts what an address costs; give one with --endpoint URL, or leave out --price")
     for path in (items, pairs):
         if path is not None and not path.is_file():
             raise UserError(f"no such file: {path}")
     if price:
         endpoint_settings = {**endpoint_settings, "price": _price(price)}
     names = tuple(word.strip() for word in suites.split(",") if word.strip())
+    if suites and not names:
+        raise UserError(f"--suites {suites!r} names no suite; see butfor list suites, or leave it out for all that fit")
     return Audit(
         model=served or model, endpoint=endpoint, suites=names, items=items, pairs=pairs,
         endpoint_settings=endpoint_settings if endpoint else {}, **how,

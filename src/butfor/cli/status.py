@@ -22,7 +22,8 @@ def status_command(path: Path, *, as_json: bool) -> None:
         print(f"  arm {cell['arm']}, seed {cell['seed']} ({cell['number']} of {found['cells']})")
     if found["step"] and found["state"] != "done":
         step = found["step"]
-        print(f"  {step['suite']}: step {step['chunk'] + 1} of {step['of']}, {found['steps']} steps in this run so far")
+        of = f" of {step['of']}" if step["of"] else ""  # a file of items that streams has no known length
+        print(f"  {step['suite']}: step {step['chunk'] + 1}{of}, {found['steps']} steps in this run so far")
     if found["train"]:
         print("  training: " + ", ".join(f"{key} {value}" for key, value in found["train"].items()))
     if found["idle_seconds"] is not None:

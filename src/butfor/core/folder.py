@@ -20,7 +20,7 @@ from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
 from butfor.core.keys import file_digest
 
-PARTS = ("experiment", "diff", "effects", "levels", "overhead", "checks")
+PARTS = ("experiment", "diff", "effects", "levels", "overhead", "checks", "groups", "suites")
 SEALED = {*(f"{name}.json" for name in PARTS), "report.html"}  # beside the arms' folders; other files are the user's
 
 

@@ -7,7 +7,8 @@
            Everything else is `paired`.
 `gap`      Σ a₁ / Σ w₁ - Σ a₂ / Σ w₂, units being clusters that may hold items of both sides: a group against the rest,
            or two models' ratios of sums (F1), whose weights differ. Jackknife pulls, Hall's skewness correction joined
-           with Student's t on Welch's degrees of freedom; right or wrong, every item alone: Newcombe's score interval.
+           with Student's t on Welch's degrees of freedom; right or wrong: Newcombe's score interval, in clusters the
+           union of both. Sides without any spread: p from the orders of their units.
 Limits     A side of one unit carries no uncertainty of its own: the interval is infinite and a check says so.
 Sources    Newcombe 1998 (method 10); Welch 1947; Efron 1982 (jackknife).
 """
@@ -16,9 +17,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from butfor.stats.checks import shape_checks
 from butfor.stats.compare import Kind, matrix, mean, paired
@@ -85,9 +87,12 @@ def contrast(
     w = np.ones(len(x)) if weights is None else np.asarray(weights, dtype=np.float64)
     inside = np.asarray(member, dtype=bool)
     effect = gap(x * w * inside, w * inside, x * w * ~inside, w * ~inside, clusters=clusters, level=level, unit=unit)
-    if kind != "binary" or weights is not None or clusters is not None:
+    if kind != "binary" or weights is not None:
         return effect
-    return _newcombe(effect, x[inside], x[~inside])
+    if clusters is None:
+        return _newcombe(effect, x[inside], x[~inside])
+    label = np.asarray(clusters)
+    return _joined(effect, _counts(x[inside], label[inside]), _counts(x[~inside], label[~inside]))
 
 
 def gap(
@@ -119,10 +124,14 @@ def gap(
         )  # fmt: skip
     reach = _welch(first, second)
     down, up = (float(side) for side in reach(level))
-    past = estimate if abs(estimate) > min(down, up) else 0.0
+    if flat := max(down, up) == 0:  # every unit of a side is alike: their order alone bounds the difference
+        p = 1.0 if estimate == 0 else min(1.0, 2 / math.comb(first.units + second.units, first.units))
+        down = up = 0.0 if p <= 1 - level else math.inf
+    else:
+        p = float(p_values(reach, estimate))
+    past = 0.0 if flat or abs(estimate) <= min(down, up) else estimate
     return Effect(
-        estimate=estimate, low=estimate - down, high=estimate + up, level=level,
-        p=float(p_values(reach, estimate)) if max(down, up) > 0 else float(estimate == 0), n=items, unit=unit,
+        estimate=estimate, low=estimate - down, high=estimate + up, level=level, p=p, n=items, unit=unit,
         method="skewness-corrected Welch t" + ("" if clusters is None else f", {rows.shape[1]} clusters"),
         checks=tuple(shape_checks(first.pull - second.pull, past, "unit" if clusters is None else "cluster")),
     )  # fmt: skip
@@ -184,9 +193,30 @@ class _NewcombeReach:
         return math.hypot(p1 - l1, u2 - p2), math.hypot(u1 - p1, p2 - l2)
 
 
+def _counts(x: Floats, label: NDArray[Any]) -> tuple[int, int]:
+    """Right ones and all of a side; where all its items agree, its clusters count once each."""
+    n = len(np.unique(label)) if np.ptp(x) == 0 else len(x)
+    return round(float(x.mean()) * n), n
+
+
+def _joined(effect: Effect, first: tuple[int, int], second: tuple[int, int]) -> Effect:
+    """Right or wrong in clusters: the union with Newcombe's interval, so that a side without spread is no certainty."""
+    if effect.checks and effect.checks[0].code == "single-unit":
+        return effect
+    alone = _newcombe_of(effect, first, second)
+    if not math.isfinite(effect.low):
+        return replace(alone, method=effect.method)
+    low, high, p = min(effect.low, alone.low), max(effect.high, alone.high), max(effect.p or 0.0, alone.p or 0.0)
+    return replace(effect, low=max(-1.0, low), high=min(1.0, high), p=p)
+
+
 def _newcombe(effect: Effect, first: Floats, second: Floats) -> Effect:
     """Right or wrong, every item alone: counts say all, and a share of 0 or 1 still has an interval."""
-    reach = _NewcombeReach((int(first.sum()), len(first)), (int(second.sum()), len(second)))
+    return _newcombe_of(effect, (int(first.sum()), len(first)), (int(second.sum()), len(second)))
+
+
+def _newcombe_of(effect: Effect, first: tuple[int, int], second: tuple[int, int]) -> Effect:
+    reach = _NewcombeReach(first, second)
     down, up = (float(side) for side in reach(effect.level))
     return replace(
         effect, low=max(-1.0, effect.estimate - down), high=min(1.0, effect.estimate + up),
