@@ -98,7 +98,7 @@ def judge(path: Path, suite: str, metrics: Sequence[Any], arm: str, level: float
         if (part := _part(columns, metric, nulled=True)) is not None:
             _against(found, part, suite, metric, arm, level)
     if (part := _part(columns, metrics[0])) is not None:
-        found.power = _power(_part(columns, metrics[0], nulled=True) or part, level)
+        found.power = _power(_part(columns, metrics[0], nulled=True) or part, metrics[0].kind, level)
         _grouped(found, columns, part, suite, metrics[0], arm, level)
     return found
 
@@ -162,7 +162,8 @@ def _numbers(effect: Effect) -> dict[str, Any]:
     return {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
 
 
-def _power(part: _Part, level: float) -> float | None:
+def _power(part: _Part, kind: str, level: float) -> float | None:
+    """From the spread of value - null; that of right or wrong is at least what guessing would show."""
     import numpy as np
 
     from butfor.stats import detectable
@@ -173,7 +174,9 @@ def _power(part: _Part, level: float) -> float | None:
     total = np.bincount(units, weights=weights)
     centred = np.bincount(units, weights=weights * (values - np.average(values, weights=weights))) / total.mean()
     sd = float(np.std(centred, ddof=1)) if len(centred) > 1 else 0.0
-    return detectable(sd, len(centred), level=level) if sd > 0 else None
+    if kind == "binary" and part.null is not None and part.weights is None:
+        sd = max(sd, float(np.sqrt(np.mean(part.null * (1 - part.null)) * len(centred) / len(values))))
+    return detectable(sd, len(centred), level=level) if sd > 0 and len(centred) > 1 else None
 
 
 def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric: Any, arm: str, level: float) -> None:

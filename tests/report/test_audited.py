@@ -33,7 +33,7 @@ def test_the_page_says_what_the_files_say(folder: Path) -> None:
     effect = next(e for e in json.loads((folder / "effects.json").read_bytes())["effects"] if e["metric"] == "accuracy")
     assert "chance" in row.text and f"{effect['estimate']:+.2f}" in row.text
     assert "not a third 32" in page.one("section", id="s-plugs:Graded").text
-    assert "sees a difference of" in page.text
+    assert "to be found with chance 0.8" in page.text
     assert "by side" in page.text and "left" in page.text
 
 
@@ -78,3 +78,37 @@ def test_the_headlines_fit_a_terminal(folder: Path) -> None:
     shown = out.getvalue()
     assert max(map(len, shown.splitlines())) <= 80
     assert "plugs:Graded" in shown and "0.33 [" in shown
+    assert "reading" in shown and "not above chance" not in shown
+    assert "as by chance" in shown and "none found" in shown
+
+
+def test_a_claim_that_a_check_leaves_without_meaning_is_none(folder: Path) -> None:
+    effects = json.loads((folder / "effects.json").read_bytes())
+    row = next(e for e in effects["effects"] if (e["suite"], e["metric"]) == ("plugs:Graded", "accuracy"))
+    row |= {"estimate": 0.4, "low": 0.4, "high": 0.4, "p": 0.0001, "p_adjusted": 0.0001}
+    (folder / "effects.json").write_text(json.dumps(effects))
+    claimed = open_audit(folder)
+    assert "above its null on 1 of 1 suite" in verdict(claimed)
+    checks = json.loads((folder / "checks.json").read_bytes())
+    about = "plugs:Graded/accuracy: model against chance"
+    checks["checks"].append({"code": "constant", "ok": False, "message": "all alike", "about": about})
+    (folder / "checks.json").write_text(json.dumps(checks))
+    doubted = open_audit(folder)
+    line = next(part for part in doubted.parts if part.name == "plugs:Graded").headline
+    assert line is not None and (line.found, line.word) == ("unknown", "all items alike")
+    assert "above its null on 0 of 1 suite" in verdict(doubted)
+
+
+def test_a_reading_of_nothing_says_what_could_have_been_seen(folder: Path) -> None:
+    part = next(part for part in open_audit(folder).parts if part.name == "bias.professions")
+    assert part.headline is not None and part.headline.found == "none" and part.least.endswith(" nats")
+    row = next(r for r in read(folder / "report.html").one("section", id="headlines").all("tr") if part.name in r.text)
+    assert f"sees {part.least}" in row.text
+
+
+def test_the_style_of_a_heat_strip_stays_inside_it() -> None:
+    from butfor.report.strip import heat
+
+    style = str(heat({"tokens": ["a", "b"], "targets": [1], "scores": [[0.5, None]]})).partition("</style>")[0]
+    rules = style.partition("<style>")[2].replace("@media(prefers-color-scheme:dark){", "").split("}")
+    assert all(rule.startswith(".heat") for rule in rules if "{" in rule)

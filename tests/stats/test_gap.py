@@ -141,3 +141,11 @@ def test_groups_without_a_spread_prove_no_more_than_their_clusters() -> None:
     assert few.p is not None and few.p > 0.01 and few.low < 0.2 and few.high == 1.0
     numbers = contrast(values, member, clusters=np.repeat(np.arange(4), 5))
     assert numbers.p == pytest.approx(2 / 6) and numbers.low == -np.inf
+
+
+def test_an_f1_without_a_hit_has_no_interval() -> None:
+    misses, weights = np.zeros(13), np.ones(13)
+    level, effect = level_of(misses, weights=weights), against(misses, 0.691, weights=weights)
+    assert (level.estimate, level.low, level.high) == (0.0, -np.inf, np.inf)
+    assert effect.estimate == pytest.approx(-0.691) and effect.p == 1.0 and effect.low == -np.inf
+    assert "constant" in {check.code for check in effect.checks if not check.ok}

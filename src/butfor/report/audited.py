@@ -2,14 +2,15 @@
 
 Reading   a metric against its null: the interval of the difference leaves zero out (better, worse, changed), or holds
           it (none). A share of right answers above chance is better; an effect of an edit beyond its placebo is worse
-          where less is better. Levels and differences share one strip: the level's interval, the null as a line.
+          where less is better. A claim that a check leaves without a meaning (one unit, no spread) is no claim.
+          Levels and differences share one strip: the level's interval, the null as a line.
 Limits    Like the page of an experiment: nothing is computed that changes a number, what is missing costs a sentence,
           what a model wrote is text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from butfor.report.folder import (
     to_effect,
 )
 from butfor.report.strip import drawing
-from butfor.report.words import holds, interval, many, percent, plain, reading
+from butfor.report.words import holds, interval, many, percent, reading
 
 AREAS = {
     "bias": "Bias",
@@ -43,25 +44,11 @@ AREAS = {
     "own": "Your own items",
     "probe": "Context",
     "text": "Text",
+    "contamination": "Contamination",
     "standard": "Standard benchmarks",
 }
-SHOWN = {
-    "chance": "chance",
-    "0": "zero",
-    "placebo": "its placebo",
-    "placebo_size": "its placebo",
-    "placebo_flip": "its placebo",
-}
-WORDS = {
-    ("better", "chance"): "above chance",
-    ("worse", "chance"): "below chance",
-    ("none", "chance"): "as by chance",
-    ("none", ""): "none found",
-    ("unknown", ""): "no interval",
-    ("better", ""): "below its null",
-    ("worse", ""): "an effect",
-    ("changed", ""): "an effect",
-}
+CLAIMS = {"better", "worse", "changed"}
+DOUBTS = {"single-unit": "one unit only", "constant": "all items alike", "sparse": "nearly all alike"}
 Figure = dict[str, Any]
 
 
@@ -72,34 +59,51 @@ class Line:
     level: Level
     effect: Effect | None
     scale: Figure
+    doubt: str = ""  # the check that leaves the effect without a meaning
 
     @property
     def found(self) -> str:
-        """better, worse, changed, none, unknown; a metric without a null is a level alone."""
+        """better, worse, none, unknown; a metric without a null is a level alone."""
         if self.effect is None:
             return "level"
         found = reading(self.effect)
-        if found in {"better", "worse", "changed"} and self.effect.better == "zero":
-            return "worse"
-        return found
+        if found in CLAIMS and self.doubt:
+            return "unknown"
+        return "worse" if found in CLAIMS and self.effect.better == "zero" else found
 
     @property
     def word(self) -> str:
         """The reading in a few words."""
-        if self.effect is None:
+        effect, found = self.effect, self.found
+        if effect is None:
             return ""
-        null = "chance" if self.null == "chance" else ""
-        if not null and self.level.better == "higher" and self.found in {"better", "worse"}:
-            return "above its null" if self.found == "better" else "below its null"
-        return WORDS.get((self.found, null), self.found)
+        if found == "unknown":
+            return DOUBTS.get(self.doubt, "no interval")
+        null = {"chance": "chance", "its placebo": "placebo"}.get(self.null, "null")
+        if found == "none":
+            if effect.low == effect.high:
+                return f"same as {null}"
+            wanted = effect.better == "higher"
+            return "as by chance" if null == "chance" else f"not above {null}" if wanted else "none found"
+        if effect.better == "zero" or (effect.better == "lower" and found == "worse"):
+            return "an effect"
+        return f"{'above' if (effect.estimate or 0) > 0 else 'below'} {null}"
 
     @property
     def null(self) -> str:
-        return "" if self.effect is None else SHOWN.get(self.effect.control, self.effect.control)
+        """What the effect is a difference from, in words."""
+        name = "" if self.effect is None else self.effect.control
+        if "placebo" in name:
+            return "its placebo"
+        return "zero" if name == "0" else name.replace("_", " ")
 
     @property
     def holds(self) -> bool:
         return self.effect is None or holds(self.effect)
+
+    def claims(self, found: str) -> bool:
+        """Whether this is the reading, after the correction too."""
+        return self.found == found and self.holds
 
     @property
     def row(self) -> Figure:
@@ -127,15 +131,31 @@ class Part:
         return as_mapping(self.facts.get("card"))
 
     @property
-    def sees(self) -> str:
-        """The power line."""
+    def least(self) -> str:
+        """The smallest distance of the headline from its null that these items would show four times of five."""
         least = number(self.facts.get("detectable"))
         if least is None or self.headline is None:
             return ""
         unit = self.headline.level.unit
-        shown = f"{100 * least:.1f} points" if unit == "share" else f"{plain(least)} {unit}".strip()
-        n = as_mapping(self.facts).get("n")
-        return f"With {many(int(n or 0), 'item')} this audit sees a difference of {shown} with chance 0.8."
+        shown = (
+            f"{100 * least:.3g}"
+            if unit == "share" and 100 * least >= 10
+            else f"{100 * least if unit == 'share' else least:.2g}"
+        )
+        return f"{shown} {'points' if unit == 'share' else unit}".strip()
+
+    @property
+    def sees(self) -> str:
+        """The power line."""
+        if not self.least or self.headline is None:
+            return ""
+        line, facts = self.headline, f"With {many(self.headline.level.n or 0, 'item')}, "
+        what = (
+            f"{line.level.metric} has to lie"
+            if line.effect is None
+            else f"{line.level.metric} minus its null has to lie"
+        )
+        return f"{facts}{what} {self.least} from zero to be found with chance 0.8; most smaller effects stay hidden."
 
     @property
     def mistakes(self) -> list[tuple[str, int]]:
@@ -182,30 +202,36 @@ def _part(run: Run, facts: dict[str, Any], groups: list[dict[str, Any]]) -> Part
     effects = [effect for effect in run.effects if effect.suite == name]
     known = {level.metric: level for level in levels}
     own = {effect.metric: effect for effect in effects if effect.treatment == "model"}
-    lines = [_line(level, own.get(level.metric), known) for level in levels]
+    checks = [
+        check for check in run.checks or () if str(check["about"]).startswith(f"{name}/") and check["ok"] is False
+    ]
+    lines = [_line(level, own.get(level.metric), known, checks) for level in levels]
     labels: dict[str, list[dict[str, Any]]] = {}
     for row in groups:
         if row.get("suite") == name:
             labels.setdefault(text(row.get("label")), []).append(_group(row, known.get(text(row.get("metric")))))
-    checks = [check for check in run.checks or () if str(check["about"]).startswith(f"{name}/")]
     return Part(
         name=name,
-        area=AREAS.get(name.partition(".")[0], name.partition(".")[0]),
+        area="Plug-ins" if ":" in name else AREAS.get(name.partition(".")[0], name.partition(".")[0].capitalize()),
         facts=facts,
         headline=next((line for line in lines if line.level.metric == head), None),
         lines=lines,
         groups=labels,
         contrasts=[effect for effect in effects if effect.treatment != "model"],
-        checks=[check for check in checks if check["ok"] is False],
+        checks=checks,
     )
 
 
-def _line(level: Level, effect: Effect | None, known: Mapping[str, Level]) -> Line:
+def _line(level: Level, effect: Effect | None, known: Mapping[str, Level], failed: Sequence[Mapping[str, Any]]) -> Line:
+    about = f"{level.suite}/{level.metric}: "
     null: float | None = None
     if effect is not None and effect.estimate is not None and level.estimate is not None:
         named = known.get(effect.control)
         null = named.estimate if named else number_of(effect.control)
-    return Line(level, effect, scale_of(level, null))
+    doubts = [
+        str(check["code"]) for check in failed if str(check["about"]).startswith(about) and check["code"] in DOUBTS
+    ]
+    return Line(level, effect, scale_of(level, null), doubts[0] if doubts else "")
 
 
 def number_of(shown: str) -> float | None:
@@ -231,23 +257,29 @@ def _group(row: dict[str, Any], level: Level | None) -> dict[str, Any]:
         "value": text(row.get("value")),
         **facts,
         "rest": found if rest else None,
+        "less": text(rest.get("less")).replace("_", " "),
         "unit": level.unit if level else "",
     }
 
 
 def verdict(audited: Audited) -> str:
-    """What the headlines say, area by area."""
+    """What the headlines say, area by area: what should lie above its null, and effects that should not be there."""
     said: list[str] = []
     for area, parts in audited.areas.items():
         lines = [part.headline for part in parts if part.headline and part.headline.effect]
-        if not lines:
-            continue
-        found = [line for line in lines if line.found in {"better", "worse", "changed"} and line.holds]
-        above = [line for line in found if line.found == "better"]
-        if all(line.level.better == "higher" for line in lines):
-            said.append(f"{area.lower()}: above its null on {len(above)} of {many(len(lines), 'suite')}")
-        else:
-            said.append(f"{area.lower()}: an effect on {len(found)} of {many(len(lines), 'suite')}")
+        wanted = [line for line in lines if line.level.better == "higher"]
+        unwanted = [line for line in lines if line.level.better != "higher"]
+        clauses: list[str] = []
+        if wanted:
+            above, below = (len([line for line in wanted if line.claims(side)]) for side in ("better", "worse"))
+            clauses.append(
+                f"above its null on {above} of {many(len(wanted), 'suite')}" + f", below on {below}" * (below > 0)
+            )
+        if unwanted:
+            some = len([line for line in unwanted if line.claims("worse") or line.claims("changed")])
+            clauses.append(f"an effect on {some} of {many(len(unwanted), 'suite')}")
+        if clauses:
+            said.append(f"{area.lower()}: {', '.join(clauses)}")
     if not said:
         return "No headline has an interval yet."
     sentence = "; ".join(said)

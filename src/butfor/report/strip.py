@@ -19,11 +19,12 @@ from butfor.report.words import visible
 COLUMNS, LETTER, LINE, PAD = 96, 7.8, 34, 8
 PRINTED = 4  # scores written out, a target
 STYLE = Markup(
-    "<style>svg{{--ink:#1c1d1f;--soft:#5c5f66;--up:#00629b;--down:#b2400b;font:13px ui-monospace,SFMono-Regular,Menlo,"
-    "Consolas,monospace}}text{{fill:var(--ink);white-space:pre}}.n{{fill:var(--soft);font-size:10px}}.up{{fill:var(--up)}}"
-    ".down{{fill:var(--down)}}.box{{fill:none;stroke:var(--ink);stroke-width:1.5}}"
-    "@media(prefers-color-scheme:dark){{svg{{--ink:#e9e7e2;--soft:#a4a6ab;--up:#6fbdec;--down:#f59a68}}}}</style>"
-).format()
+    "<style>.heat{{--ink:#1c1d1f;--soft:#5c5f66;--up:#00629b;--down:#b2400b;font:13px ui-monospace,SFMono-Regular,"
+    "Menlo,Consolas,monospace}}.heat text{{fill:var(--ink);font:inherit;white-space:pre}}"
+    ".heat text.n{{fill:var(--soft);font-size:10px}}.heat .up{{fill:var(--up)}}.heat .down{{fill:var(--down)}}"
+    ".heat .box{{fill:none;stroke:var(--ink);stroke-width:1.5}}"
+    "@media(prefers-color-scheme:dark){{.heat{{--ink:#e9e7e2;--soft:#a4a6ab;--up:#6fbdec;--down:#f59a68}}}}</style>"
+).format()  # every rule names the figure: inside a page it must not reach anything else
 
 
 def heat(figure: dict[str, Any], columns: int = COLUMNS) -> Markup:

@@ -4,6 +4,7 @@
            Right or wrong against a chance: Wilson's score interval, moved; p from the score test under each item's own
            chance. In clusters: the union of that and of `paired` with the null as the control arm; where all items are
            right (or wrong) the values have no spread, and Wilson's interval on the clusters says what they still allow.
+           A weighted share of 0 or 1 (an F1 without a hit) has no interval: what it lacks may weigh anything.
            Everything else is `paired`.
 `gap`      Σ a₁ / Σ w₁ - Σ a₂ / Σ w₂, units being clusters that may hold items of both sides: a group against the rest,
            or two models' ratios of sums (F1), whose weights differ. Jackknife pulls, Hall's skewness correction joined
@@ -29,6 +30,8 @@ from butfor.stats.proportions import wilson
 from butfor.stats.quantiles import Floats, z_below
 from butfor.stats.reach import CorrectedReach, p_values
 
+UNBOUNDED = "none: a weighted share of 0 or 1"
+
 
 def against(
     values: ArrayLike,
@@ -48,6 +51,8 @@ def against(
     if share and (clusters is None or np.ptp(x) == 0):
         return _counted(x[0], base[0], clusters, level, unit)
     effect = paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
+    if _one_sided(x, weights):
+        return replace(effect, low=-math.inf, high=math.inf, p=1.0, method=UNBOUNDED)
     if not share:
         return effect
     alone = _counted(x[0], base[0], None, level, unit)
@@ -238,6 +243,12 @@ def level_of(
     if kind == "binary" and clusters is not None and weights is None and np.ptp(x) == 0:
         none = np.zeros(x.shape[1], dtype=np.float64)
         return _counted(x[0], none, clusters, level, unit)
-    return mean(
+    effect = mean(
         x, clusters=clusters, weights=weights, level=level, kind="binary" if kind == "binary" else "mean", unit=unit
     )
+    return replace(effect, low=-math.inf, high=math.inf, method=UNBOUNDED) if _one_sided(x, weights) else effect
+
+
+def _one_sided(x: Floats, weights: ArrayLike | None) -> bool:
+    """All 0 or all 1 under weights, as an F1 without a hit: what an item of the other kind would weigh is not known."""
+    return weights is not None and np.ptp(x) == 0 and bool(np.isin(x.flat[0], (0.0, 1.0)))
