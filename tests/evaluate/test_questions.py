@@ -12,7 +12,7 @@ import pytest
 
 from butfor.core.errors import UserError
 from butfor.evaluate import questions as module
-from butfor.evaluate.adapt import CUE, ENDING, closed, packed, unpacked, ways, worked
+from butfor.evaluate.adapt import CUE, ENDING, closed, packed, unpacked, ways
 from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.suite import Card, Record
@@ -253,18 +253,32 @@ def test_a_limit_keeps_the_answers_balanced() -> None:
     assert items == Small(asked=tuple(reversed(many)), limit=40).items(None)[::-1]  # type: ignore[arg-type]
 
 
-def test_worked_examples_are_balanced_and_not_measured() -> None:
+def test_worked_examples_are_balanced_and_never_the_question_itself() -> None:
     suite = Small(asked=tuple(YESNO), adapt="few_shot")
     items = suite.items(None)  # type: ignore[arg-type]
-    shots = items[0].data["shots"]
-    assert sorted(shot["answer"] for shot in shots) == [0, 0, 1, 1]
-    assert not {shot["id"] for shot in shots} & {item.id for item in items}
-    assert len(items) == 4
-    assert worked(YESNO) == worked(YESNO[::-1])
+    assert [item.id for item in items] == [question.id for question in YESNO]
+    for item in items:
+        assert sorted(shot["answer"] for shot in item.data["shots"]) == [0, 0, 1, 1]
+        assert item.id not in {shot["id"] for shot in item.data["shots"]}
+    backwards = Small(asked=tuple(YESNO[::-1]), adapt="few_shot").items(None)  # type: ignore[arg-type]
+    assert backwards[::-1] == items
     seen: list[Prompt] = []
     measured(Remote(lambda prompt: (seen.append(prompt), "yes")[1]), suite)
     assert all(len(prompt.shots) == 4 for prompt in seen)
     assert all(answer == ("yes", "no")[int(asked.split()[1]) % 2] for asked, answer in seen[0].shots)
+
+
+def test_no_worked_example_shares_the_questions_cluster() -> None:
+    many = [replace(question, id=f"{n}", cluster=str(n % 6)) for n, question in enumerate(YESNO * 3)]
+    cluster = {question.id: question.cluster for question in many}
+    items = Small(asked=tuple(many), adapt="few_shot").items(None)  # type: ignore[arg-type]
+    assert len(items) == 24
+    for item in items:
+        shots = [shot["id"] for shot in item.data["shots"]]
+        assert len(shots) == 4 and item.cluster not in {cluster[name] for name in shots}
+    alone = tuple(replace(question, cluster="one") for question in YESNO)
+    with pytest.raises(UserError, match="more than one cluster"):
+        Small(asked=alone, adapt="few_shot").items(None)  # type: ignore[arg-type]
 
 
 def test_items_are_json_and_come_back() -> None:

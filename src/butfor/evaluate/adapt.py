@@ -7,13 +7,14 @@ Choices    verdicts (yes, no, valid, …), and letters of what the text itself l
 Scoring    the answer begins with "Answer:", in the mouth of chat and base models alike, and a choice is " yes" or " B":
            after a colon both kinds expect a blank and a word, the instruction has shown its case, and a template that
            trims what it is given has nothing to trim, because the beginning is put after the template.
-few_shot   `SHOTS` examples of the same suite by smallest hash, every answer as often as can be; they are not measured.
+few_shot   `SHOTS` examples of the same suite by smallest hash, every answer as often as can be, none of the question's
+           own cluster: its world, its story, its mirror would tell the answer. So every question can be measured.
 cot        reasoning is written first, whatever the scoring; by likelihood the choices are weighed after the reasoning
            (up to its last "the answer is", if it has one) and "The answer is".
 causal_cot after the six steps of CausalCoT (Jin et al. 2023), in our own words and in one prompt.
 Limits     A template that opens a hidden thought at the end of the prompt gets "Answer:" inside of it: score such
-           models by generation. Examples come without reasoning, may share a cluster with what is
-           measured, and in the turns of a chat they stand without "Answer:".
+           models by generation. Examples come without reasoning, and where a chat model writes its answer they stand
+           without "Answer:".
 """
 
 from __future__ import annotations
@@ -98,20 +99,29 @@ def closed(question: Question) -> Question:
     return replace(question, choices=YES_NO, answer=YES_NO.index(answer), match="choice")
 
 
-def worked(questions: Iterable[Question], count: int = SHOTS) -> list[Question]:
-    """The worked examples of a set, whatever its size and order: smallest hashes, answers in turn."""
-    kept: dict[str, list[tuple[bytes, Question]]] = {}
+def worked(questions: Iterable[Question], count: int = SHOTS) -> list[list[Question]]:
+    """What examples of a set are taken from: for each answer the smallest hashes, one of a cluster, in their order.
+
+    One more than is shown, for the question that shares its cluster with one of them.
+    """
+    sides: dict[str, dict[str, Question]] = {}
     for question in questions:
         if question.match == "regex":  # a pattern is not an answer that one could show
             continue
-        side = kept.setdefault(str(question.answer) if question.choices else "", [])
-        side.append((_hash(question), question))
-        side.sort(key=lambda pair: pair[0])
-        del side[count:]
-    sides = sorted(kept.values(), key=lambda side: side[0][0])
-    turns = chain.from_iterable(zip_longest(*sides))
-    chosen = list(islice((pair for pair in turns if pair), count))
-    return [question for _, question in sorted(chosen, key=lambda pair: pair[0])]
+        side = sides.setdefault(str(question.answer) if question.choices else "", {})
+        known = side.get(_cluster(question))
+        if known is None or _hash(question) < _hash(known):
+            side[_cluster(question)] = question
+        if len(side) > count + 1:
+            del side[max(side, key=lambda cluster: _hash(side[cluster]))]
+    return [sorted(side.values(), key=_hash) for side in sides.values()]
+
+
+def examples(sides: Sequence[Sequence[Question]], question: Question, count: int = SHOTS) -> list[Question]:
+    """The worked examples for one question: answers in turn, none of its own cluster."""
+    others = [[shot for shot in side if _cluster(shot) != _cluster(question)] for side in sides]
+    turns = chain.from_iterable(zip_longest(*sorted(filter(None, others), key=lambda side: _hash(side[0]))))
+    return sorted(islice((shot for shot in turns if shot), count), key=_hash)
 
 
 def packed(question: Question) -> dict[str, Any]:
@@ -183,6 +193,10 @@ def _reasoned(question: Question, listed: Sequence[str], *, steps: bool, reworde
     if reworded:
         return f'{"" if steps else "Reason it through in steps. "}Your last line is "{ENDING} …", with {what}.'
     return f'{"" if steps else "Think step by step. "}Then end with "{ENDING} …", where … is {what}.'
+
+
+def _cluster(question: Question) -> str:
+    return question.cluster or question.id
 
 
 def _hash(question: Question) -> bytes:

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from butfor.core.errors import UserError
 from butfor.evaluate.adapt import (
     ROOM,
     START,
@@ -35,6 +36,7 @@ from butfor.evaluate.adapt import (
     after,
     closed,
     cloze,
+    examples,
     packed,
     unpacked,
     ways,
@@ -114,17 +116,23 @@ class Questions:
             break
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
-        """The questions but for the worked examples; under a limit every answer as often as another, in every shape."""
+        """The questions; under a limit every answer as often as another, in every shape."""
         return spread(list(self.stream()), self.limit, _place)
 
     def stream(self) -> Iterator[Item]:
-        """The items one by one, all of them: nothing but the worked examples is held in memory."""
-        shots = worked(map(closed, self.questions())) if self.adapt == "few_shot" else []
-        shown, examples = {shot.id for shot in shots}, [packed(shot) for shot in shots]
+        """The items one by one, all of them: nothing but what examples are taken from is held in memory."""
+        sides = worked(map(closed, self.questions())) if self.adapt == "few_shot" else []
+        known = {shot.id: packed(shot) for side in sides for shot in side}
         for question in map(closed, self.questions()):
-            if question.id not in shown:
-                data = {**packed(question), **({"shots": examples} if examples else {})}
-                yield Item(question.id, question.cluster or question.id, data)
+            data = packed(question)
+            if self.adapt == "few_shot":
+                data["shots"] = [known[shot.id] for shot in examples(sides, question)]
+                if not data["shots"]:
+                    raise UserError(
+                        f"few_shot: question {question.id} shares its cluster with all that could be its examples; "
+                        "give the questions more than one cluster, or leave few_shot out"
+                    )
+            yield Item(question.id, question.cluster or question.id, data)
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Ask every question in all of its ways: what is weighed at once, and what is written at once."""
