@@ -50,14 +50,19 @@ class Forest:
         return (nodes[None, :] <= nodes[:, None]) & (nodes[:, None] <= np.asarray(self.last)[None, :])
 
 
-def forests(sequences: Sequence[list[int]], budget: int) -> Iterator[Forest]:
-    """Merge the sequences into forests of at most `budget` tokens (or of one sequence, where that alone is longer)."""
+def forests(sequences: Sequence[list[int]], budget: int, most: int = 0) -> Iterator[Forest]:
+    """Merge the sequences into forests of at most `budget` tokens (or of one sequence, where that alone is longer).
+
+    Up to `most` tokens a forest takes in a sequence of which it has more than half already: elsewhere all of it
+    would have to be computed again.
+    """
     order = sorted(range(len(sequences)), key=lambda number: sequences[number])
     forest, before, path = Forest(), [], []
     for number in order:
         tokens = sequences[number]
         shared = common(before, tokens)
-        if len(forest) and len(forest) + len(tokens) - shared > budget:
+        room = max(budget, most) if 2 * shared > len(tokens) else budget
+        if len(forest) and len(forest) + len(tokens) - shared > room:
             yield forest
             forest, path, shared = Forest(), [], 0
         forest.add(number, tokens, path[:shared])

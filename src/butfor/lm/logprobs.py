@@ -76,7 +76,7 @@ def _scored(
     contexts = [list(ids[:-1]) for ids, _ in sequences]
     longest = max(map(len, contexts))
     even = alike(lm, longest)
-    if not even and can_pack(lm, longest, min(budget, needed(contexts))):
+    if not even and can_pack(lm, longest, min(budget + longest, needed(contexts))):
         return _packed(lm, contexts, sequences, budget, work)
     return _plain(lm, contexts, sequences, budget, work, even)
 
@@ -87,8 +87,9 @@ def _packed(
     header = _header(contexts, min(start for _, start in sequences) - 1, budget)
     past = remembered(lm, header) if header else None
     work.tokens += len(header)
-    room = int(min(budget, longest_row(lm) - len(header)))
-    for forest in forests([context[len(header) :] for context in contexts], room):
+    limit = longest_row(lm) - len(header)
+    rest = [context[len(header) :] for context in contexts]
+    for forest in forests(rest, int(min(budget, limit)), int(min(budget + max(map(len, rest)), limit))):
         numbers = list(forest.paths)
         asked = [node for number in numbers for node in forest.paths[number][sequences[number][1] - 1 - len(header) :]]
         targets = [token for number in numbers for token in sequences[number][0][sequences[number][1] :]]
