@@ -137,6 +137,14 @@ def test_an_answer_that_cannot_be_read_has_no_flip_and_is_counted() -> None:
     assert pilot.metrics == {"parsed": 0.0, "flip": 0.0, "unmatched": 0.0, "match": 1.0}
 
 
+def test_what_a_base_model_writes_after_its_first_line_is_not_its_answer() -> None:
+    goes_on = Writer(lambda text: f"{'she' if 'nurse' in text else 'he'}\n\nThe next text … he")
+    vars(goes_on)["is_base"] = True
+    nurse, pilot, *_ = Few().measure(cast("LM", goes_on), Few().items(WORLD))
+    assert (nurse.metrics["flip"], pilot.metrics["flip"]) == (1.0, 0.0)
+    assert nurse.metrics["parsed"] == pilot.metrics["parsed"] == 1.0
+
+
 def test_a_model_in_memory_can_be_asked_by_generation_too(lm: LM) -> None:
     suite = Few(limit=2, by="generation")
     for record in suite.measure(lm, suite.items(lm)):

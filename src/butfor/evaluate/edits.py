@@ -22,7 +22,7 @@ from butfor.data import paraphrase
 from butfor.evaluate.answers import read_answer
 from butfor.evaluate.questions import By
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import can_weigh, say, weigh
+from butfor.lm.asking import answer_of, can_weigh, say, weigh
 from butfor.lm.prompt import Prompt, plain
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def choices_made(world: LM | Chat, asked: Iterable[Asked], room: int = ROOM) -> 
     said = say(world, [as_question(prompt, choices) for prompt, choices in distinct], max_new_tokens=room)
     found: dict[Asked, tuple[int | None, str]] = {}
     for (prompt, choices), text in zip(distinct, said, strict=True):
-        read = read_answer(text, [choice.strip() for choice in choices], "choice")
+        read = read_answer(answer_of(world, text), [choice.strip() for choice in choices], "choice")
         found[prompt, choices] = (read if isinstance(read, int) else None, text)
     return found
 

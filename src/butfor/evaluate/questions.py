@@ -45,8 +45,8 @@ from butfor.evaluate.adapt import (
 from butfor.evaluate.answers import is_right, read_answer
 from butfor.evaluate.question import Question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import say, weigh
-from butfor.lm.prompt import Prompt, is_chat, plain, rendered
+from butfor.lm.asking import answer_of, is_base, say, weigh
+from butfor.lm.prompt import Prompt, plain, rendered
 from butfor.lm.tokens import encode
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Questions:
         forms = [form for _, form in posed]
         if self._reasons:
             thoughts = self._written(world, forms)
-            forms = [after(form, thought, cue=_base(world)) for form, thought in zip(forms, thoughts, strict=True)]
+            forms = [after(form, thought, cue=is_base(world)) for form, thought in zip(forms, thoughts, strict=True)]
         scored = weigh(world, [(form.prompt, form.weighed) for form in forms])
         return [
             Answer(
@@ -204,11 +204,10 @@ class Questions:
 
     def _said(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
         texts = self._written(world, [form for _, form in posed])
-        base = _base(world)
         answers: list[Answer] = []
         for (question, form), said in zip(posed, texts, strict=True):
-            line = said.strip().partition("\n")[0] if base and form.prompt.start == START else said
-            read = read_answer(line, form.listed, question.match)
+            answer = answer_of(world, said) if form.prompt.start == START else said
+            read = read_answer(answer, form.listed, question.match)
             shown = _shown(world, form.prompt, scoring=False)
             answers.append(Answer(form.order[read] if isinstance(read, int) else read, said, shown))
         return answers
@@ -244,11 +243,6 @@ def _unasked(item: Item, question: Question, form: Asked) -> Record:
 
 def _remote(world: Any) -> bool:
     return getattr(world, "remote", False)
-
-
-def _base(world: Any) -> bool:
-    """Whether the world goes on with plain text; what stands behind an address shows it by its answers."""
-    return bool(getattr(world, "is_base", False)) if _remote(world) else not is_chat(world)
 
 
 def _shown(world: Any, prompt: Prompt, *, scoring: bool) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from butfor.lm.prompt import Prompt, rendered
+from butfor.lm.prompt import Prompt, is_chat, rendered
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
@@ -44,6 +44,16 @@ def say(world: LM | Chat, prompts: Sequence[Prompt], *, max_new_tokens: int) -> 
     texts = list(dict.fromkeys(rendered(world, prompt, scoring=False) for prompt in prompts))
     said = dict(zip(texts, generate(world, texts, max_new_tokens=max_new_tokens), strict=True))
     return [said[rendered(world, prompt, scoring=False)] for prompt in prompts]
+
+
+def is_base(world: LM | Chat) -> bool:
+    """Whether the world goes on with plain text; what stands behind an address shows it by its answers."""
+    return bool(getattr(world, "is_base", False)) if _remote(world) else not is_chat(world)
+
+
+def answer_of(world: LM | Chat, said: str) -> str:
+    """The answer in what was written: a base model goes on after it, so that its first line is the answer."""
+    return said.strip().partition("\n")[0] if is_base(world) else said
 
 
 def _remote(world: LM | Chat) -> TypeIs[Chat]:

@@ -80,7 +80,15 @@ def test_what_is_written_is_read() -> None:
         "parsed": 1,
     }
     (first, *_) = suite.measure(cast("Any", Writer(lambda _: "I would rather not say.")), suite.items(WORLD))
-    assert first.metrics["parsed"] == 0 == first.metrics["accuracy"] and "same" not in first.metrics
+    assert first.metrics["parsed"] == 0 == first.metrics["accuracy"]
+    assert not {"same", "first_share"} & set(first.metrics)
+
+
+def test_what_cannot_be_read_stands_in_no_place() -> None:
+    said = iter(["A.", "Hard to say.", "B."] * 6)
+    suite = Position(sizes=(3,), limit=6)
+    (first, *_) = suite.measure(cast("Any", Writer(lambda _: next(said))), suite.items(WORLD))
+    assert first.metrics["first_share"] == 0.5 and first.metrics["parsed"] == pytest.approx(2 / 3)
 
 
 def test_numbers_agree_with_plain_calls_of_the_model(lm: LM) -> None:

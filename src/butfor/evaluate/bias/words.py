@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.data import builtin, paraphrase
 from butfor.evaluate.edits import as_question
-from butfor.lm.asking import can_weigh
-from butfor.lm.prompt import Prompt, is_chat
+from butfor.lm.asking import can_weigh, is_base
+from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
     from butfor.lm.chat import Chat
@@ -56,7 +56,7 @@ def prompted(world: LM | Chat, text: str, before: str = "", shots: tuple[tuple[s
         asked = as_question(Prompt(text, raw=True), PRONOUNS)
         shown = tuple((as_question(Prompt(shot, raw=True), PRONOUNS).user, word) for shot, word in shots)
         return Prompt(asked.user, system=before, shots=shown, start=asked.start)
-    if is_chat(world):  # pyright: ignore[reportArgumentType]
+    if not is_base(world):
         shown = tuple((f"{GO_ON} {shot}", f"{shot} {word}") for shot, word in shots)
         return Prompt(f"{GO_ON} {text}", system=before, shots=shown, begun=text)
     shown = [f"{shot} {word}" for shot, word in shots]

@@ -163,7 +163,7 @@ class CoT:
     def _answers(self, world: LM | Chat, asked: Sequence[Asked]) -> list[Answered]:
         if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
             said = asking.say(world, [_written(*pair) for pair in asked], max_new_tokens=ROOM)
-            return [Answered(_place(text), None) for text in said]
+            return [Answered(_place(asking.answer_of(world, text)), None) for text in said]
         scored = asking.weigh(world, [(_weighed(*pair), [f" {choice}" for choice in CHOICES]) for pair in asked])
         return [Answered(s.best, s.logprobs[0] - s.logprobs[1]) for s in scored]
 

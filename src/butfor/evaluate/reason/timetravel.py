@@ -9,7 +9,8 @@ Equation  a(s, e) = log P(ending e | premise, sentence s) / tokens of e
           keeps = 1[a(in, original) > a(in, edited)], by the mean edit;  accuracy = follows x keeps
 Written   by generation (all that an address offers) the model chooses between the first edit and the original, in both
           orders and after both sentences: s(.) = share of orders in which it takes the edit,
-          moved = 1, 1/2 or 0 as s(cf) is above, at or below s(in);  accuracy: all four choices right
+          moved = 1, 1/2 or 0 as s(cf) is above, at or below s(in), where all four choices can be read;  accuracy: all
+          four are right
 Source    Qin et al. 2019 (EMNLP), Apache-2.0 in the repository that the files are from.
 Limits    People edited as little as they could: much of an edited ending is the original's. `accuracy` favours neither
           guessing (0.25) nor reading no second sentence at all (0): judge by `moved` and `effect`. An ending that
@@ -31,7 +32,7 @@ from butfor.evaluate.answers import read_answer
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import By
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import can_weigh, say, weigh
+from butfor.lm.asking import answer_of, can_weigh, say, weigh
 from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _ends(item: Item) -> list[str]:
 def _written(world: Any, items: Sequence[Item]) -> list[Record]:
     asked = [form for item in items for key in ("initial", "counterfactual") for form in _forms(item, key)]
     said = say(world, [form.prompt for form in asked], max_new_tokens=ROOM["plain"])
-    read = [read_answer(text, form.listed, "choice") for text, form in zip(said, asked, strict=True)]
+    read = [read_answer(answer_of(world, text), form.listed, "choice") for text, form in zip(said, asked, strict=True)]
     chosen = [form.order[place] if isinstance(place, int) else None for place, form in zip(read, asked, strict=True)]
     records: list[Record] = []
     for n, item in enumerate(items):
@@ -161,12 +162,13 @@ def _written(world: Any, items: Sequence[Item]) -> list[Record]:
         took = [mean(float(one == EDITED) for one in pair) for pair in (before, after)]
         follows, keeps = took[1], mean(float(one == ORIGINAL) for one in before)
         metrics = {
-            "moved": 0.5 if took[0] == took[1] else float(took[1] > took[0]),
             "accuracy": float(follows == 1 and keeps == 1),
             "follows": follows,
             "keeps": keeps,
             "parsed": mean(float(one is not None) for one in (*before, *after)),
         }
+        if None not in (*before, *after):
+            metrics["moved"] = 0.5 if took[0] == took[1] else float(took[1] > took[0])
         if flips := [float(pair[0] != pair[1]) for pair in (before, after) if None not in pair]:
             metrics["order_flip"] = mean(flips)
         records.append(_record(item, metrics, *(" | ".join(said[4 * n + k : 4 * n + k + 2]) for k in (0, 2))))

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
-from typing import TYPE_CHECKING, Annotated, ClassVar, cast, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ from butfor.evaluate.questions import By
 from butfor.evaluate.robust.stories import RESULT, TURNED, Problem, Told, problems
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm import asking
-from butfor.lm.prompt import Prompt, is_chat
+from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
     from butfor.lm.chat import Chat
@@ -155,7 +155,7 @@ class Arithmetic:
         prompts = [Prompt(f"{text}\n{HOW}", start=START) for text, _ in asked]
         if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
             said = asking.say(world, prompts, max_new_tokens=ROOM)
-            return [Answered(_read(text, first_line=_base(world)), None) for text in said]
+            return [Answered(_read(asking.answer_of(world, text)), None) for text in said]
         choices = [[f" {number}." for number in numbers] for _, numbers in asked]
         scored = asking.weigh(world, list(zip(prompts, choices, strict=True)))
         return [
@@ -191,14 +191,8 @@ def _texts(problem: Problem) -> dict[str, Told]:
     return {"base": base, **problem.arms, **same}
 
 
-def _base(world: LM | Chat) -> bool:
-    """Whether it goes on with a text, rather than answer: then a new line is a new text."""
-    return asking.can_weigh(world) and not is_chat(cast("LM", world))
-
-
-def _read(said: str, *, first_line: bool) -> str | None:
-    text = said.strip()
-    read = read_answer(text.partition("\n")[0] if first_line else text, (), "number")
+def _read(said: str) -> str | None:
+    read = read_answer(said, (), "number")
     return read if isinstance(read, str) else None
 
 

@@ -12,7 +12,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, cast
 
 from butfor.evaluate.answers import read_answer
-from butfor.lm.asking import can_weigh, say, weigh
+from butfor.lm.asking import answer_of, can_weigh, say, weigh
 from butfor.lm.prompt import Prompt, plain, rendered
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _said(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
     texts = say(world, [prompt for prompt, _ in put], max_new_tokens=ROOM)
     found: list[Answered] = []
     for (prompt, choices), said in zip(put, texts, strict=True):
-        read = read_answer(said, choices, "choice")
+        read = read_answer(answer_of(world, said), choices, "choice")
         found.append(Answered(read if isinstance(read, int) else None, (), said, _asked(world, prompt)))
     return found
 

@@ -6,7 +6,7 @@ Equation  y(c, k) = log-odds that choice c is chosen when it stands in place k.
           first = mean over c of [y(c, 1) − mean over k > 1 of y(c, k)];   last: the same of the last place.
           moved = mean over c of [max over k − min over k of y(c, k)]: how far the place matters, in any direction. It
           stands first, as a model may prefer the first of four and the last of two. The null of all three is 0.
-          first_share = share of rotations in which the first choice is chosen;   its null is 1 / number of choices.
+          first_share = share of answers that choose the first, of those that can be read;   its null is 1 / choices.
 Data      our own questions of cause and effect, with their two choices, and filled up to more with choices of other
           questions (`sizes`); behind an address the shares alone are known.
 Known     A model that reads the words alone: 0. One that takes the first with probability p: first = 2 · logit p at two
@@ -60,7 +60,7 @@ class Position:
         Metric("moved", "lower", "nats", "how far its place moves the log-odds of a choice, either way", null=0.0),
         Metric("first", "zero", "nats", "how far standing first raises the log-odds that a choice is chosen", null=0.0),
         Metric("last", "zero", "nats", "how far standing last raises them", null=0.0),
-        Metric("first_share", "zero", "share", "share of orders in which the first choice is chosen", null="chance"),
+        Metric("first_share", "zero", "share", "share of read answers that choose the first choice", null="chance"),
         Metric("same", "higher", "share", "share of questions answered alike in every order", "binary"),
         Metric("accuracy", "higher", "share", "share of orders in which the right choice is chosen", null="chance"),
         Metric("parsed", "higher", "share", "share of written answers that could be read"),
@@ -128,10 +128,11 @@ def _record(item: Item, answers: Sequence[Answered]) -> Record:
     read = [answer.best for answer in answers]
     chosen = [(by + place) % size if place is not None else None for by, place in enumerate(read)]
     metrics = {
-        "first_share": fmean(place == 0 for place in read),
         "accuracy": fmean(choice == right for choice in chosen),
         "chance": 1 / size,
     }
+    if places := [place for place in read if place is not None]:
+        metrics["first_share"] = fmean(place == 0 for place in places)
     if None not in chosen:
         metrics["same"] = float(len(set(chosen)) == 1)
     if answers[0].logprobs:
