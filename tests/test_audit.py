@@ -277,3 +277,17 @@ def test_groups_of_unlike_chance_are_compared_less_their_chance(tmp_path: Path) 
     assert (two["estimate"], four["estimate"]) == (0.5, 0.25)
     assert two["rest"]["estimate"] == pytest.approx(0.0) and two["rest"]["less"] == "chance"
     assert two["rest"]["low"] < 0 < two["rest"]["high"]
+
+
+def test_a_page_drawn_by_another_butfor_leaves_the_audit_whole(tmp_path: Path) -> None:
+    done = audited(tmp_path)
+    (done.path / "figures" / "headlines.json").write_text("{}")
+    assert compare(done.path, audited(tmp_path, limit=30).path)["effects"]
+
+
+def test_a_comparison_of_two_audits_says_better_or_worse_and_one_note_a_suite(tmp_path: Path) -> None:
+    found = compare(audited(tmp_path).path, audited(tmp_path, limit=30).path)
+    row = next(row for row in found["effects"] if row["metric"] == "accuracy")
+    assert (row["unit"], row["better"]) == ("share", "higher")
+    assert [note for note in found["notes"] if "30 items stand in one run only" in note]
+    assert len(found["notes"]) <= 3

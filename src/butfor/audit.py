@@ -162,7 +162,7 @@ def choose(asked: Audit) -> tuple[list[Asked], list[tuple[str, str]]]:
             continue
         except _Unfit as error:
             if exact:
-                raise UserError(str(error)) from None
+                raise UserError(f"{name} cannot be asked of {asked.model}: {error}") from None
             passed.append((name, str(error)))
             continue
         chosen.append(Asked(name, suite))
@@ -207,17 +207,16 @@ def _built(asked: Audit, name: str, kind: str, *, exact: bool) -> Any:
     base, _, adapted = name.partition("@")
     suite = resolve("suite", base)
     if kind not in suite.worlds:
-        why = (
-            "it needs log-probabilities, which are not told there"
-            if kind == "chat"
-            else f"it measures {' and '.join(suite.worlds)}"
-        )
-        raise _Unfit(f"{base} cannot be asked of {asked.model}: {why}")
+        why = {
+            "chat": "it needs log-probabilities, which are not told there",
+            "vectors": "it asks a language model, and this is a table of word vectors",
+        }
+        raise _Unfit(why.get(kind, f"it measures {' and '.join(suite.worlds)}"))
     own = knobs(suite)
     settings: dict[str, Any] = {}
     if adapted:
         if "adapt" not in own:
-            raise _Unfit(f"{base} has no adaptations; leave out @{adapted}")
+            raise _Unfit(f"it has no adaptations; leave out @{adapted}")
         settings["adapt"] = adapted
     if "by" in own:
         settings["by"] = asked.by
@@ -268,8 +267,9 @@ class _Auditing:
         path = self.folder.path
         self.journal.write("start", command=self.command, cells=1, suites=len(self.chosen), environment=environment())
         write_json(path / "experiment.json", self._described())
-        for name, reason in self.passed:
-            self.progress.say(f"passed over: {name}: {reason}")
+        for reason in dict.fromkeys(reason for _, reason in self.passed):
+            names = ", ".join(name for name, why in self.passed if why == reason)
+            self.progress.say(f"passed over: {names}: {reason}")
         world = self._world()
         self.journal.write("cell", arm=ARM, seed=SEED, number=1)
         measuring = Measuring(

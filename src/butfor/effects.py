@@ -266,7 +266,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     suites = [suite for suite in runs["A"]["suites"] if suite in runs["B"]["suites"]]
     seeds = [seed for seed in runs["A"]["seeds"] if seed in runs["B"]["seeds"]]
     notes = [
-        f"only one of the runs has {kind} {', '.join(map(str, sorted(alone)))}"
+        f"only one of the runs has {kind} {_named(alone)}"
         for kind in ("arms", "suites", "seeds")
         if (alone := set(runs["A"][kind]) ^ set(runs["B"][kind]))
     ]
@@ -276,19 +276,21 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     effects: list[dict[str, Any]] = []
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
+        left: dict[str, list[str]] = {}  # what is not compared → of which metrics
         for metric in dict.fromkeys(name for row in rows for name in row["metrics"]):
-            weight = runs["A"]["weights"].get((suite, metric), "")
-            table = align([values_of(path, arm, seeds, suite, metric, weight) for path in (b, a)])
+            known = runs["A"]["metrics"].get((suite, metric), {})
+            table = align([values_of(path, arm, seeds, suite, metric, known.get("weight", "")) for path in (b, a)])
             if table is None:
-                notes.append(f"{suite}/{metric} of {arm}: no item asked the same in both runs")
+                left.setdefault("no item asked the same in both runs", []).append(metric)
                 continue
             if table.dropped:
-                notes.append(
-                    f"{suite}/{metric} of {arm}: {table.dropped} items stand in one run only, or asked another thing"
-                )
-            kind = runs["A"]["kinds"].get((suite, metric), "mean")
+                what = f"{table.dropped} items stand in one run only, or asked another thing"
+                left.setdefault(what, []).append(metric)
+            kind = known.get("kind", "mean")
             effect = paired(*table.values, clusters=clusters_of(table), level=level, kind=kind)
-            effects.append(entry(effect, suite=suite, metric=metric, treatment=f"{arm} of B", control=f"{arm} of A"))
+            about = {"suite": suite, "metric": metric, "treatment": f"{arm} of B", "control": f"{arm} of A"}
+            effects.append(entry(effect, **about, **{key: known.get(key, "") for key in ("unit", "better")}))
+        notes += [f"{suite} of {arm}: {what} ({_named(metrics, 4)})" for what, metrics in left.items()]
     if not effects:
         raise UserError(
             f"{a} and {b} share no arm, suite and seed to compare" + "".join(f"\n{note}" for note in notes[:3])
@@ -298,13 +300,17 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     return {"a": str(a), "b": str(b), "notes": notes, "effects": effects}
 
 
+def _named(names: Iterable[Any], most: int = 8) -> str:
+    shown = sorted(map(str, names))
+    return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
+
+
 def _described(path: Path) -> dict[str, Any]:
     table = json.loads((path / "experiment.json").read_text(encoding="utf-8"))
     levels = json.loads((path / "levels.json").read_text(encoding="utf-8"))["levels"]
     return {
         "level": table["level"],
-        "kinds": {(row["suite"], row["metric"]): row.get("kind", "mean") for row in levels},
-        "weights": {(row["suite"], row["metric"]): row.get("weight", "") for row in levels},
+        "metrics": {(row["suite"], row["metric"]): row for row in levels},
         "arms": [arm["name"] for arm in table["arms"]],
         "suites": [measure["suite"] for measure in table["measures"]],
         "seeds": list(table["seeds"]),

@@ -149,3 +149,11 @@ def test_an_f1_without_a_hit_has_no_interval() -> None:
     assert (level.estimate, level.low, level.high) == (0.0, -np.inf, np.inf)
     assert effect.estimate == pytest.approx(-0.691) and effect.p == 1.0 and effect.low == -np.inf
     assert "constant" in {check.code for check in effect.checks if not check.ok}
+
+
+def test_nothing_changed_in_ten_clusters_still_has_an_interval() -> None:
+    same = np.tile([0.0, 1.0, 0.0, 0.0], 10)
+    effect = against(same, same, clusters=np.repeat(np.arange(10), 4), kind="binary")
+    alone = paired(np.zeros(10), np.zeros(10), kind="binary")
+    assert (effect.estimate, effect.p) == (0.0, 1.0) and (effect.low, effect.high) == (alone.low, alone.high)
+    assert effect.low < -0.2 < 0.2 < effect.high

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from butfor.report.audited import CLAIMS, Part, open_audit
+from butfor.report.audited import CLAIMS, Line, Part, open_audit
 from butfor.report.folder import number
 from butfor.report.text import STYLE, indented, said
 from butfor.report.words import SYMBOL, interval, percent, probability
@@ -22,10 +22,10 @@ def headlines(folder: Path) -> Table:
     audit = open_audit(folder)
     level = number(audit.run.spec.get("level"))
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption_justify="left")
-    grid.add_column("suite, headline", overflow="fold", min_width=28)
+    grid.add_column("suite, headline", overflow="fold", min_width=20)
     grid.add_column(said(f"level [{percent(level or 0.95)} interval]"), no_wrap=True)
-    grid.add_column("reading", overflow="fold", min_width=15)
-    grid.add_column("p", justify="right", no_wrap=True)
+    grid.add_column("reading", overflow="fold", min_width=12)
+    grid.add_column("p", justify="right", no_wrap=True, min_width=7)
     for area, parts in audit.areas.items():
         if grid.row_count:
             grid.add_section()
@@ -38,7 +38,7 @@ def headlines(folder: Path) -> Table:
             own, effect = line.level, line.effect
             unit = f", {own.unit}" if own.unit not in ("", "share") else ""
             p = None if effect is None else effect.p if effect.p_adjusted is None else effect.p_adjusted
-            star = "*" if line.found in CLAIMS and not line.holds else ""
+            star = "*" if _starred(line) else ""
             word = "" if effect is None else f"{SYMBOL[line.found]} {line.word}{star}"
             grid.add_row(
                 indented(f"{name} {own.metric}{unit}", 1),
@@ -46,8 +46,13 @@ def headlines(folder: Path) -> Table:
                 said(word, STYLE.get(line.found, "")),
                 said("" if effect is None or line.found == "unknown" else probability(p)),
             )
-    grid.caption = said("* not after the correction for all headlines")
+    if any(part.headline and _starred(part.headline) for part in audit.parts):
+        grid.caption = said("* not after the correction for all headlines")
     return grid
+
+
+def _starred(line: Line) -> bool:
+    return line.found in CLAIMS and not line.holds
 
 
 def _family(part: Part) -> str:

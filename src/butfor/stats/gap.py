@@ -53,6 +53,10 @@ def against(
     effect = paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
     if _one_sided(x, weights):
         return replace(effect, low=-math.inf, high=math.inf, p=1.0, method=UNBOUNDED)
+    if kind == "binary" and weights is None and clusters is not None and (x == base).all():
+        count = len(np.unique(np.asarray(clusters)))  # nothing changed in so many clusters
+        bound = paired(np.zeros(count), np.zeros(count), level=level, kind="binary")
+        return replace(effect, low=bound.low, high=bound.high, method=f"{bound.method}, {count} clusters")
     if not share:
         return effect
     alone = _counted(x[0], base[0], None, level, unit)
