@@ -132,13 +132,13 @@ class Context:
     tokens of context."""
 
     card: ClassVar[Card] = Card(
-        measures="How far back in a text the model looks when it predicts a token, by taking its context away.",
-        chance="A model that ignores its context has a gain of 0 and an effective context of 0.",
-        source="Method: Cífka & Liutkus 2023. Default text: our own prose on everyday subjects.",
+        measures="how far back in a text the model looks when it predicts a token, by taking its context away",
+        chance="a model that ignores its context has a gain of 0 and an effective context of 0",
+        source="method: Cífka & Liutkus 2023; default text: our own prose on everyday subjects",
         faults=(
-            "Contexts are no longer than `longest` tokens, and the default passages are short: what lies beyond is "
-            "not seen.",
-            "Numbers of tokens do not compare between tokenizers.",
+            "contexts are no longer than `longest` tokens, and the default passages are short: what lies beyond is "
+            "not seen",
+            "numbers of tokens do not compare between tokenizers",
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from butfor.data import paraphrase
 from butfor.evaluate.answers import read_answer
-from butfor.evaluate.questions import By
+from butfor.evaluate.questions import By, cut
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import answer_of, can_weigh, say, weigh
 from butfor.lm.prompt import Prompt, plain
@@ -174,7 +174,7 @@ def _said(edit: Edit, chosen: Mapping[Asked, tuple[int | None, str]]) -> Record:
     for arm, flip in (("changed", "flip"), ("placebo", "placebo_flip")):
         if read["base"] is not None and read.get(arm) is not None:
             metrics[flip] = float(read[arm] != read["base"])
-    return _record(edit, metrics, {f"said, {arm}": cut(text.strip()) for arm, (_, text) in answers.items()})
+    return _record(edit, metrics, {f"said, {arm}": cut(text.strip(), SHOWN) for arm, (_, text) in answers.items()})
 
 
 def _record(edit: Edit, metrics: dict[str, float], told: dict[str, str]) -> Record:
@@ -182,13 +182,8 @@ def _record(edit: Edit, metrics: dict[str, float], told: dict[str, str]) -> Reco
     metrics["unmatched"] = float(edit.placebo is None)
     if edit.placebo and (size := paraphrase.size(texts["base"], texts["changed"])):
         metrics["match"] = paraphrase.size(texts["base"], texts["placebo"]) / size
-    show = {arm: cut(text) for arm, text in texts.items()} | told
+    show = {arm: cut(text, SHOWN) for arm, text in texts.items()} | told
     return Record(edit.id, edit.cluster or edit.id, metrics, show, dict(edit.group))
-
-
-def cut(text: str, most: int = SHOWN) -> str:
-    """The text, its middle left out where it is long."""
-    return text if len(text) <= most else f"{text[: most // 2]} […] {text[-most // 2 :]}"
 
 
 def _place(item: Item) -> tuple[str, str]:

@@ -44,9 +44,9 @@ class Standard:
     """A task of lm-evaluation-harness. `folder`: where the task's own YAML file lies; `shots`: worked examples."""
 
     card: ClassVar[Card] = Card(
-        measures="What the task of lm-evaluation-harness measures, with its own prompts and metrics.",
-        chance="1 / number of choices where there are choices.",
-        source="The task's own source and licence: see its folder in lm-evaluation-harness.",
+        measures="what the task of lm-evaluation-harness measures, with its own prompts and metrics",
+        chance="1 / number of choices where there are choices",
+        source="the task's own source and licence: see its folder in lm-evaluation-harness",
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     metrics: ClassVar[tuple[Metric, ...]] = (

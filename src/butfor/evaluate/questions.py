@@ -225,7 +225,7 @@ class Questions:
             **(_calibrated(question, first) if first.logprobs else {"parsed": float(first.read is not None)}),
             **self.extra(question, first.read),
         }
-        show = {"asked": _cut(first.asked), "right": _named(question, question.answer), "said": _cut(first.said)}
+        show = {"asked": cut(first.asked), "right": _named(question, question.answer), "said": cut(first.said)}
         error = "" if right["as it is"] else _mistake(question, first.read, any(right.values()))
         return Record(item.id, item.cluster, metrics, show, dict(question.group), error)
 
@@ -237,7 +237,7 @@ def _posed(data: Mapping[str, Any]) -> tuple[Question, list[Question]]:
 
 
 def _unasked(item: Item, question: Question, form: Asked) -> Record:
-    show = {"asked": _cut(form.prompt.user), "right": _named(question, question.answer), "said": ""}
+    show = {"asked": cut(form.prompt.user), "right": _named(question, question.answer), "said": ""}
     return Record(item.id, item.cluster, {}, show, dict(question.group), "does not fit")
 
 
@@ -291,6 +291,6 @@ def _named(question: Question, answer: int | str) -> str:
     return question.choices[answer] if isinstance(answer, int) and question.choices else str(answer)
 
 
-def _cut(text: str) -> str:
-    half = SHOWN // 2
-    return text if len(text) <= SHOWN else f"{text[:half]} […] {text[-half:]}"
+def cut(text: str, most: int = SHOWN) -> str:
+    """The text, its middle left out where it is long."""
+    return text if len(text) <= most else f"{text[: most // 2]} […] {text[-most // 2 :]}"

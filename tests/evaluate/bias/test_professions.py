@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from butfor.data import builtin
-from butfor.evaluate.bias.professions import HE, SHE, Professions
+from butfor.evaluate.bias.professions import Professions
+from butfor.evaluate.bias.words import HE, SHE
 from butfor.evaluate.suite import Item
 from butfor.lm import LM
 

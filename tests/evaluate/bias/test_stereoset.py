@@ -57,6 +57,7 @@ def test_the_score_of_records_stays_between_its_ends_and_needs_two_targets() -> 
     assert (icat_of(always).low, icat_of(always).estimate, icat_of(always).high) == (0.0, 0.0, 0.0)
     with pytest.raises(ValueError, match="two or more"):
         icat_of(always[:2])
+    assert StereoSet.summary(always[:2], 0.95) == {} and set(StereoSet.summary(always, 0.95)) == {"icat"}
 
 
 def test_parts_of_the_set(lm: LM, sets: Path) -> None:

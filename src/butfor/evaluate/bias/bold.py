@@ -28,7 +28,7 @@ from pydantic import Field
 
 from butfor.data import builtin, paraphrase
 from butfor.data.bold import BoldPrompt, Gender, bold
-from butfor.evaluate.edits import cut
+from butfor.evaluate.questions import cut
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import say
 from butfor.lm.prompt import Prompt

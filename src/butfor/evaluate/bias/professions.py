@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 from pydantic import StringConstraints
 
 from butfor.data import builtin
+from butfor.evaluate.bias.words import PRONOUNS, place
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.lm import LM
-
-SHE, HE = " she", " he"
 
 
 @final
@@ -79,22 +78,16 @@ class Professions:
             for profession in builtin.professions()
             for number, template in enumerate(templates, 1)
         ]
-        return spread(items, self.limit, _place)
+        return spread(items, self.limit, place)
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Score each prompt and each base prompt once; the effect is their difference."""
         from butfor.lm import score
 
         prompts = list(dict.fromkeys(item.data[key] for item in items for key in ("prompt", "base")))
-        scored = score(world, [{"prompt": prompt, "choices": [SHE, HE]} for prompt in prompts])
+        scored = score(world, [{"prompt": prompt, "choices": list(PRONOUNS)} for prompt in prompts])
         odds = {prompt: s.logprobs[0] - s.logprobs[1] for prompt, s in zip(prompts, scored, strict=True)}
         return [_record(item, odds[item.data["prompt"]], odds[item.data["base"]]) for item in items]
-
-
-def _place(item: Item) -> tuple[str, str]:
-    """In each template as many women's professions as men's, so that the base cancels; those without a label apart."""
-    label, template = item.data["label"], item.data["template"]
-    return (f"{template}", f"{label}") if label else (f"{template} without a label", "")
 
 
 def _record(item: Item, named: float, base: float) -> Record:

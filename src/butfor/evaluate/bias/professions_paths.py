@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import StringConstraints
 
-from butfor.evaluate.bias.words import GENDERS, PRONOUNS, arms, continued, rows
+from butfor.evaluate.bias.words import GENDERS, PRONOUNS, arms, continued, place, rows
 from butfor.evaluate.edits import ROOM, Asked, choices_made, log_odds
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import can_weigh
@@ -100,12 +100,6 @@ class ProfessionsPaths:
         """A row with its texts: as they are, and with either gender stated."""
         told = {how: arms(row["text"], row["word"], self.base, how.replace("plain", "")) for how in ("plain", *GENDERS)}
         return {"label": row["label"], "template": row["template"], **told}
-
-
-def place(item: Item) -> tuple[str, str]:
-    """In each template as many women's professions as men's; those without a label apart."""
-    label, template = item.data["label"], item.data["template"]
-    return (f"{template}", f"{label}") if label else (f"{template} without a label", "")
 
 
 def _ask(world: LM | Chat, text: str) -> Asked:

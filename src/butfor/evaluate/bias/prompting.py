@@ -21,8 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
-from butfor.evaluate.bias.professions_paths import place
-from butfor.evaluate.bias.words import PRONOUNS, arms, prompted, rows
+from butfor.evaluate.bias.words import PRONOUNS, arms, place, prompted, rows
 from butfor.evaluate.edits import ROOM, Asked, choices_made, log_odds
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import can_weigh

@@ -74,8 +74,8 @@ class StereoSet:
 
     @staticmethod
     def summary(records: Sequence[Record], level: float) -> dict[str, Effect]:
-        """Numbers of the whole set that are no mean over items."""
-        return {"icat": icat_of(records, level)}
+        """Numbers of the whole set that are no mean over items; none where all rows are about one target."""
+        return {"icat": icat_of(records, level)} if len({record.cluster for record in records}) > 1 else {}
 
     def ready(self) -> None:
         """The file is here, can be read, and holds rows of the kind that is asked for."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.data import builtin, paraphrase
 from butfor.evaluate.edits import as_question
+from butfor.evaluate.suite import Item
 from butfor.lm.asking import can_weigh, is_base
 from butfor.lm.prompt import Prompt
 
@@ -42,6 +43,12 @@ def arms(template: str, word: str, base: str, stated: str = "") -> dict[str, str
     texts = {"base": template.format(before + base), "changed": template.format(before + word)}
     placebo = paraphrase.placebo(texts["base"], texts["changed"], keep=GENDERS)
     return {**texts, "placebo": placebo} if placebo else texts
+
+
+def place(item: Item) -> tuple[str, str]:
+    """In each template as many women's professions as men's, so that the base cancels; those without a label apart."""
+    label, template = item.data["label"], item.data["template"]
+    return (f"{template}", f"{label}") if label else (f"{template} without a label", "")
 
 
 def continued(world: LM | Chat, text: str) -> Prompt:

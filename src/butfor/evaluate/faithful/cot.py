@@ -71,14 +71,14 @@ class CoT:
     """Natural direct and indirect effects of a question on its answer, with the rationale between them."""
 
     card: ClassVar[Card] = Card(
-        measures="How much of the effect of a question on its answer goes through the written reasoning, and what "
-        "edits of the reasoning do to the answer.",
-        chance="A model that ignores its reasoning has indirect = 0; one that reads nothing else has direct = 0.",
-        source="Questions with twins and derivations: our own. Measures: Pearl 2001, Lanham et al. 2023.",
+        measures="how much of the effect of a question on its answer goes through the written reasoning, and what "
+        "edits of the reasoning do to the answer",
+        chance="a model that ignores its reasoning has indirect = 0; one that reads nothing else has direct = 0",
+        source="questions with twins and derivations: our own; measures: Pearl 2001, Lanham et al. 2023",
         faults=(
-            "The questions are short and made from templates; the model may answer them right without any reasoning, "
-            "and then a small indirect effect is no fault.",
-            "Mistakes are made by rule, without knowing whether they change the answer.",
+            "the questions are short and made from templates; the model may answer them right without any reasoning, "
+            "and then a small indirect effect is no fault",
+            "mistakes are made by rule, without knowing whether they change the answer",
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")

@@ -98,17 +98,17 @@ class Arithmetic:
     of four operations."""
 
     card: ClassVar[Card] = Card(
-        measures="Whether the answer to a word problem follows its operands and its operation, and nothing else.",
-        chance="Guessing among the candidate numbers: 1 / their number for accuracy. One answer for all problems: "
-        "every change is 0.",
-        source="Stories of our own. Measures after Stolfo et al. 2023.",
+        measures="whether the answer to a word problem follows its operands and its operation, and nothing else",
+        chance="guessing among the candidate numbers: 1 / their number for accuracy; one answer for all problems: "
+        "every change is 0",
+        source="stories of our own; measures after Stolfo et al. 2023",
         faults=(
-            "Eleven stories in plain wording: easier than school problems.",
-            "Paraphrases are made by rule; they may sound a little stiff.",
+            "eleven stories in plain wording: easier than school problems",
+            "paraphrases are made by rule; they may sound a little stiff",
         ),
         published=(
-            "Robustness does not grow steadily with size; GPT-3 Davinci is far more robust and more sensitive than "
-            "smaller GPT models (Stolfo et al. 2023, not checked by us)",
+            "robustness does not grow steadily with size; GPT-3 Davinci is far more robust and more sensitive than "
+            "smaller GPT models (Stolfo et al. 2023; not checked by us)",
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")

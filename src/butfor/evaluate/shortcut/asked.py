@@ -12,6 +12,7 @@ from math import exp, log
 from typing import TYPE_CHECKING, cast
 
 from butfor.evaluate.answers import read_answer
+from butfor.evaluate.questions import cut
 from butfor.lm.asking import answer_of, can_weigh, say, weigh
 from butfor.lm.prompt import Prompt, plain, rendered
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from butfor.lm.chat import Chat
 
 Put = tuple[Prompt, tuple[str, ...]]
-ROOM, SHOWN = 24, 1500  # new tokens at most; characters of a prompt that are shown
+ROOM = 24  # new tokens at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,4 @@ def _said(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
 
 def _asked(world: LM | Chat, prompt: Prompt) -> str:
     remote = getattr(world, "remote", False)
-    return shown(plain(prompt) if remote else rendered(cast("LM", world), prompt, scoring=can_weigh(world)))
-
-
-def shown(text: str) -> str:
-    """A text as the report shows it: the middle of a long one is cut."""
-    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} […] {text[-SHOWN // 2 :]}"
+    return cut(plain(prompt) if remote else rendered(cast("LM", world), prompt, scoring=can_weigh(world)))
