@@ -38,7 +38,7 @@ def test_rows_are_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("", "not JSON"),
+        ("", "no row"),
         ("{'index': 1}\n", "not JSON"),
         ([1, 2], "not a JSON object"),
         ({key: value for key, value in ROW.items() if key != "ask-for"}, "no ask-for"),

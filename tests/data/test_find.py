@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from butfor.core.errors import MalformedData, MissingData
-from butfor.data.find import find, lines, parsed, watched
+from butfor.data.find import find, lines, objects, parsed, watched
 
 FILE = "data/rows.txt"
 
@@ -90,3 +90,22 @@ def test_half_a_character_is_named_with_its_line(text: str) -> None:
 
 def test_whole_characters_and_written_backslashes_are_text() -> None:
     assert parsed(Path("x"), '["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]
+
+
+def test_the_objects_of_json_lines_have_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"a": 1}\n\n{"a": "ä"}\n', "utf-8")
+    assert list(objects(file)) == [(1, {"a": 1}), (3, {"a": "ä"})]
+    for text, reason in (("\n \n", "line 1: no row"), ('{"a": 1}\n[1]\n', "line 2: not a JSON object")):
+        file.write_text(text)
+        with pytest.raises(MalformedData, match=reason):
+            list(objects(file))
+
+
+def test_a_set_that_no_command_brings_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BUTFOR_DATA", str(tmp_path))
+    with pytest.raises(MissingData, match="'unknown-set' is not on this machine: it costs money\nbuy it") as caught:
+        find("unknown-set", "rows.csv", unfetched=": it costs money\nbuy it")
+    assert "butfor fetch" not in str(caught.value)
+    with pytest.raises(MissingData, match="does not exist"):
+        find("unknown-set", "rows.csv", tmp_path / "nowhere", unfetched=": it costs money\nbuy it")

@@ -78,7 +78,7 @@ def test_a_bad_row_is_named(tmp_path: Path, row: object, reason: str) -> None:
 
 def test_an_empty_file_and_another_encoding_are_named(tmp_path: Path) -> None:
     file = write(tmp_path)
-    with pytest.raises(MalformedData, match="line 1: not JSON"):
+    with pytest.raises(MalformedData, match="line 1: no row"):
         timetravel(file)
     file.write_bytes(b"{\n\xff}")
     for read in (timetravel, rated):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from butfor.core.errors import MalformedData, MissingData
+from butfor.core.errors import MalformedData
 from butfor.data.find import find, listed
 
 NAME = "cebab"
@@ -45,16 +45,12 @@ class RestaurantReview:
 
 def cebab(split: Split, path: str | Path | None = None) -> list[RestaurantReview]:
     """The reviews of a split, in the order of the file."""
-    try:
-        file = find(NAME, FILES[split], path)
-    except MissingData as error:
-        if path is not None:
-            raise
-        raise MissingData(
-            f"the data set {NAME!r} is not on this machine; its authors publish it as a zip archive\n"
-            f"unpack CEBaB-v1.1.zip of github.com/CEBaBing/CEBaB, and set BUTFOR_DATA to the folder that holds "
-            f"{NAME}/{FILES[split]}"
-        ) from error
+    unfetched = (
+        "; its authors publish it as a zip archive\n"
+        f"unpack CEBaB-v1.1.zip of github.com/CEBaBing/CEBaB, and set BUTFOR_DATA to the folder that holds "
+        f"{NAME}/{FILES[split]}"
+    )
+    file = find(NAME, FILES[split], path, unfetched)
     found: list[RestaurantReview] = []
     seen: set[str] = set()
     for line, row in listed(file):

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from butfor.core.errors import MalformedData
-from butfor.data.find import find, lines, parsed
+from butfor.data.find import find, objects
 
 Part = Literal["train", "dev"]
 TEXTS = ("index", "premise", "hypothesis1", "hypothesis2")
@@ -36,8 +36,8 @@ def ecare(path: str | Path | None = None, part: Part = "train") -> list[ECare]:
     file = find("ecare", f"Causal_Reasoning/{part}.jsonl", path)
     rows: list[ECare] = []
     seen: set[str] = set()
-    for line, text in enumerate(lines(file), 1):
-        row = _row(file, line, parsed(file, text, line))
+    for line, value in objects(file):
+        row = _row(file, line, value)
         if row.id in seen:
             raise MalformedData(file, line, f"the index {row.id!r} stands twice")
         seen.add(row.id)
@@ -45,10 +45,7 @@ def ecare(path: str | Path | None = None, part: Part = "train") -> list[ECare]:
     return rows
 
 
-def _row(file: Path, line: int, value: Any) -> ECare:
-    if not isinstance(value, dict):
-        raise MalformedData(file, line, "not a JSON object")
-    row = cast("dict[str, Any]", value)
+def _row(file: Path, line: int, row: dict[str, Any]) -> ECare:
     if missing := [key for key in (*TEXTS, "ask-for", "label") if key not in row]:
         raise MalformedData(file, line, f"no {' and no '.join(missing)}; a question of e-CARE has them")
     for key in TEXTS:

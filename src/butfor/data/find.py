@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -49,8 +49,11 @@ def fetched(name: str) -> Path:
     return cache() / "data" / name
 
 
-def find(name: str, file: str, path: str | Path | None = None) -> Path:
-    """The file `file` of the set `name` on this machine, or MissingData naming the command that brings it."""
+def find(name: str, file: str, path: str | Path | None = None, unfetched: str = "") -> Path:
+    """The file `file` of the set `name` on this machine, or MissingData naming the command that brings it.
+
+    `unfetched`: of a set that no command brings, how the message goes on instead: why, and what the user can do.
+    """
     if path is not None:
         return saw(_given(name, file, Path(path).expanduser()))
     root = os.environ.get("BUTFOR_DATA")
@@ -61,6 +64,8 @@ def find(name: str, file: str, path: str | Path | None = None) -> Path:
             return saw(place)
     if cached := _hugging_face(name, Path(file).name):
         return saw(cached)
+    if unfetched:
+        raise MissingData(f"the data set {name!r} is not on this machine{unfetched}")
     looked = ", ".join(str(place) for place in places)
     raise MissingData(
         f"the data set {name!r} is not on this machine (no {looked}, nor in the Hugging Face cache)\n"
@@ -118,6 +123,20 @@ def parsed(file: Path, text: str, line: int = 1) -> Any:
             file, line, f"half a character ({place[0] if place else error}): write both halves"
         ) from error
     return value
+
+
+def objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file of JSON lines, each with its line; empty lines hold none, and a file must hold one."""
+    found = False
+    for line, text in enumerate(lines(file), 1):
+        if text.strip():
+            row = parsed(file, text, line)
+            if not isinstance(row, dict):
+                raise MalformedData(file, line, "not a JSON object")
+            found = True
+            yield line, cast("dict[str, Any]", row)
+    if not found:
+        raise MalformedData(file, 1, "no row in this file")
 
 
 def listed(file: Path) -> list[tuple[int, dict[str, Any]]]:

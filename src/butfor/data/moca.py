@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from butfor.core.errors import MalformedData, MissingData
+from butfor.core.errors import MalformedData
 from butfor.data.find import find, lines, parsed
 
 Part = Literal["causal", "moral"]
@@ -38,15 +38,11 @@ class Judgement:
 def moca(path: str | Path | None = None, part: Part = "causal") -> list[Judgement]:
     """The questions of one part, in the order of the file; `path` is the file or a folder that holds it."""
     name = f"{part}_dataset_v1.json"
-    try:
-        file = find("moca", name, path)
-    except MissingData as error:
-        if path is not None:
-            raise
-        raise MissingData(
-            "the data set 'moca' is not on this machine, and its authors state no licence: it is not fetched\n"
-            f"put {name} of github.com/cicl-stanford/moca into moca/ of the folder that BUTFOR_DATA names"
-        ) from error
+    unfetched = (
+        ", and its authors state no licence: it is not fetched\n"
+        f"put {name} of github.com/cicl-stanford/moca into moca/ of the folder that BUTFOR_DATA names"
+    )
+    file = find("moca", name, path, unfetched)
     return [_row(file, line, f"{part}/{number}", row) for number, (line, row) in enumerate(_rows(file), 1)]
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from butfor.core.errors import MalformedData, MissingData
-from butfor.data.find import find, lines, parsed
+from butfor.core.errors import MalformedData
+from butfor.data.find import find, objects
 
 NAME = "monli"
 Polarity = Literal["plain", "negated"]
@@ -41,26 +41,15 @@ class MonliRow:
 
 def monli(polarity: Polarity, path: str | Path | None = None) -> list[MonliRow]:
     """The rows of one file, in its order."""
-    try:
-        file = find(NAME, FILES[polarity], path)
-    except MissingData as error:
-        if path is not None:
-            raise
-        raise MissingData(
-            f"the data set {NAME!r} is not on this machine, and its authors state no licence: it is not fetched\n"
-            f"give the path of a folder that holds {FILES[polarity]}, or set BUTFOR_DATA to the folder above {NAME}/"
-        ) from error
-    rows = [_row(file, number, line, polarity) for number, line in enumerate(lines(file), 1) if line.strip()]
-    if not rows:
-        raise MalformedData(file, 1, "no row in this file")
-    return rows
+    unfetched = (
+        ", and its authors state no licence: it is not fetched\n"
+        f"give the path of a folder that holds {FILES[polarity]}, or set BUTFOR_DATA to the folder above {NAME}/"
+    )
+    file = find(NAME, FILES[polarity], path, unfetched)
+    return [_row(file, number, row, polarity) for number, row in objects(file)]
 
 
-def _row(file: Path, number: int, text: str, polarity: Polarity) -> MonliRow:
-    row = parsed(file, text, number)
-    if not isinstance(row, dict):
-        raise MalformedData(file, number, "not a JSON object")
-    found = cast("dict[str, Any]", row)
+def _row(file: Path, number: int, found: dict[str, Any], polarity: Polarity) -> MonliRow:
     for key in TEXTS:
         if not isinstance(found.get(key), str) or not found[key].strip():
             raise MalformedData(file, number, f"{key} is missing, empty or no text")

@@ -18,10 +18,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from butfor.core.errors import MalformedData, MissingData
-from butfor.data.find import find, lines, parsed
+from butfor.core.errors import MalformedData
+from butfor.data.find import find, objects
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -87,26 +87,15 @@ def draw(split: Split, count: int, rng: Generator) -> list[Person]:
 
 def stg(split: Split, path: str | Path | None = None) -> list[Person]:
     """The published rows of a split, in the order of the file, with the risks that the file gives."""
-    try:
-        file = find(NAME, FILES[split], path)
-    except MissingData as error:
-        if path is not None:
-            raise
-        raise MissingData(
-            f"the data set {NAME!r} is not on this machine, and its authors state no licence: it is not fetched\n"
-            f"set BUTFOR_DATA to a folder that holds {NAME}/{FILES[split]}, or leave it out: the same game is drawn"
-        ) from error
-    rows = [_row(file, number, line, split) for number, line in enumerate(lines(file), 1) if line.strip()]
-    if not rows:
-        raise MalformedData(file, 1, "no row in this file")
-    return rows
+    unfetched = (
+        ", and its authors state no licence: it is not fetched\n"
+        f"set BUTFOR_DATA to a folder that holds {NAME}/{FILES[split]}, or leave it out: the same game is drawn"
+    )
+    file = find(NAME, FILES[split], path, unfetched)
+    return [_row(file, number, row, split) for number, row in objects(file)]
 
 
-def _row(file: Path, number: int, text: str, split: Split) -> Person:
-    row = parsed(file, text, number)
-    if not isinstance(row, dict):
-        raise MalformedData(file, number, "not a JSON object")
-    found = cast("dict[str, Any]", row)
+def _row(file: Path, number: int, found: dict[str, Any], split: Split) -> Person:
     for key in ("input", "target"):
         if not isinstance(found.get(key), str):
             raise MalformedData(file, number, f"{key} is missing, or no text")

@@ -21,7 +21,7 @@ from statistics import mean
 from typing import Any, cast
 
 from butfor.core.errors import MalformedData, MissingData
-from butfor.data.find import find, lines, listed, parsed
+from butfor.data.find import find, listed, objects
 
 EDITS, RATED = "dev_data.json", "human_annotated_200.json"
 TEXTS = ("story_id", "premise", "initial", "counterfactual", "original_ending")
@@ -48,11 +48,7 @@ def timetravel(path: str | Path | None = None) -> list[Story]:
     file = find("timetravel", EDITS, path)
     stories: list[Story] = []
     seen: set[str] = set()
-    for line, text in enumerate(lines(file), 1):
-        value = parsed(file, text, line)
-        if not isinstance(value, dict):
-            raise MalformedData(file, line, "not a JSON object")
-        row = cast("dict[str, Any]", value)
+    for line, row in objects(file):
         texts = _texts(file, line, row, (*TEXTS, "edited_ending"))
         endings = tuple(spaced(ending) for ending in texts[-1].split("<SEP>"))
         if not all(endings):
