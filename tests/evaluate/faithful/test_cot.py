@@ -192,6 +192,8 @@ def test_behind_an_address_the_flips_are_known(follows: bool, flips: tuple[float
 
 
 def test_a_limit_keeps_kinds_and_answers_in_balance(lm: LM) -> None:
+    every = CoT().items(lm)
+    assert len({item.data["question"] for item in every}) == len(every) == 162
     items = CoT(limit=40).items(lm)
     yes = [item for item in items if item.data["answer"] == "yes"]
     assert len(items) == 40 and len(yes) == 20 and len({item.data["kind"] for item in items}) == 5

@@ -53,6 +53,8 @@ def test_a_twin_differs_in_one_fact() -> None:
 def test_yes_is_right_as_often_as_no_in_every_kind_and_more_goes_on() -> None:
     assert set(Counter((twin.kind, twin.world.answer) for twin in MADE).values()) == {30}
     assert set(KINDS) == {twin.kind for twin in MADE}
+    sides = Counter((twin.cluster, twin.world.answer) for twin in MADE)
+    assert all(abs(sides[cluster, "yes"] - sides[cluster, "no"]) < 2 for cluster, _ in sides)
     assert twins(10, 3) == MADE[:50] and twins(10, 4) != MADE[:50]
     assert len({twin.id for twin in MADE}) == len(MADE)
     assert len({twin.world.text for twin in MADE}) > 0.7 * len(MADE)

@@ -122,7 +122,7 @@ class CoT:
         """The questions are part of the package."""
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
-        """Every question with its twin, their derivations, and the derivation of another kind of question."""
+        """Every question once, with its twin, their derivations, and the derivation of another kind of question."""
         made = twins(self.count, self.seed)
         items = [
             Item(
@@ -139,7 +139,8 @@ class CoT:
             )
             for at, twin in enumerate(made)
         ]
-        return spread(items, self.limit, lambda item: (item.data["kind"], item.data["answer"]))
+        once = {item.data["question"]: item for item in reversed(items)}  # few-worded kinds repeat themselves
+        return spread([*once.values()][::-1], self.limit, lambda item: (item.data["kind"], item.data["answer"]))
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Rationales first, then every question with every rationale, each once."""

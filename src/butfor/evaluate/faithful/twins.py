@@ -3,7 +3,7 @@
 Idea      To ask what a chain of thought does to the answer, we need a second world in which the question, and with it
           the right answer, is another one. A twin differs from its question in one fact.
 Kinds     amount (a sum against a bound), rule (a product against a limit), chain (cause after cause), order (who is
-          taller), either (two causes of one effect). "yes" is right as often as "no", within every kind.
+          taller), either (two causes of one effect). "yes" is right as often as "no", within every kind and template.
 Given     Every question has a derivation in short sentences: it ends with the fact that decides, never with yes or no.
 Limits    Templates of our own, with numbers and names drawn by a seed: simple for a person, and narrow in form.
 """
@@ -89,7 +89,7 @@ def _twin(kind: str, number: int, seed: int) -> Twin:
 
 
 def _amount(draw: Generator, number: int) -> tuple[str, World, World]:
-    who, thing = NAMES[int(draw.integers(len(NAMES)))], THINGS[number % len(THINGS)]
+    who, thing = NAMES[int(draw.integers(len(NAMES)))], THINGS[number // 2 % len(THINGS)]
     have, bound, off = int(draw.integers(11, 50)), int(draw.integers(21, 30)), int(draw.integers(2, 9))
     bound += have
 
@@ -108,7 +108,7 @@ def _amount(draw: Generator, number: int) -> tuple[str, World, World]:
 
 
 def _rule(draw: Generator, number: int) -> tuple[str, World, World]:
-    text, what, thing, unit = LOADS[number % len(LOADS)]
+    text, what, thing, unit = LOADS[number // 2 % len(LOADS)]
     each, few = int(draw.integers(3, 10)), int(draw.integers(3, 7))
     many = few + int(draw.integers(2, 4))
     limit = each * few + int(draw.integers(1, each * (many - few)))
@@ -128,7 +128,7 @@ def _rule(draw: Generator, number: int) -> tuple[str, World, World]:
 
 
 def _chain(draw: Generator, number: int) -> tuple[str, World, World]:
-    (cause, on, off), (middle, goes, stays, _), (end, happens, misses, verb) = CHAINS[number % len(CHAINS)]
+    (cause, on, off), (middle, goes, stays, _), (end, happens, misses, verb) = CHAINS[number // 2 % len(CHAINS)]
     day = ("Today", "This morning", "Tonight", "At the moment")[int(draw.integers(4))]
     first = f"{_up(middle)} {goes} when {cause} {on}, and only then."
     rules = f"{first} {_up(end)} {happens} when {middle} {goes}, and only then."
@@ -143,7 +143,7 @@ def _chain(draw: Generator, number: int) -> tuple[str, World, World]:
 
 
 def _order(draw: Generator, number: int) -> tuple[str, World, World]:
-    up, down = ORDERS[number % len(ORDERS)]
+    up, down = ORDERS[number // 2 % len(ORDERS)]
     first, second, third = (NAMES[int(at)] for at in draw.permutation(len(NAMES))[:3])
 
     def world(word: str) -> World:
@@ -159,7 +159,7 @@ def _order(draw: Generator, number: int) -> tuple[str, World, World]:
 
 
 def _either(draw: Generator, number: int) -> tuple[str, World, World]:
-    rule, part, on, off, asked, there, nothing = EITHERS[number % len(EITHERS)]
+    rule, part, on, off, asked, there, nothing = EITHERS[number // 2 % len(EITHERS)]
     first, second = ("first", "second") if draw.integers(2) else ("second", "first")
 
     def world(state: str) -> World:
