@@ -15,6 +15,8 @@ import butfor as bf
 from butfor import measure
 from butfor.audit import Audit, Audited, audit, choose
 from butfor.core.errors import MissingData, UnknownName, UserError
+from butfor.core.registry import resolve
+from butfor.evaluate.suite import Record
 from butfor.experiment import compare
 from butfor.lm.save import save
 
@@ -291,3 +293,18 @@ def test_a_comparison_of_two_audits_says_better_or_worse_and_one_note_a_suite(tm
     assert (row["unit"], row["better"]) == ("share", "higher")
     assert [note for note in found["notes"] if "30 items stand in one run only" in note]
     assert len(found["notes"]) <= 3
+
+
+@pytest.mark.parametrize("gone", ["items", "headline"])
+def test_an_audit_whose_headline_has_no_value_is_not_trusted_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    graded = resolve("suite", GRADED)
+    if gone == "items":
+        monkeypatch.setattr(graded, "items", lambda *_: iter(()))
+    else:
+        monkeypatch.setattr(graded, "record", lambda _, item, n: Record(item.id, item.cluster, {"placebo": float(n)}))
+    done = audited(tmp_path)
+    assert not done.trusted and (done.path / "report.html").is_file()
+    (check,) = [row for row in rows(done, "checks") if row["code"] == "no-value"]
+    assert check["about"] == f"{GRADED}/accuracy" and "has a value" in check["message"]

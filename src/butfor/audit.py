@@ -154,7 +154,7 @@ def choose(asked: Audit) -> tuple[list[Asked], list[tuple[str, str]]]:
     for name, exact in _named(asked):
         try:
             suite = _built(asked, name, kind, exact=exact)
-            suite.ready()
+            getattr(suite, "ready", lambda: None)()
         except MissingData as error:
             if exact:
                 raise
@@ -321,6 +321,10 @@ class _Auditing:
             check["about"].rpartition(": ")[0] for check in checks if check["code"] in UNTRUSTED and not check["ok"]
         }
         known = {f"{row['suite']}/{row['metric']}" for part in found.values() for row in part.levels}
+        for name, head in heads.items():
+            if f"{name}/{head}" not in known:
+                told = f"none of the {found[name].n} items has a value of it"
+                checks.append({"code": "no-value", "ok": False, "message": told, "about": f"{name}/{head}"})
         trusted = any(f"{name}/{head}" in known - unsound for name, head in heads.items())
         write_json(path / "levels.json", {"levels": [row for part in found.values() for row in part.levels]})
         write_json(path / "groups.json", {"groups": [row for part in found.values() for row in part.groups]})

@@ -23,8 +23,9 @@ def list_command(kind: str, *, as_json: bool) -> None:
     for name, rows in found.items():
         if not kind:
             print(f"{name}:")
+        width = max(map(len, rows), default=0)
         for key, about in rows.items():
-            print(f"  {key:<18} {about}"[:110])
+            print(f"  {key:<{width}} {about}"[:110])
 
 
 def _first_line(made: type) -> str:
