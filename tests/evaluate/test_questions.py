@@ -415,8 +415,13 @@ def test_what_the_model_cannot_read_has_no_numbers(lm: LM) -> None:
     assert len(set(found)) == 2
 
 
-def test_cost_follows_what_is_written() -> None:
-    assert [Small(adapt=adapt).cost for adapt in ("plain", "few_shot", "cot", "causal_cot")] == [1, 1, 5, 5]  # type: ignore[arg-type]
+def test_cost_follows_what_is_written_and_read() -> None:
+    class Wordy(Small):
+        long = 3
+
+    ways = ("plain", "few_shot", "cot", "causal_cot")
+    assert [Small(adapt=adapt).cost for adapt in ways] == [1, 1, 5, 5]  # type: ignore[arg-type]
+    assert [Wordy(adapt=adapt).cost for adapt in ways] == [3, 3, 5, 5]  # type: ignore[arg-type]
 
 
 @pytest.mark.slow

@@ -25,6 +25,21 @@ def test_every_text_is_a_path_from_a_root(texts: list[list[int]], budget: int) -
     assert found == set(range(len(texts)))
 
 
+@given(TEXTS, st.integers(1, 30), st.integers(0, 30))
+def test_a_forest_is_never_larger_than_allowed(texts: list[list[int]], budget: int, more: int) -> None:
+    made = list(forests(texts, budget, budget + more))
+    assert sorted(number for forest in made for number in forest.paths) == list(range(len(texts)))
+    for forest in made:
+        assert len(forest) <= max(budget + more, *(len(texts[number]) for number in forest.paths))
+
+
+def test_what_is_mostly_there_already_is_not_computed_again() -> None:
+    stories = [[story] * 50 for story in range(4)]
+    texts = [[*story, way] for story in stories for way in range(3)]
+    assert sum(map(len, forests(texts, 40))) == 12 * 51  # every way of asking reads its whole story
+    assert sum(map(len, forests(texts, 40, 91))) == 4 * 53 == needed(texts)
+
+
 @given(TEXTS)
 def test_one_forest_is_the_needed_work(texts: list[list[int]]) -> None:
     (forest,) = forests(texts, 10**6)

@@ -67,6 +67,7 @@ class VerifiedLadder(Questions):
             )
         ),
     )
+    long: ClassVar[int] = 4
 
     seed: int = 0
     n: Annotated[int, Field(ge=1)] = 1260

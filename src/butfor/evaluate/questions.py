@@ -91,6 +91,7 @@ class Questions:
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = COMMON
     chunk: ClassVar[int] = 32
+    long: ClassVar[int] = 1  # how many times as long a question takes to read as one of some 80 tokens
 
     limit: Limit = None
     adapt: Adaptation = "plain"
@@ -99,8 +100,8 @@ class Questions:
 
     @property
     def cost(self) -> int:
-        """How many times as long an item takes as one of a suite that generates nothing."""
-        return 5 if self.adapt in ("cot", "causal_cot") else 1
+        """How many times as long an item takes as a short question that is only weighed."""
+        return 5 if self._reasons else self.long
 
     def questions(self) -> Iterable[Question]:
         """Every question of the set, in a fixed order; raises MissingData where the set is not here."""

@@ -47,6 +47,7 @@ class CaLM(Questions):
     )
 
     metrics: ClassVar[tuple[Metric, ...]] = (*COMMON, ACCURACY_SOUND)
+    long: ClassVar[int] = 2
 
     part: Part = "all"
     data: str | None = None

@@ -49,6 +49,7 @@ class CausalNews(Questions):
         *COMMON,
         Metric("f1_weight", "zero", "", "2 for a causal sentence that is found, 1 for one of the two mistakes"),
     )
+    long: ClassVar[int] = 2
 
     data: str | None = None
 
