@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.evaluate.scripted import WORLD, weighing
 
-from butfor.data.monli import FILES
-from butfor.evaluate.shortcut.monli import MoNLI
+from butfor.data.monli import FILES, MonliRow
+from butfor.evaluate.shortcut.monli import MoNLI, frame
 from butfor.lm.prompt import Prompt
 
 UP = {"pear": "fruit", "plum": "fruit", "trout": "fish", "violin": "instrument"}  # from a noun to a more general one
@@ -50,6 +51,12 @@ def entails(prompt: Prompt, *, sees_not: bool) -> bool:
     first, second, _ = prompt.user.split("\n")
     general = any(low in first and high in second for low, high in UP.items())
     return general ^ (sees_not and " not " in first)
+
+
+def test_a_sentence_is_one_cluster_whatever_its_noun_asks_for() -> None:
+    row = MonliRow("1", "plain", "A man holds an apple.", "A man holds a fruit.", ("apple", "fruit"), 1, "entailment")
+    other = replace(row, premise="a man holds a pear", nouns=("pear", "fruit"))
+    assert frame(row) == frame(other) == "a man holds _"
 
 
 def nouns_alone(prompt: Prompt, _: Sequence[str]) -> list[float]:
