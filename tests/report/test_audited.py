@@ -88,7 +88,7 @@ def test_a_claim_that_a_check_leaves_without_meaning_is_none(folder: Path) -> No
     row |= {"estimate": 0.4, "low": 0.4, "high": 0.4, "p": 0.0001, "p_adjusted": 0.0001}
     (folder / "effects.json").write_text(json.dumps(effects))
     claimed = open_audit(folder)
-    assert "above its null on 1 of 1 suite" in verdict(claimed)
+    assert "above chance on 1 of 1 suite" in verdict(claimed)
     checks = json.loads((folder / "checks.json").read_bytes())
     about = "plugs:Graded/accuracy: model against chance"
     checks["checks"].append({"code": "constant", "ok": False, "message": "all alike", "about": about})
@@ -96,7 +96,7 @@ def test_a_claim_that_a_check_leaves_without_meaning_is_none(folder: Path) -> No
     doubted = open_audit(folder)
     line = next(part for part in doubted.parts if part.name == "plugs:Graded").headline
     assert line is not None and (line.found, line.word) == ("unknown", "all items alike")
-    assert "above its null on 0 of 1 suite" in verdict(doubted)
+    assert "above chance on 0 of 1 suite" in verdict(doubted)
 
 
 def test_a_reading_of_nothing_says_what_could_have_been_seen(folder: Path) -> None:

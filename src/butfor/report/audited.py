@@ -272,8 +272,10 @@ def verdict(audited: Audited) -> str:
         clauses: list[str] = []
         if wanted:
             above, below = (len([line for line in wanted if line.claims(side)]) for side in ("better", "worse"))
+            nulls = {line.null for line in wanted}
+            null = nulls.pop() if len(nulls) == 1 else "its null"
             clauses.append(
-                f"above its null on {above} of {many(len(wanted), 'suite')}" + f", below on {below}" * (below > 0)
+                f"above {null} on {above} of {many(len(wanted), 'suite')}" + f", below on {below}" * (below > 0)
             )
         if unwanted:
             some = len([line for line in unwanted if line.claims("worse") or line.claims("changed")])
