@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from butfor.report.words import visible
 
 COLUMNS, LETTER, LINE, PAD = 96, 7.8, 34, 8
+NARROW = 44  # columns in a cell of the page: letters stay readable at 400 px
 PRINTED = 4  # scores written out, a target
 STYLE = Markup(
     "<style>.heat{{--ink:#1c1d1f;--soft:#5c5f66;--up:#00629b;--down:#b2400b;font:13px ui-monospace,SFMono-Regular,"
@@ -44,7 +45,7 @@ def heat(figure: dict[str, Any], columns: int = COLUMNS) -> Markup:
 def drawing(text: str) -> Markup:
     """The strip that a record shows as JSON; what is no strip is shown as the text that it is."""
     try:
-        return heat(json.loads(text))
+        return heat(json.loads(text), NARROW)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError):
         return escape(text)
 
