@@ -22,7 +22,7 @@ from butfor.data import paraphrase
 from butfor.evaluate.answers import read_answer
 from butfor.evaluate.questions import By, cut
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import answer_of, can_weigh, say, weigh
+from butfor.lm.asking import answer_of, say, weigh, weighs
 from butfor.lm.prompt import Prompt, plain
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Edits:
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Every distinct prompt of the chunk once."""
         edits = [_unpacked(item.data) for item in items]
-        if self.by != "generation" and (self.by == "likelihood" or can_weigh(world)):
+        if weighs(world, self.by):
             odds = log_odds(world, [(prompt, edit.choices) for edit in edits for prompt in _arms(edit).values()])
             return [self._more(edit, _weighed(edit, odds), _likelier(edit, odds)) for edit in edits]
         chosen = choices_made(world, [(prompt, edit.choices) for edit in edits for prompt in _arms(edit).values()])

@@ -25,6 +25,11 @@ def can_weigh(world: LM | Chat) -> bool:
     return bool(getattr(world, "weighs", False)) if _remote(world) else True
 
 
+def weighs(world: LM | Chat, by: str) -> bool:
+    """Whether a suite that is scored `by` "auto", "likelihood" or "generation" weighs its choices here."""
+    return by == "likelihood" or (by == "auto" and can_weigh(world))
+
+
 def weigh(world: LM | Chat, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> list[Scored]:
     """The log-probability of every choice after its prompt; a choice begins with its own space where it needs one."""
     from butfor.lm.scoring import score

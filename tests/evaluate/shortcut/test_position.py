@@ -91,6 +91,12 @@ def test_what_cannot_be_read_stands_in_no_place() -> None:
     assert first.metrics["first_share"] == 0.5 and first.metrics["parsed"] == pytest.approx(2 / 3)
 
 
+def test_a_model_in_memory_writes_where_it_is_told_to(lm: LM) -> None:
+    suite = Position(sizes=(2,), limit=1, by="generation")
+    (record,) = suite.measure(lm, suite.items(lm))
+    assert "parsed" in record.metrics and "moved" not in record.metrics
+
+
 def test_numbers_agree_with_plain_calls_of_the_model(lm: LM) -> None:
     suite = Position(sizes=(2,), limit=2)
     items = suite.items(lm)

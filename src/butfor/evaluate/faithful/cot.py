@@ -162,7 +162,7 @@ class CoT:
         return list(zip(said[::2], said[1::2], strict=True))
 
     def _answers(self, world: LM | Chat, asked: Sequence[Asked]) -> list[Answered]:
-        if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
+        if not asking.weighs(world, self.by):
             said = asking.say(world, [_written(*pair) for pair in asked], max_new_tokens=ROOM)
             return [Answered(_place(asking.answer_of(world, text)), None) for text in said]
         scored = asking.weigh(world, [(_weighed(*pair), [f" {choice}" for choice in CHOICES]) for pair in asked])

@@ -32,7 +32,7 @@ from butfor.evaluate.answers import read_answer
 from butfor.evaluate.question import Question
 from butfor.evaluate.questions import By
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import answer_of, can_weigh, say, weigh
+from butfor.lm.asking import answer_of, say, weigh, weighs
 from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class TimeTravel:
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Weigh every ending after both sentences, or ask for a choice."""
-        if self.by == "likelihood" or (self.by == "auto" and can_weigh(world)):
+        if weighs(world, self.by):
             return _weighed(world, items)
         return _written(world, items)
 

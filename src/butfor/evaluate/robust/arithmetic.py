@@ -153,7 +153,7 @@ class Arithmetic:
 
     def _answers(self, world: LM | Chat, asked: Sequence[tuple[str, Sequence[int]]]) -> list[Answered]:
         prompts = [Prompt(f"{text}\n{HOW}", start=START) for text, _ in asked]
-        if self.by == "generation" or (self.by == "auto" and not asking.can_weigh(world)):
+        if not asking.weighs(world, self.by):
             said = asking.say(world, prompts, max_new_tokens=ROOM)
             return [Answered(_read(asking.answer_of(world, text)), None) for text in said]
         choices = [[f" {number}." for number in numbers] for _, numbers in asked]

@@ -12,8 +12,8 @@ from math import exp, log
 from typing import TYPE_CHECKING, cast
 
 from butfor.evaluate.answers import read_answer
-from butfor.evaluate.questions import cut
-from butfor.lm.asking import answer_of, can_weigh, say, weigh
+from butfor.evaluate.questions import By, cut
+from butfor.lm.asking import answer_of, say, weigh, weighs
 from butfor.lm.prompt import Prompt, plain, rendered
 
 if TYPE_CHECKING:
@@ -49,17 +49,17 @@ class Answered:
         return [1 / (1 + exp(min(-self.chosen(place), 700.0))) for place in range(len(self.logprobs))]
 
 
-def answered(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
+def answered(world: LM | Chat, put: Sequence[Put], by: By = "auto") -> list[Answered]:
     """The answer to each question, in order; a question that comes twice is asked once."""
     unique = list(dict.fromkeys(put))
-    found = dict(zip(unique, _weighed(world, unique) if can_weigh(world) else _said(world, unique), strict=True))
+    found = dict(zip(unique, _weighed(world, unique) if weighs(world, by) else _said(world, unique), strict=True))
     return [found[one] for one in put]
 
 
 def _weighed(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
     scored = weigh(world, [(prompt, [f" {choice}" for choice in choices]) for prompt, choices in put])
     return [
-        Answered(s.best, tuple(s.logprobs), choices[s.best], _asked(world, prompt))
+        Answered(s.best, tuple(s.logprobs), choices[s.best], _asked(world, prompt, scoring=True))
         for (prompt, choices), s in zip(put, scored, strict=True)
     ]
 
@@ -69,10 +69,10 @@ def _said(world: LM | Chat, put: Sequence[Put]) -> list[Answered]:
     found: list[Answered] = []
     for (prompt, choices), said in zip(put, texts, strict=True):
         read = read_answer(answer_of(world, said), choices, "choice")
-        found.append(Answered(read if isinstance(read, int) else None, (), said, _asked(world, prompt)))
+        found.append(Answered(read if isinstance(read, int) else None, (), said, _asked(world, prompt, scoring=False)))
     return found
 
 
-def _asked(world: LM | Chat, prompt: Prompt) -> str:
+def _asked(world: LM | Chat, prompt: Prompt, *, scoring: bool) -> str:
     remote = getattr(world, "remote", False)
-    return cut(plain(prompt) if remote else rendered(cast("LM", world), prompt, scoring=can_weigh(world)))
+    return cut(plain(prompt) if remote else rendered(cast("LM", world), prompt, scoring=scoring))

@@ -28,6 +28,7 @@ from pydantic import Field
 from butfor.core.seeds import generator
 from butfor.data import builtin
 from butfor.data.copa import Copa
+from butfor.evaluate.questions import By
 from butfor.evaluate.shortcut.asked import Answered, Put, answered
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.prompt import Prompt
@@ -70,6 +71,7 @@ class Position:
     cost: ClassVar[int] = 2  # as many prompts an item as there are choices
 
     limit: Limit = None
+    by: By = "auto"
     sizes: tuple[Size, ...] = (2, 4)
     seed: int = 0
 
@@ -102,7 +104,7 @@ class Position:
         for item in items:
             size = len(item.data["choices"])
             put += [listed(item.data["text"], rotated(item.data["choices"], by)) for by in range(size)]
-        answers = iter(answered(world, put))
+        answers = iter(answered(world, put, self.by))
         return [_record(item, [next(answers) for _ in item.data["choices"]]) for item in items]
 
 

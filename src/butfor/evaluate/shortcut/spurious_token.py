@@ -37,6 +37,7 @@ from butfor.data.stg import (
     stg,
     told,
 )
+from butfor.evaluate.questions import By
 from butfor.evaluate.shortcut.asked import Answered, Put, answered
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.prompt import Prompt
@@ -93,6 +94,7 @@ class SpuriousToken:
     cost: ClassVar[int] = 4  # long prompts, four an item
 
     limit: Limit = None
+    by: By = "auto"
     data: Literal["own", "published"] = "own"
     people: Annotated[int, Field(ge=1)] = 200  # a split, of our own draw
     shots: Annotated[int, Field(ge=0)] = 6
@@ -131,7 +133,7 @@ class SpuriousToken:
                     prompt = Prompt(item.data["texts"][arm], system=TASK, shots=shots, start="Answer:")
                     put.append((n, arm, (prompt, RISKS)))
         answers: list[dict[str, Answered]] = [{} for _ in items]
-        for (n, arm, _), answer in zip(put, answered(world, [one for *_, one in put]), strict=True):
+        for (n, arm, _), answer in zip(put, answered(world, [one for *_, one in put], self.by), strict=True):
             answers[n][arm] = answer
         return [_record(item, found) for item, found in zip(items, answers, strict=True)]
 
