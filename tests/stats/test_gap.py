@@ -49,6 +49,16 @@ def test_none_right_of_twenty_says_nothing_against_a_small_chance_that_varies() 
     assert some.p is not None and some.p > 0.5 and some.low < 0 < some.high
 
 
+def test_a_share_and_its_distance_from_chance_have_one_interval() -> None:
+    x, c = shares(np.random.default_rng(8), 20, 5, 0.5)
+    for values, groups in ((x, c), (x, None), (np.tile([0.0, 1.0], 10), np.repeat(np.arange(10), 2))):
+        own = level_of(values, clusters=groups, kind="binary")
+        moved = against(values, 0.25, clusters=groups, kind="binary")
+        assert (moved.low, moved.high) == (pytest.approx(own.low - 0.25), pytest.approx(own.high - 0.25))
+        assert own.low >= 0 and own.high <= 1 and own.high - own.low > 0.1
+        assert moved.p is not None and moved.excludes() == (moved.p < 0.05)
+
+
 def test_a_contrast_agrees_with_welchs_test_where_nothing_is_skewed() -> None:
     one, two = np.array([1.0, 2, 3, 4, 5] * 4), np.array([2.0, 4, 6, 8] * 6)
     effect = contrast(np.concatenate([one, two]), np.arange(44) < 20)

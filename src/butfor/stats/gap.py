@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,22 +46,28 @@ def against(
     """How far a level lies from its null; values [items], null a number or [items]."""
     x = matrix(values, "values")
     base = np.broadcast_to(np.asarray(null, dtype=np.float64), x.shape)
-    share = kind == "binary" and weights is None and len(x) == 1 and not np.isin(base, (0.0, 1.0)).all()
-    shape: Kind = "mean" if kind == "binary" and not np.isin(base, (0.0, 1.0)).all() else kind
-    if share and (clusters is None or np.ptp(x) == 0):
-        return _counted(x[0], base[0], clusters, level, unit)
-    effect = paired(x, base, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
+    if kind == "binary" and weights is None and len(x) == 1 and not np.isin(base, (0.0, 1.0)).all():
+        return _share(x[0], base[0], clusters, level, unit)
+    effect = paired(x, base, clusters=clusters, weights=weights, level=level, kind=kind, unit=unit)
     if _one_sided(x, weights):
         return replace(effect, low=-math.inf, high=math.inf, p=1.0, method=UNBOUNDED)
     if kind == "binary" and weights is None and clusters is not None and (x == base).all():
         count = len(np.unique(np.asarray(clusters)))  # nothing changed in so many clusters
         bound = paired(np.zeros(count), np.zeros(count), level=level, kind="binary")
         return replace(effect, low=bound.low, high=bound.high, method=f"{bound.method}, {count} clusters")
-    if not share:
-        return effect
-    alone = _counted(x[0], base[0], None, level, unit)
-    low, high, p = min(effect.low, alone.low), max(effect.high, alone.high), max(effect.p or 0.0, alone.p or 0.0)
-    return replace(effect, low=low, high=high, p=p)
+    return effect
+
+
+def _share(x: Floats, null: Floats, clusters: ArrayLike | None, level: float, unit: str) -> Effect:
+    """A share against the chance of each item: the interval of the level, moved by the mean chance."""
+    alone = np.ptp(x) == 0 or clusters is None
+    counted = _counted(x, null, clusters if alone else None, level, unit)
+    if alone:
+        return counted
+    own = level_of(x, clusters=clusters, level=level, kind="binary")
+    moved = paired(x, np.full(len(x), null.mean()), clusters=clusters, level=level, unit=unit)
+    chance, p = float(null.mean()), max(counted.p or 0.0, moved.p or 0.0)
+    return replace(moved, low=own.low - chance, high=own.high - chance, p=p, method=own.method)
 
 
 def _counted(x: Floats, null: Floats, clusters: ArrayLike | None, level: float, unit: str) -> Effect:
@@ -242,14 +248,19 @@ def level_of(
     kind: Kind = "mean",
     unit: str = "",
 ) -> Effect:
-    """`mean`, but where every item of every cluster is right (or wrong) the clusters still bound the share."""
+    """`mean`; a share in clusters gets the union with what its items alone would allow, or, all alike, its clusters."""
     x = matrix(values, "values")
-    if kind == "binary" and clusters is not None and weights is None and np.ptp(x) == 0:
+    shape: Literal["mean", "binary"] = "binary" if kind == "binary" else "mean"
+    if kind == "binary" and clusters is not None and weights is None and len(x) == 1:
         none = np.zeros(x.shape[1], dtype=np.float64)
-        return _counted(x[0], none, clusters, level, unit)
-    effect = mean(
-        x, clusters=clusters, weights=weights, level=level, kind="binary" if kind == "binary" else "mean", unit=unit
-    )
+        if np.ptp(x) == 0:
+            return _counted(x[0], none, clusters, level, unit)
+        effect, alone = (
+            mean(x, clusters=clusters, level=level, kind=shape, unit=unit),
+            _counted(x[0], none, None, level, unit),
+        )
+        return replace(effect, low=min(effect.low, alone.low), high=max(effect.high, alone.high))
+    effect = mean(x, clusters=clusters, weights=weights, level=level, kind=shape, unit=unit)
     return replace(effect, low=-math.inf, high=math.inf, method=UNBOUNDED) if _one_sided(x, weights) else effect
 
 
