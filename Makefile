@@ -32,6 +32,7 @@ check: $(ENV)
 
 bench: model peers oracles
 	$(BIN)/python bench/scoring.py
+	$(BIN)/python bench/audit.py
 	$(BIN)/python bench/training.py
 	for each in causal inference refute discovery; do $(ORACLES)/bin/python -W ignore bench/$$each.py || exit 1; done
 

@@ -44,6 +44,7 @@ PROMISED, EQUAL = 1.5, 1e-4  # times lm-eval; nats a choice
 NOISE = 2e-4  # nats a token: beyond it the two do not compute the same thing
 
 Pairs = list[dict[str, Any]]
+Times = dict[str, list[float]]
 
 
 def asked(lm: LM, suite: Any, items: Sequence[Any]) -> Pairs:
@@ -95,7 +96,8 @@ def clock(into: list[float]) -> Iterator[None]:
     into.append(time.perf_counter() - begin)
 
 
-def compared(lm: LM, exact: LM, name: str, chosen: argparse.Namespace, harness: Callable[[Pairs], Any]) -> None:
+def compared(lm: LM, exact: LM, name: str, chosen: argparse.Namespace, harness: Callable[[Pairs], Any]) -> Times:
+    """One suite: its lines, and the seconds of both in every repetition."""
     suite = replace(resolve("suite", name)(), limit=chosen.limit)
     items = list(suite.items(lm))
     pairs = asked(lm, suite, items)
@@ -109,7 +111,7 @@ def compared(lm: LM, exact: LM, name: str, chosen: argparse.Namespace, harness: 
     for at in range(0, len(pairs), 96):
         score(lm, pairs[at : at + 96], work=work)
     tokens = sum(len(ids) for choices in prepared for ids in choices.ids)
-    seconds: dict[str, list[float]] = {"butfor": [], "lm-eval": []}
+    seconds: Times = {"butfor": [], "lm-eval": []}
     ways = {"butfor": lambda: measured(lm, suite, items), "lm-eval": lambda: harness(pairs)}
     for turn in range(chosen.repeats):
         for way in ("butfor", "lm-eval") if turn % 2 == 0 else ("lm-eval", "butfor"):
@@ -122,12 +124,7 @@ def compared(lm: LM, exact: LM, name: str, chosen: argparse.Namespace, harness: 
     for way, spent in seconds.items():
         middle = statistics.median(spent)
         print(f"  {way:8s} {middle:6.2f} s  {len(items) / middle:6.1f} items/s  {tokens / middle:7.0f} tokens/s")
-    ratios = [theirs / mine for theirs, mine in zip(seconds["lm-eval"], seconds["butfor"], strict=True)]
-    ratio = statistics.median(ratios)
-    print(
-        f"  lm-eval / butfor {ratio:.2f}× ({min(ratios):.2f} to {max(ratios):.2f})  promised {PROMISED}×: "
-        f"{'kept' if ratio >= PROMISED else 'missed'}"
-    )
+    verdict(seconds)
     over = sum(nats > EQUAL for nats, *_ in apart)
     kept = f"{over} of {len(apart)} choices beyond" if over else "kept"
     print(
@@ -136,6 +133,15 @@ def compared(lm: LM, exact: LM, name: str, chosen: argparse.Namespace, harness: 
         f"  from float64, on the {len(worst)} prompts furthest apart: butfor {ours64:.1e}, lm-eval {theirs64:.1e}",
         flush=True,
     )
+    return seconds
+
+
+def verdict(seconds: Times) -> None:
+    """How many times butfor's time lm-eval takes, and whether that is what was promised."""
+    ratios = [theirs / mine for theirs, mine in zip(seconds["lm-eval"], seconds["butfor"], strict=True)]
+    ratio = statistics.median(ratios)
+    kept = "kept" if ratio >= PROMISED else "missed"
+    print(f"  lm-eval / butfor {ratio:.2f}× ({min(ratios):.2f} to {max(ratios):.2f})  promised {PROMISED}×: {kept}")
 
 
 def main() -> None:
@@ -151,11 +157,16 @@ def main() -> None:
     if harness is None:
         return
     print(f"{chosen.model}, float32, {torch.get_num_threads()} thread(s), median of {chosen.repeats} (range)")
+    total: Times = {"butfor": [0.0] * chosen.repeats, "lm-eval": [0.0] * chosen.repeats}
     for name in chosen.suites.split(","):
         try:
-            compared(lm, exact, name, chosen, harness)
+            seconds = compared(lm, exact, name, chosen, harness)
+            total = {way: [a + b for a, b in zip(total[way], seconds[way], strict=True)] for way in total}
         except MissingData as error:
             print(f"{name} is left out: {error}")
+    if any(total["butfor"]):
+        print("all items together:")
+        verdict(total)
 
 
 if __name__ == "__main__":

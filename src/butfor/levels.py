@@ -11,6 +11,7 @@ Reading   records are read line by line; what stays in memory is 8 bytes a numbe
 
 from __future__ import annotations
 
+import hashlib
 import json
 from array import array
 from collections import Counter
@@ -52,7 +53,7 @@ class Columns:
 
 def read_columns(path: Path) -> Columns:
     """The records in a file, column by column."""
-    found, numbers = Columns(), dict[str, int]()
+    found = Columns()
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row: dict[str, Any] = json.loads(line)
@@ -64,7 +65,7 @@ def read_columns(path: Path) -> Columns:
                 there = found.labels.setdefault(label, [])
                 there.extend([""] * (found.n - len(there)))
                 there.append(intern(value))
-            found.clusters.append(numbers.setdefault(row["cluster"], len(numbers)))
+            found.clusters.append(_hash(row["cluster"]))
             if row.get("error"):
                 found.errors[row["error"]] += 1
             found.n += 1
@@ -72,7 +73,22 @@ def read_columns(path: Path) -> Columns:
         column.extend([MISSING] * (found.n - len(column)))
     for there in found.labels.values():
         there.extend([""] * (found.n - len(there)))
+    found.clusters = _numbered(found.clusters)
     return found
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _numbered(hashes: array[int]) -> array[int]:
+    """The clusters as 0, 1, … in the order in which they first appear: their names need not stay in memory."""
+    import numpy as np
+
+    _, first, which = np.unique(np.frombuffer(hashes, dtype=np.int64), return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return array("q", rank[which].tobytes())
 
 
 @dataclass(slots=True)
