@@ -184,12 +184,15 @@ def _kind(asked: Audit) -> str:
 
 def _named(asked: Audit) -> Iterator[tuple[str, bool]]:
     """Every suite that was asked for, once, and whether it was named in full."""
-    known = [name for name in targets("suite") if not name.startswith("own.")]
     own = [name for key, name in OWN.items() if getattr(asked, key)]
+    known = [name for name in targets("suite") if name in own or not name.startswith("own.")]
     wanted = asked.suites or (() if own else tuple(dict.fromkeys(name.partition(".")[0] for name in known)))
     found: dict[str, bool] = dict.fromkeys(own, True)
     for word in wanted:
         base, mark, adapted = word.partition("@")
+        if base in OWN.values() and base not in own:
+            flag = next(key for key, name in OWN.items() if name == base)
+            raise UserError(f"{base} is your own file: give it with --{flag} FILE.jsonl")
         if base in known or ":" in base or base.startswith("standard."):
             found[word] = True
             continue
@@ -429,7 +432,10 @@ def corrected(effects: Sequence[dict[str, Any]], heads: Mapping[str, str]) -> No
 
 
 def _unread(found: Found, name: str) -> Iterator[dict[str, Any]]:
-    """A warning where much of what the model wrote could not be read."""
+    """A warning where much of what the model wrote could not be read, or where questions were too long to be asked."""
+    if long := found.mistakes.get("does not fit"):
+        told = f"{long} of {found.n} questions are longer than the model reads and have no numbers; they are no random ones"
+        yield {"code": "too-long", "ok": False, "message": told, "about": f"{name}/{long} items"}
     read = next((row for row in found.levels if row["metric"] == "parsed"), None)
     if read is not None and read["estimate"] < 0.9:
         told = f"{1 - read['estimate']:.0%} of the answers could not be read and count as wrong; look at the items"

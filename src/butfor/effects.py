@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Values = dict[int, dict[str, tuple[str, float, float]]]  # seed → item → (cluster, value · weight, weight)
 UNTRUSTED = {"single-unit", "constant", "sparse"}  # checks that leave a primary effect without a meaning
+ASKED = ("by", "dtype", "endpoint")  # how an audit asks: a difference there is a difference of more than the model
 ESTIMATE_KEYS = ("estimate", "low", "high", "level")
 
 
@@ -273,6 +274,11 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     level = runs["A"]["level"]
     if runs["B"]["level"] != level:
         notes.append(f"intervals at the level of A, {level}; B has {runs['B']['level']}")
+    notes += [
+        f"the two were asked in different ways: {key} is {runs['A']['asked'][key]} in A, {runs['B']['asked'][key]} in B"
+        for key in ASKED
+        if runs["A"]["asked"][key] != runs["B"]["asked"][key]
+    ]
     effects: list[dict[str, Any]] = []
     for arm, suite in ((arm, suite) for arm in arms for suite in suites):
         rows = [row for seed in seeds[:1] for row in records_of(a, arm, seed, suite)]
@@ -311,6 +317,7 @@ def _described(path: Path) -> dict[str, Any]:
     return {
         "level": table["level"],
         "metrics": {(row["suite"], row["metric"]): row for row in levels},
+        "asked": {key: table.get(key) or "none" for key in ASKED},
         "arms": [arm["name"] for arm in table["arms"]],
         "suites": [measure["suite"] for measure in table["measures"]],
         "seeds": list(table["seeds"]),

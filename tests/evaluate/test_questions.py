@@ -121,7 +121,7 @@ def test_a_world_that_takes_what_stands_first() -> None:
     assert mean(records, "sturdy") == 0.0
     assert mean(records, "order_flip") == 1.0
     assert mean(records, "wording_flip") == 0.0
-    assert [record.error for record in records] == ["", "flips with wording"] * 4
+    assert [record.error for record in records] == ["", "flips with order"] * 4
 
 
 def test_a_world_that_goes_by_the_wording() -> None:

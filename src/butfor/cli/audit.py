@@ -48,7 +48,7 @@ def described(
         raise UserError("--price counts what an address costs; give one with --endpoint URL, or leave out --price")
     for path in (items, pairs):
         if path is not None and not path.is_file():
-            raise UserError(f"no such file: {path}")
+            raise UserError(f"{path} is no file that can be read" if path.exists() else f"no such file: {path}")
     if price:
         endpoint_settings = {**endpoint_settings, "price": _price(price)}
     names = tuple(word.strip() for word in suites.split(",") if word.strip())

@@ -88,6 +88,7 @@ def explain_command(key: str) -> None:
     from butfor.core.read import recipes
     from butfor.core.registry import KINDS, Kind, resolve, targets
 
+    key = key.partition("@")[0]  # an adaptation is a knob of its suite
     keys, first, last = spec_keys(), key.partition(".")[0], key.rpartition(".")[2]
     table = "arm" if first in {"control", "treatment", "arm"} else first
     names: dict[str, Kind] = {name: kind for kind in KINDS for name in targets(kind)}

@@ -9,7 +9,7 @@ Numbers   margin = log P(right) - log P(best wrong), nats;  p = softmax over the
           chance = 1 / number of choices, 0 for open answers: the null of accuracy, item by item.
 Adapted   `adapt` asks the same items another way (see `adapt`): plain, few_shot, cot, causal_cot.
 Errors    of a wrong answer: "wrong format" (it cannot be read), else the first of the question's lures that it fell
-          for, else "flips with wording" (another order or wording had it right), else "other".
+          for, else "flips with wording" or "flips with order" (asked so, it was right), else "other".
 Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed, and it flips nothing.
           A cloze is asked as such by likelihood, plain or few_shot; with reasoning and by generation its choices are
           listed. Open questions are asked by generation whatever `by` says; an open "yesno" is one of two choices.
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 
 By = Literal["auto", "likelihood", "generation"]
 SPARE = 16  # tokens that special marks and "The answer is" may take
+FLIPS: dict[Way, str] = {"reworded": "flips with wording", "reversed": "flips with order"}
 SHOWN = 1500  # characters of a text in a record; of a longer one the middle is cut
 
 ACCURACY = Metric("accuracy", "higher", "share", "share of questions answered right", "binary", null="chance")
@@ -227,7 +228,7 @@ class Questions:
             **self.extra(question, first.read),
         }
         show = {"asked": cut(first.asked), "right": _named(question, question.answer), "said": cut(first.said)}
-        error = "" if right["as it is"] else _mistake(question, first.read, any(right.values()))
+        error = "" if right["as it is"] else _mistake(question, first.read, right)
         return Record(item.id, item.cluster, metrics, show, dict(question.group), error)
 
 
@@ -281,11 +282,12 @@ def _calibrated(question: Question, answer: Answer) -> dict[str, float]:
     }
 
 
-def _mistake(question: Question, read: int | str | None, elsewhere: bool) -> str:
+def _mistake(question: Question, read: int | str | None, right: Mapping[Way, bool]) -> str:
     if read is None:
         return "wrong format"
-    lured = (kind for kind, place in question.lures.items() if place == read)
-    return next(lured, "flips with wording" if elsewhere else "other")
+    lured = [kind for kind, place in question.lures.items() if place == read]
+    flips = [told for way, told in FLIPS.items() if right.get(way)]
+    return next(iter(lured + flips), "other")
 
 
 def _named(question: Question, answer: int | str) -> str:

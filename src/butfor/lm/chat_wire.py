@@ -294,6 +294,8 @@ class Wire:
         except (ValueError, RecursionError):
             found = None
         if 200 <= status < 300:
+            if text.lstrip()[:1] == "<":
+                raise UserError(f"{self.to} answers with a web page; give the address of the interface, often …/v1")
             if not isinstance(found, dict):
                 raise Passing("half an answer: it is no JSON object")
             if found.get("error") and not found.get("choices"):
