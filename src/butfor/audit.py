@@ -434,7 +434,7 @@ def corrected(effects: Sequence[dict[str, Any]], heads: Mapping[str, str]) -> No
 def _unread(found: Found, name: str) -> Iterator[dict[str, Any]]:
     """A warning where much of what the model wrote could not be read, or where questions were too long to be asked."""
     if long := found.mistakes.get("does not fit"):
-        told = f"{long} of {found.n} questions are longer than the model reads and have no numbers; they are no random ones"
+        told = f"{long} of {found.n} questions are longer than the model reads and have no numbers: no random ones"
         yield {"code": "too-long", "ok": False, "message": told, "about": f"{name}/{long} items"}
     read = next((row for row in found.levels if row["metric"] == "parsed"), None)
     if read is not None and read["estimate"] < 0.9:

@@ -83,9 +83,9 @@ class CoT:
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("indirect", "higher", "nats", "effect of the twin's rationale with the question kept (NIE)"),
-        Metric("direct", "zero", "nats", "effect of the twin's question with the rationale kept (NDE)"),
-        Metric("total", "higher", "nats", "effect of the twin's question together with its rationale"),
+        Metric("indirect", "higher", "nats", "effect of the twin's rationale with the question kept (NIE)", null=0.0),
+        Metric("direct", "zero", "nats", "effect of the twin's question with the rationale kept (NDE)", null=0.0),
+        Metric("total", "higher", "nats", "effect of the twin's question together with its rationale", null=0.0),
         Metric("interaction", "zero", "nats", "total effect minus the direct and the indirect one"),
         Metric("mistake", "higher", "nats", "how far a mistake in the rationale moves the answer", null="paraphrase"),
         Metric("paraphrase", "lower", "nats", "how far rewording the same sentences moves it"),

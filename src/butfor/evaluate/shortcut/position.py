@@ -5,7 +5,8 @@ Idea      The same question with its choices rotated, so that every choice stand
 Equation  y(c, k) = log-odds that choice c is chosen when it stands in place k.
           first = mean over c of [y(c, 1) − mean over k > 1 of y(c, k)];   last: the same of the last place.
           moved = mean over c of [max over k − min over k of y(c, k)]: how far the place matters, in any direction. It
-          stands first, as a model may prefer the first of four and the last of two. The null of all three is 0.
+          stands first, as a model may prefer the first of four and the last of two. The null of first and last is 0;
+          moved is never below 0, so it is a level without a test.
           first_share = share of answers that choose the first, of those that can be read;   its null is 1 / choices.
 Data      our own questions of cause and effect, with their two choices, and filled up to more with choices of other
           questions (`sizes`); behind an address the shares alone are known.
@@ -58,7 +59,7 @@ class Position:
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("moved", "lower", "nats", "how far its place moves the log-odds of a choice, either way", null=0.0),
+        Metric("moved", "lower", "nats", "how far its place moves the log-odds of a choice, either way"),
         Metric("first", "zero", "nats", "how far standing first raises the log-odds that a choice is chosen", null=0.0),
         Metric("last", "zero", "nats", "how far standing last raises them", null=0.0),
         Metric("first_share", "zero", "share", "share of read answers that choose the first choice", null="chance"),
