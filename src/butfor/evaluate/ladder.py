@@ -67,7 +67,7 @@ class VerifiedLadder(Questions):
             )
         ),
     )
-    long: ClassVar[int] = 4
+    long: ClassVar[int] = 6
 
     seed: int = 0
     n: Annotated[int, Field(ge=1)] = 1260

@@ -92,7 +92,7 @@ class Questions:
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = COMMON
     chunk: ClassVar[int] = 32
-    long: ClassVar[int] = 1  # how many times as long a question takes to read as one of some 80 tokens
+    long: ClassVar[int] = 1  # how many times as long a question takes to read as one of some 50 tokens
 
     limit: Limit = None
     adapt: Adaptation = "plain"

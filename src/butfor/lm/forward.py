@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from butfor.lm.world import LM
 
 
+_WIDE: dict[Any, tuple[Any, Any]] = {}  # heads in float32, while something is scored
+
+
 @contextmanager
 def scoring_mode(model: Any) -> Iterator[None]:
     """No dropout and no gradients inside the block; the model's own mode comes back."""
@@ -28,11 +31,13 @@ def scoring_mode(model: Any) -> Iterator[None]:
 
     training = model.training
     model.eval()
+    _WIDE.clear()
     try:
         with torch.no_grad():  # not inference_mode: what is read or cached here may meet a gradient later
             yield
     finally:
         model.train(training)
+        _WIDE.clear()
 
 
 def logits_at(lm: LM, keep: Tensor, **inputs: Any) -> Tensor:
@@ -63,12 +68,14 @@ def _fine_head(model: Any) -> Iterator[None]:
     if not coarse or head.weight.device.type != "cpu" or "forward" in vars(head):
         yield
         return
-    weight, bias = head.weight.float(), None if head.bias is None else head.bias.float()
-    head.forward = lambda hidden: torch.nn.functional.linear(hidden.float(), weight, bias)
+    if head not in _WIDE:
+        _WIDE[head] = (head.weight.float(), None if head.bias is None else head.bias.float())
+    weight, bias = _WIDE[head]
+    vars(head)["forward"] = lambda hidden: torch.nn.functional.linear(hidden.float(), weight, bias)
     try:
         yield
     finally:
-        del head.forward
+        del vars(head)["forward"]
 
 
 def remembered(lm: LM, header: list[int]) -> Any:

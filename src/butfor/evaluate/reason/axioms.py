@@ -58,6 +58,8 @@ class Axioms(Questions):
         ),
     )
 
+    long: ClassVar[int] = 2
+
     data: str | None = None
 
     def questions(self) -> Iterator[Question]:

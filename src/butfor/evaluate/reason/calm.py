@@ -47,7 +47,7 @@ class CaLM(Questions):
     )
 
     metrics: ClassVar[tuple[Metric, ...]] = (*COMMON, ACCURACY_SOUND)
-    long: ClassVar[int] = 2
+    long: ClassVar[int] = 3
 
     part: Part = "all"
     data: str | None = None

@@ -43,7 +43,7 @@ class CausalJudgement(Questions):
         ),
     )
     metrics: ClassVar[tuple[Metric, ...]] = (*COMMON, ACCURACY_SOUND)
-    long: ClassVar[int] = 2
+    long: ClassVar[int] = 4
 
     data: str | None = None
 

@@ -62,7 +62,7 @@ class CLadder(Questions):
         ),
     )
     metrics: ClassVar[tuple[Metric, ...]] = (*COMMON, ACCURACY_SOUND)
-    long: ClassVar[int] = 2
+    long: ClassVar[int] = 3
 
     part: Part = "all"
     data: str | None = None

@@ -69,6 +69,8 @@ class Corr2Cause(Questions):
         Metric("f1_weight", "higher", "", "what an item counts in F1: 2 for a hit, 1 for a miss or a false alarm"),
     )  # fmt: skip
 
+    long: ClassVar[int] = 2
+
     data: str | None = None
 
     def questions(self) -> Iterator[Question]:

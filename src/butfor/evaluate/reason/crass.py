@@ -41,7 +41,7 @@ class CRASS(Questions):
         ),
         published=("GPT-4: 0.92, 20 points above the best before it (Kıcıman et al. 2023; not checked by us)",),
     )
-    long: ClassVar[int] = 2
+    long: ClassVar[int] = 3
 
     data: str | None = None
 

@@ -62,7 +62,7 @@ class MoCa(Questions):
         Metric("human_gap", "lower", "share", "distance of P(yes) from people's share of yes", null="coin_gap"),
         Metric("coin_gap", "lower", "share", "the distance that a probability of one half has"),
     )
-    long: ClassVar[int] = 2
+    long: ClassVar[int] = 4
 
     part: Literal["both", "causal", "moral"] = "both"
     data: str | None = None

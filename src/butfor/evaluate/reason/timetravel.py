@@ -81,7 +81,7 @@ class TimeTravel:
     @property
     def cost(self) -> int:
         """How many questions of other suites a story is."""
-        return 5 if self.by == "generation" or self.edits > 1 else 2
+        return 5 if self.by == "generation" or self.edits > 1 else 3
 
     def ready(self) -> None:
         """The stories are here and can be read."""

@@ -58,6 +58,8 @@ class Tuebingen(Questions):
     )
 
     describe: bool = False
+    long: ClassVar[int] = 2
+
     data: str | None = None
     meta: str | None = None
 
