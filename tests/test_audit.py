@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -308,3 +310,38 @@ def test_an_audit_whose_headline_has_no_value_is_not_trusted_and_says_so(
     assert not done.trusted and (done.path / "report.html").is_file()
     (check,) = [row for row in rows(done, "checks") if row["code"] == "no-value"]
     assert check["about"] == f"{GRADED}/accuracy" and "has a value" in check["message"]
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "audit.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    exec(compile(code, "docs/audit.md", "exec"), {})
+    assert "reason.copa@few_shot accuracy" in capsys.readouterr().out
+
+
+def test_the_pages_own_items_and_pairs_are_read(tmp_path: Path) -> None:
+    items, pairs = blocks("json")
+    (tmp_path / "items.jsonl").write_text(items, encoding="utf-8")
+    (tmp_path / "pairs.jsonl").write_text(pairs, encoding="utf-8")
+    done = audited(tmp_path, suites=(), items=tmp_path / "items.jsonl", pairs=tmp_path / "pairs.jsonl")
+    asked = {row["suite"]: row["n"] for row in rows(done, "suites")}
+    assert asked == {"own.items": 2, "own.pairs": 2}
+
+
+def test_the_pages_commands_are_options_of_the_command() -> None:
+    from typer.testing import CliRunner
+
+    from butfor.cli.app import app
+
+    known = CliRunner().invoke(app, ["audit", "--help"], env={"COLUMNS": "200"}).output
+    for line in filter(None, "\n".join(blocks("bash")).splitlines()):
+        words = shlex.split(line, comments=True)
+        assert words[0] == "butfor"
+        assert all(word in known for word in words if word.startswith("--")), line
