@@ -70,6 +70,18 @@ def test_the_verdict_counts_what_holds_after_correction(folder: Path) -> None:
     assert (line.found == "better") is held and line.null == "chance"
 
 
+def test_a_model_that_is_not_understood_is_not_called_worse_than_chance(folder: Path) -> None:
+    from dataclasses import replace
+
+    line = next(part for part in open_audit(folder).parts if part.name == "plugs:Graded").headline
+    assert line is not None and line.effect is not None
+    below = replace(line.effect, estimate=-0.2, low=-0.3, high=-0.1, p=0.001, p_adjusted=0.001)
+    assert replace(line, effect=below, doubt="").word == "below chance"
+    assert replace(line, effect=below, doubt="unread").word == "many unread"
+    above = replace(below, estimate=0.2, low=0.1, high=0.3)
+    assert replace(line, effect=above, doubt="unread").word == "above chance"
+
+
 def test_the_headlines_fit_a_terminal(folder: Path) -> None:
     from rich.console import Console
 

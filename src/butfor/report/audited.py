@@ -48,7 +48,12 @@ AREAS = {
     "standard": "Standard benchmarks",
 }
 CLAIMS = {"better", "worse", "changed"}
-DOUBTS = {"single-unit": "one unit only", "constant": "all items alike", "sparse": "nearly all alike"}
+DOUBTS = {
+    "single-unit": "one unit only",
+    "constant": "all items alike",
+    "sparse": "nearly all alike",
+    "unread": "many unread",
+}
 Figure = dict[str, Any]
 
 
@@ -67,8 +72,8 @@ class Line:
         if self.effect is None:
             return "level"
         found = reading(self.effect)
-        if found in CLAIMS and self.doubt:
-            return "unknown"
+        if found in CLAIMS and self.doubt and not (self.doubt == "unread" and found == "better"):
+            return "unknown"  # an unread answer counts as wrong: it can make a model worse than it is, never better
         return "worse" if found in CLAIMS and self.effect.better == "zero" else found
 
     @property
@@ -231,6 +236,8 @@ def _line(level: Level, effect: Effect | None, known: Mapping[str, Level], faile
     doubts = [
         str(check["code"]) for check in failed if str(check["about"]).startswith(about) and check["code"] in DOUBTS
     ]
+    if level.metric == "accuracy" and any(str(check["about"]) == f"{level.suite}/parsed" for check in failed):
+        doubts.append("unread")
     return Line(level, effect, scale_of(level, null), doubts[0] if doubts else "")
 
 
