@@ -26,7 +26,6 @@ from butfor.core.journal import Journal
 from butfor.core.keys import code_version, digest, environment, file_digest, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import build, knobs, resolve, settings_of, targets
-from butfor.experiment import made_elsewhere
 from butfor.levels import Found, judge
 from butfor.measure import Measuring
 from butfor.report import render
@@ -109,7 +108,7 @@ def audit(
         _writable(cache)
     folder = RunFolder(Path(out) / f"{asked.name}-{_digest(asked, chosen, files)[:8]}")
     if folder.whole and not folder.damaged():
-        if made_elsewhere(folder):
+        if folder.made_elsewhere:
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         if not folder.intact("report.html"):
             render(folder.path)

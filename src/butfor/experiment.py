@@ -251,14 +251,14 @@ def run(
     folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
     if folder.whole and not folder.damaged():
-        if made_elsewhere(folder):
+        if folder.made_elsewhere:
             progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
         if not folder.intact("report.html"):
             render(folder.path)
         return open_run(folder.path)
     with folder.hold() as journal:
         if wrong := folder.damaged():
-            if made_elsewhere(folder):
+            if folder.made_elsewhere:
                 raise UserError(
                     f"{folder.path / wrong} was changed after the run, and other code or packages made the rest\n"
                     "restore that file, or move the folder away and run again"
@@ -268,15 +268,6 @@ def run(
         if not folder.whole:
             _Run(experiment, folder, journal, progress, command, found).go()
     return open_run(folder.path)
-
-
-def made_elsewhere(folder: RunFolder) -> bool:
-    """Other code or packages finished this run; an unreadable manifest says nothing of the kind."""
-    try:
-        made = json.loads((folder.path / "manifest.json").read_bytes())
-        return (made["code"], made["environment"]) != (code_version(), environment())
-    except (ValueError, KeyError, TypeError):
-        return False
 
 
 @dataclass(eq=False)

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 
 from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
-from butfor.core.keys import file_digest
+from butfor.core.keys import code_version, environment, file_digest
 
 PARTS = ("experiment", "diff", "effects", "levels", "overhead", "checks", "groups", "suites")
 SEALED = {*(f"{name}.json" for name in PARTS), "report.html"}  # beside the arms' folders; other files are the user's
@@ -111,6 +111,15 @@ class RunFolder:
         if files is None:
             files = cast(dict[str, str], json.loads((self.path / "manifest.json").read_bytes())["files"])
         return (self.path / name).is_file() and file_digest(self.path / name) == files.get(name)
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Other code or packages finished this run; an unreadable manifest says nothing of the kind."""
+        try:
+            made: dict[str, Any] = json.loads((self.path / "manifest.json").read_bytes())
+            return (made["code"], made["environment"]) != (code_version(), environment())
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     @property
     def held(self) -> bool:
