@@ -474,7 +474,7 @@ def test_a_damaged_run_of_other_code_is_left_alone(tmp_path: Path, monkeypatch: 
     path = run_table(tmp_path).path
     damage(path / "diff.json", "{}")
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    monkeypatch.setattr("butfor.experiment.code_version", lambda: "other")
+    monkeypatch.setattr("butfor.core.folder.code_version", lambda: "other")
     with pytest.raises(UserError, match="restore that file, or move the folder away"):
         run_table(tmp_path)
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file() and file.name != ".lock"} == {
