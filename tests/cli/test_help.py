@@ -11,6 +11,7 @@ from butfor.cli.app import app
 
 COMMANDS = [
     "ask",
+    "audit",
     "compare",
     "discover",
     "doctor",

@@ -30,7 +30,8 @@ def test_what_another_process_cannot_rebuild_stays() -> None:
 
 def test_an_interruption_ends_the_helpers() -> None:
     code = (
-        "from butfor.scm.worker import spread; import time; print('on', flush=True); spread(time.sleep, [(77,), (77,)])"
+        "import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored behind a shell's &
+        "from butfor.scm.worker import spread; print('on', flush=True); spread(time.sleep, [(77,), (77,)])"
     )
     running = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout is not None
