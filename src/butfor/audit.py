@@ -26,6 +26,7 @@ from butfor.core.journal import Journal
 from butfor.core.keys import code_version, digest, environment, file_digest, source_version
 from butfor.core.progress import Progress
 from butfor.core.registry import build, knobs, resolve, settings_of, targets
+from butfor.effects import UNTRUSTED, align, clusters_of, correct_family, entry, numbers, told, values_of
 from butfor.levels import Found, judge
 from butfor.measure import Measuring
 from butfor.report import render
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 ARM, SEED = "model", 0
 OWN = {"items": "own.items", "pairs": "own.pairs"}
-UNTRUSTED = {"single-unit", "constant", "sparse"}
 PACE = {"concurrency", "rate", "timeout", "retries", "price", "key_from"}  # how an address is asked, not what
 
 
@@ -379,7 +379,6 @@ class _Auditing:
 
 def summaries(one: Asked, path: Path, level: float) -> list[dict[str, Any]]:
     """What a suite says of all its records together: a score that is no mean over items."""
-    from butfor.effects import ESTIMATE_KEYS
     from butfor.evaluate.suite import Record
 
     make = getattr(one.suite, "summary", None)
@@ -388,15 +387,13 @@ def summaries(one: Asked, path: Path, level: float) -> list[dict[str, Any]]:
     rows = [{key: row[key] for key in ("item", "cluster", "metrics")} for row in read_lines(path)]
     about = {"suite": one.name, "arm": ARM, "better": "higher", "kind": "mean", "weight": "", "unit": "points"}
     return [
-        {**about, "metric": name, "about": effect.method}
-        | {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
+        {**about, "metric": name, "about": effect.method, **numbers(effect)}
         for name, effect in make([Record(**row) for row in rows], level).items()
     ]
 
 
 def adapted(path: Path, chosen: Sequence[Asked], level: float) -> list[dict[str, Any]]:
     """Each adaptation against the plain form of its suite, on the items that both were asked."""
-    from butfor.effects import align, clusters_of, entry, told, values_of
     from butfor.stats import paired
 
     heads = {one.name: one.suite.metrics[0] for one in chosen}
@@ -422,12 +419,10 @@ def _by_item(cell: Mapping[str, tuple[str, float, float]]) -> dict[str, tuple[st
 
 def corrected(effects: Sequence[dict[str, Any]], heads: Mapping[str, str]) -> None:
     """Fill `p_adjusted`: Holm over the headlines of all suites, and Holm over all other effects."""
-    from butfor.stats import adjust
-
     for family in (True, False):
-        rows = [row for row in effects if (row["metric"] == heads[row["suite"]] and row["treatment"] == ARM) is family]
-        for row, p in zip(rows, adjust([row["p"] for row in rows]) if rows else (), strict=True):
-            row["p_adjusted"] = float(p)
+        correct_family(
+            [row for row in effects if (row["metric"] == heads[row["suite"]] and row["treatment"] == ARM) is family]
+        )
 
 
 def _unread(found: Found, name: str) -> Iterator[dict[str, Any]]:

@@ -100,9 +100,14 @@ def clusters_of(table: Table) -> np.ndarray | None:
 
 def entry(effect: Effect, **names: str) -> dict[str, Any]:
     """One effect as it stands in effects.json."""
-    head = {key: getattr(effect, key) for key in ESTIMATE_KEYS}
-    tail = {"n": effect.n, "seeds": effect.seeds, "method": effect.method}
-    return {**names, **head, "p": effect.p, "p_adjusted": effect.p, **tail}
+    found = numbers(effect)
+    head = {key: found.pop(key) for key in ESTIMATE_KEYS}
+    return {**names, **head, "p": effect.p, "p_adjusted": effect.p, **found}
+
+
+def numbers(effect: Effect) -> dict[str, Any]:
+    """What every row says of an effect: the estimate with its interval, n, seeds and the method."""
+    return {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +173,16 @@ def is_primary(effect: Mapping[str, Any], primary: tuple[str, str]) -> bool:
 
 def correct(effects: list[dict[str, Any]], primary: tuple[str, str]) -> None:
     """Fill `p_adjusted`: Holm within the primary effects, and Holm within all others."""
+    for family in (True, False):
+        correct_family([effect for effect in effects if is_primary(effect, primary) is family])
+
+
+def correct_family(rows: Sequence[dict[str, Any]]) -> None:
+    """Fill `p_adjusted` of rows that are one family (Holm); there may be none."""
     from butfor.stats import adjust
 
-    for family in (True, False):
-        members = [effect for effect in effects if is_primary(effect, primary) is family]
-        if members:
-            for effect, p in zip(members, adjust([effect["p"] for effect in members]), strict=True):
-                effect["p_adjusted"] = float(p)
+    for row, p in zip(rows, adjust([row["p"] for row in rows]) if rows else (), strict=True):
+        row["p_adjusted"] = float(p)
 
 
 def _effect(
@@ -201,7 +209,7 @@ def _levels(
         if table is not None:
             kind = told(metric)["kind"]
             effect = mean(table.values[0], clusters=clusters_of(table), level=experiment.level, kind=kind)
-            row = {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
+            row = numbers(effect)
             rows.append(
                 {
                     **about,
@@ -260,7 +268,7 @@ def _timed(units: list[Any]) -> list[Any]:
 
 def compare(a: Path, b: Path) -> dict[str, Any]:
     """Run B minus run A: every metric of every arm and suite that both have, on the items and seeds that both have."""
-    from butfor.stats import adjust, paired
+    from butfor.stats import paired
 
     runs = {label: _described(path) for label, path in (("A", a), ("B", b))}
     arms = [arm for arm in runs["A"]["arms"] if arm in runs["B"]["arms"]]
@@ -301,8 +309,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
         raise UserError(
             f"{a} and {b} share no arm, suite and seed to compare" + "".join(f"\n{note}" for note in notes[:3])
         )
-    for effect, p in zip(effects, adjust([effect["p"] for effect in effects]), strict=True):
-        effect["p_adjusted"] = float(p)
+    correct_family(effects)
     return {"a": str(a), "b": str(b), "notes": notes, "effects": effects}
 
 

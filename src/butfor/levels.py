@@ -21,13 +21,11 @@ from pathlib import Path
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from butfor.effects import ESTIMATE_KEYS, check_row, entry, told
+from butfor.effects import ESTIMATE_KEYS, check_row, correct_family, entry, numbers, told
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from butfor.stats import Effect
 
 FEW = 5  # a group of fewer items is not reported
 MANY = 40  # a label with more values names items, not groups
@@ -156,7 +154,7 @@ def _level(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: 
     from butfor.stats.gap import level_of
 
     effect = level_of(part.values, clusters=part.clusters, weights=part.weights, level=level, kind=metric.kind)
-    found.levels.append({"suite": suite, "metric": metric.name, "arm": arm, **_numbers(effect), **told(metric)})
+    found.levels.append({"suite": suite, "metric": metric.name, "arm": arm, **numbers(effect), **told(metric)})
 
 
 def _against(found: Found, part: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
@@ -172,10 +170,6 @@ def _against(found: Found, part: _Part, suite: str, metric: Any, arm: str, level
     found.effects.append(entry(effect, suite=suite, metric=metric.name, treatment=arm, control=named))
     label = f"{suite}/{metric.name}: {arm} against {named}"
     found.checks += [check_row(check, label) for check in effect.checks if check.code != "one-seed"]
-
-
-def _numbers(effect: Effect) -> dict[str, Any]:
-    return {key: getattr(effect, key) for key in (*ESTIMATE_KEYS, "n", "seeds", "method")}
 
 
 def _power(part: _Part, kind: str, level: float) -> float | None:
@@ -198,7 +192,6 @@ def _power(part: _Part, kind: str, level: float) -> float | None:
 def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric: Any, arm: str, level: float) -> None:
     import numpy as np
 
-    from butfor.stats import adjust
     from butfor.stats.gap import contrast, level_of
 
     tests: list[dict[str, Any]] = []
@@ -212,7 +205,7 @@ def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric
             if len(part.values) < FEW:
                 continue
             own = level_of(part.values, weights=part.weights, clusters=_apart(part.clusters), level=level, kind=kind)
-            row = {"suite": suite, "metric": metric.name, "arm": arm, "label": label, "value": value, **_numbers(own)}
+            row = {"suite": suite, "metric": metric.name, "arm": arm, "label": label, "value": value, **numbers(own)}
             row |= {"unit": metric.unit}
             inside = named[told.rows] == value
             if FEW <= inside.sum() <= len(inside) - FEW:
@@ -223,8 +216,7 @@ def _grouped(found: Found, columns: Columns, headline: _Part, suite: str, metric
                 row["rest"] = {**{key: getattr(rest, key) for key in ESTIMATE_KEYS}, "p": rest.p, "less": less}
                 tests.append(row["rest"])
             found.groups.append(row)
-    for row, p in zip(tests, adjust([row["p"] for row in tests]) if tests else (), strict=True):
-        row["p_adjusted"] = float(p)
+    correct_family(tests)
 
 
 def _less_its_null(columns: Columns, metric: Any) -> _Part | None:

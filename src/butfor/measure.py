@@ -47,12 +47,13 @@ class Measuring:
     def suite(self, world: Any, name: str, suite: Any, items: Iterable[Item]) -> None:
         """Records of every item, in records/<name>.jsonl."""
         total = len(items) if isinstance(items, Sequence) else 0
+        fixed = (self.identity, name, identity_of(suite))
         due = not any(event.get("suite") == name and self._mine(event) for event in entries(self.journal.path))
         with self.progress.task(f"{self.arm}: {name}", total) as advance:
             done, steps = 0, list[Path]()
             for number, chunk in enumerate(chunks(items, suite.chunk)):
                 content = [asdict(item) for item in chunk]
-                key = digest(self.identity, name, identity_of(suite), content, code_version(), environment())
+                key = digest(*fixed, content, code_version(), environment())
                 step = self._step(key)
                 known = _whole(step, chunk)
                 if not known or (number == 0 and due):  # what another cell has scored is timed once
