@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from butfor.core.errors import UserError
 from butfor.lm.forest import forests, needed, rows
-from butfor.lm.forward import forest_logits, logits_at, scoring_mode
+from butfor.lm.forward import forest_logits, rows_logits, scoring_mode
 from butfor.lm.logprobs import CPU_TOKENS, GPU_TOKENS
 from butfor.lm.probes import alike, can_pack, longest_row, require_causal
 from butfor.lm.tokens import beginning, checked_texts, encode, opening
@@ -73,20 +73,11 @@ def _packed(lm: LM, ids: list[list[int]], budget: int) -> Iterator[tuple[list[in
 
 
 def _plain(lm: LM, ids: list[list[int]], budget: int, even: bool) -> Iterator[tuple[list[int], Tensor]]:
-    import torch
-
-    pad = lm.tokenizer.pad_token_id or 0
     for batch in rows(ids, budget, even):
         held = [(line, number) for line, row in enumerate(batch) for number in row]
         texts = [ids[row[0]] for row in batch]
-        width = len(texts[0])
         keep = sorted({len(ids[number]) - 1 for _, number in held})
-        logits = logits_at(
-            lm,
-            torch.tensor(keep, device=lm.device),
-            input_ids=torch.tensor([text + [pad] * (width - len(text)) for text in texts], device=lm.device),
-            attention_mask=torch.tensor([[1] * len(t) + [0] * (width - len(t)) for t in texts], device=lm.device),
-        )  # [B, K, V]
+        logits = rows_logits(lm, keep, texts)  # [B, K, V]
         lines = [line for line, _ in held]
         yield (
             [number for _, number in held],

@@ -8,7 +8,7 @@ Logits are made at the asked positions alone, [K, V] and never [B, T, V].
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,19 @@ def logits_at(lm: LM, keep: Tensor, **inputs: Any) -> Tensor:
     accepted = inspect.signature(lm.model.forward).parameters
     with _fine_head(lm.model):
         return _logits_at(lm, keep, accepted, inputs)
+
+
+def rows_logits(lm: LM, keep: list[int], texts: Sequence[list[int]]) -> Tensor:
+    """Logits [B, K, V] of the plain layout: one row a text, padded on the right to the first, which is the longest."""
+    import torch
+
+    pad, width = lm.tokenizer.pad_token_id or 0, len(texts[0])
+    return logits_at(
+        lm,
+        torch.tensor(keep, device=lm.device),
+        input_ids=torch.tensor([text + [pad] * (width - len(text)) for text in texts], device=lm.device),
+        attention_mask=torch.tensor([[1] * len(t) + [0] * (width - len(t)) for t in texts], device=lm.device),
+    )
 
 
 def _logits_at(lm: LM, keep: Tensor, accepted: Mapping[str, Any], inputs: dict[str, Any]) -> Tensor:

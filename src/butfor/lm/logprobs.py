@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from butfor.core.errors import UserError
 from butfor.lm.forest import common, forests, needed, rows
-from butfor.lm.forward import forest_logits, logits_at, remembered, scoring_mode
+from butfor.lm.forward import forest_logits, remembered, rows_logits, scoring_mode
 from butfor.lm.probes import alike, can_pack, longest_row, require_causal
 from butfor.lm.rope import switch
 
@@ -116,9 +116,6 @@ def _plain(
     work: Work,
     even: bool,
 ) -> Iterator[tuple[list[int], list[float]]]:
-    import torch
-
-    pad = lm.tokenizer.pad_token_id or 0
     for batch in rows(contexts, budget, even):
         texts = [contexts[row[0]] for row in batch]
         width = len(texts[0])
@@ -131,12 +128,7 @@ def _plain(
                 ids, start = sequences[number]
                 asked += [line * len(keep) + at - keep[0] for at in range(start - 1, len(ids) - 1)]
                 targets += ids[start:]
-        logits = logits_at(
-            lm,
-            torch.tensor(keep, device=lm.device),
-            input_ids=torch.tensor([text + [pad] * (width - len(text)) for text in texts], device=lm.device),
-            attention_mask=torch.tensor([[1] * len(t) + [0] * (width - len(t)) for t in texts], device=lm.device),
-        )  # [B, K, V]
+        logits = rows_logits(lm, keep, texts)  # [B, K, V]
         work.tokens += width * len(texts)
         work.logits += len(keep) * len(texts)
         yield numbers, _pick(logits.flatten(0, 1), asked, targets)
