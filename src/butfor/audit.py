@@ -176,9 +176,9 @@ class _Unfit(Exception):
 
 
 def _kind(asked: Audit) -> str:
-    from butfor.lm.load import is_vectors
+    from butfor.lm.load import kind
 
-    return "vectors" if is_vectors(asked.model) else "lm"
+    return kind(asked.model)
 
 
 def _named(asked: Audit) -> Iterator[tuple[str, bool]]:
@@ -297,8 +297,8 @@ class _Auditing:
         """All of the world that decides its answers."""
         if self.asked.endpoint:
             return ("chat", str(world.identity()))
-        if hasattr(world, "matrix"):
-            return ("vectors", world.fingerprint())
+        if world.kind != "lm":
+            return (world.kind, world.fingerprint())
         from butfor.lm.identity import behaviour
 
         tokenizer = world.tokenizer_fingerprint()
@@ -440,8 +440,10 @@ def _world_told(world: Any) -> dict[str, Any]:
     """What a reader should know of the model: its size and form; of an address, what the asking cost."""
     if getattr(world, "remote", False):
         return {"kind": "endpoint", **cast("dict[str, Any]", world.cost())}
-    if hasattr(world, "matrix"):
+    if world.kind == "vectors":
         return {"kind": "word vectors", "words": len(world.words)}
+    if world.kind == "analyst":
+        return {"kind": "analyst of tables"}
     from butfor.lm.prompt import is_chat
 
     size = sum(weight.numel() for weight in world.model.parameters())

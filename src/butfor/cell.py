@@ -80,13 +80,13 @@ class Cell:
         return {suite: file_digest(file) for suite, file in files.items() if file.is_file()}
 
     def _make_key(self) -> str:
-        from butfor.lm.load import is_vectors, place
+        from butfor.lm.load import kind, place
 
         experiment, method = self.experiment, self.experiment.method(self.arm)
         model = experiment.model_of(self.arm)
         shared = (
             experiment.dtype,
-            "" if is_vectors(model) else place(experiment.device),
+            place(experiment.device) if kind(model) == "lm" else "",
             experiment.budget.model_dump(),
             experiment.train.model_dump(),
         )
@@ -142,7 +142,7 @@ class Cell:
         from butfor.lm.load import load
 
         device = None if self.experiment.device == "auto" else self.experiment.device
-        return load(name, dtype=self.experiment.dtype, device=device)
+        return load(name, dtype=self.experiment.dtype, device=device, seed=derive(self.root, "init"))
 
     def _train(self, world: World, method: Any) -> tuple[Facts, dict[str, float | None]]:
         """Train with the shared loop; what both arms must have in common, and what it cost."""
@@ -151,7 +151,7 @@ class Cell:
 
         experiment = self.experiment
         for measure in experiment.measure:  # what cannot be asked should not cost a training first
-            if kind_of(world) in experiment.suite(measure).worlds:
+            if world.kind in experiment.suite(measure).worlds:
                 asked(measure.suite, experiment.suite(measure), world)
         with self.progress.task(f"train {self.name}", experiment.budget.steps or 1) as advance:
             found = train(
@@ -176,7 +176,7 @@ class Cell:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
         if not changed:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
-        if self.experiment.keep == "records" or world.hooked:
+        if self.experiment.keep == "records" or world.hooked or world.kind == "analyst":
             return {"model": "", "saved": False}
         from butfor.lm.save import save
 
@@ -218,7 +218,7 @@ class Cell:
         digests: dict[str, str] = {}
         for measure in self.experiment.measure:
             suite = self.experiment.suite(measure)
-            if kind_of(world) in suite.worlds:
+            if world.kind in suite.worlds:
                 items = asked(measure.suite, suite, world)
                 if not digests:
                     suite.measure(world, items[:1])  # the first call of a model is slow, and is nobody's cost
@@ -227,16 +227,11 @@ class Cell:
         return digests
 
 
-def kind_of(world: World) -> str:
-    """The word that methods and suites use for a kind of world."""
-    return "vectors" if hasattr(world, "matrix") else "lm"
-
-
 def _behaviour(world: World) -> str:
     """What the model makes of a fixed text: an edit may show in no weight, hook or class."""
     from butfor.lm.identity import behaviour
 
-    return "" if kind_of(world) == "vectors" else behaviour(cast("LM", world))
+    return behaviour(cast("LM", world)) if world.kind == "lm" else ""
 
 
 def _device(world: World) -> str:
@@ -244,7 +239,7 @@ def _device(world: World) -> str:
 
 
 def _tokenizer(world: World) -> str:
-    return "" if kind_of(world) == "vectors" else cast("LM", world).tokenizer_fingerprint()
+    return cast("LM", world).tokenizer_fingerprint() if world.kind == "lm" else ""
 
 
 def train_settings(experiment: Experiment) -> TrainSettings:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from butfor._version import __version__
-from butfor.cell import Cell, Facts, kind_of, train_settings
+from butfor.cell import Cell, Facts, train_settings
 from butfor.core.diff import arm_diff, refuse_undeclared, same
 from butfor.core.errors import RunError, SpecError, UserError
 from butfor.core.folder import RunFolder, write_json
@@ -45,7 +45,7 @@ def load(
 def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     """What stands in the way here. Names and knobs that do not fit have been reported already, and are passed over."""
     from butfor.data.corpora import rows
-    from butfor.lm.load import is_vectors, place
+    from butfor.lm.load import kind, place
     from butfor.train.method import touched
 
     places = {"control": ("control",), "treatment": ("treatment",)}
@@ -54,7 +54,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     for name, arm in experiment.arms.items():
         model, where = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
         try:
-            worlds[name] = "vectors" if is_vectors(model) else "lm"
+            worlds[name] = kind(model)
         except UserError as error:
             yield where, str(error)
         try:
@@ -67,8 +67,8 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
                 (*places[name], "method"),
                 f"{arm.method} acts in training, and nothing is trained: set budget.steps",
             )
-        if experiment.budget.trains and worlds.get(name) == "vectors":
-            yield where, f"{model} is a table of word vectors, which cannot be trained; set budget.steps = 0"
+        if experiment.budget.trains and worlds.get(name, "lm") != "lm":
+            yield where, f"{model} is no language model and cannot be trained; set budget.steps = 0"
         if worlds.get(name, method.worlds[0]) not in method.worlds:
             yield (
                 (*places[name], "method"),
@@ -173,7 +173,7 @@ def plan(experiment: Experiment) -> dict[str, Any]:
         world = load_world(model, dtype=experiment.dtype, device="cpu")
         for measure in experiment.measure:
             suite = experiment.suite(measure)
-            if kind_of(world) in suite.worlds:
+            if world.kind in suite.worlds:
                 counts[measure.suite] = max(counts.get(measure.suite, 0), len(suite.items(world)))
     measures = [
         {
@@ -321,9 +321,13 @@ class _Run:
 
     def _refuse_a_moving_ground(self) -> None:
         """An arm rests on the same model, device, text and items with every seed."""
-        for name in self.experiment.arms:
+        from butfor.lm.load import made
+
+        for name, arm in self.experiment.arms.items():
             first, *rest = (self.facts[name, seed]["compared"] for seed in self.experiment.seeds)
-            for key in (key for key in first if key in {"start", "tokenizer", "device", "rows"} or " of " in key):
+            fixed = {"tokenizer", "device", "rows"}
+            fixed |= set[str]() if made(self.experiment.model_of(arm)) else {"start"}  # a seed draws these weights
+            for key in (key for key in first if key in fixed or " of " in key):
                 if any(facts.get(key) != first[key] for facts in rest):
                     raise RunError(
                         f"{key} of {name} changed from one seed to the next: a file was replaced while the run was "

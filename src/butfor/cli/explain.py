@@ -86,9 +86,9 @@ def explain_command(key: str) -> None:
     """Print what a spec key, a method or a suite means."""
     from butfor.core.errors import UnknownName
     from butfor.core.read import recipes
-    from butfor.core.registry import KINDS, Kind, resolve, targets
+    from butfor.core.registry import KINDS, Kind, full, resolve, targets
 
-    key = key.partition("@")[0]  # an adaptation is a knob of its suite
+    key = full("method", key.partition("@")[0])  # an adaptation is a knob of its suite
     keys, first, last = spec_keys(), key.partition(".")[0], key.rpartition(".")[2]
     table = "arm" if first in {"control", "treatment", "arm"} else first
     names: dict[str, Kind] = {name: kind for kind in KINDS for name in targets(kind)}

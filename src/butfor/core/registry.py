@@ -33,14 +33,23 @@ WORDS_OF: dict[Kind, tuple[str, ...]] = {
     "suite": ("worlds", "metrics", "chunk", "items", "measure"),
 }
 
+STAGES = ("pretrain",)  # a method may be named without its stage: leace is pretrain.leace
+
+# Models that are made and not loaded, by what stands before the colon in their name; each module says KIND, `check`
+# and `make`.
+MADE = {
+    "scratch": "butfor.data.scratch",
+    "analyst": "butfor.scm.analyst",
+}
+
 BUILT_IN: dict[Kind, dict[str, str]] = {
     "method": {
         "standard": "butfor.train.standard:Standard",
-        "swap": "butfor.pretrain.swap:Swap",
-        "hard_debias": "butfor.pretrain.hard_debias:HardDebias",
-        "inlp": "butfor.pretrain.inlp:INLP",
-        "leace": "butfor.pretrain.leace:LEACE",
-        "half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
+        "pretrain.swap": "butfor.pretrain.swap:Swap",
+        "pretrain.hard_debias": "butfor.pretrain.hard_debias:HardDebias",
+        "pretrain.inlp": "butfor.pretrain.inlp:INLP",
+        "pretrain.leace": "butfor.pretrain.leace:LEACE",
+        "pretrain.half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
@@ -92,9 +101,9 @@ def targets(kind: Kind) -> dict[str, str]:
 
 def resolve(kind: Kind, name: str) -> type:
     """The class behind a name; raises `UnknownName` with the nearest ones, or says why a plug-in did not import."""
-    target = name if ":" in name else targets(kind).get(name) or _of_family(kind, name)
+    target = name if ":" in name else targets(kind).get(full(kind, name)) or _of_family(kind, name)
     if target is None:
-        raise UnknownName(kind, name, targets(kind))
+        raise UnknownName(kind, name, [_as_written(known, name) for known in targets(kind)])
     module, _, attribute = target.partition(":")
     if ":" in name and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # a module beside the experiment; last, so that it hides nothing
@@ -113,6 +122,18 @@ def resolve(kind: Kind, name: str) -> type:
             f"{kind} {name!r} names {target}, whose knobs have a type that is not known: {error}"
         ) from error
     return found
+
+
+def full(kind: Kind, name: str) -> str:
+    """The registered name behind one that leaves its stage out; any other as it is."""
+    staged = [f"{stage}.{name}" for stage in STAGES if f"{stage}.{name}" in targets(kind)]
+    return staged[0] if staged and name not in targets(kind) else name
+
+
+def _as_written(known: str, like: str) -> str:
+    """A registered name with its stage, or without it where `like` has none."""
+    stage, _, rest = known.partition(".")
+    return rest if stage in STAGES and not like.startswith(f"{stage}.") else known
 
 
 def _of_family(kind: Kind, name: str) -> str | None:

@@ -30,18 +30,24 @@ def debug(dtype: torch.dtype, device: torch.device) -> LM:
     return LM("debug", model.to(device=device).eval(), _tokenizer())
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
+def bytes_tokenizer() -> Any:
+    """One token a byte, and the special ones."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: row for row, token in enumerate([*SPECIAL, *letters])}
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
+    return backend
+
+
+def _tokenizer() -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
     pad, bos, eos = SPECIAL
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token=pad, bos_token=bos, eos_token=eos, model_max_length=2048
+        tokenizer_object=bytes_tokenizer(), pad_token=pad, bos_token=bos, eos_token=eos, model_max_length=2048
     )
     tokenizer.chat_template = TEMPLATE
     return tokenizer

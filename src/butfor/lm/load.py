@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.extras import need
 from butfor.core.keys import digest
+from butfor.core.registry import MADE
 from butfor.lm.quiet import quiet
 from butfor.lm.world import LM, Vectors, World
 
@@ -36,12 +38,16 @@ def load(
     device: str | torch.device | None = None,
     device_map: str | dict[str, Any] | None = None,
     trust_remote_code: bool = False,
+    seed: int = 0,
 ) -> World:
     """Load a language model or word vectors. Without `device` a model goes to the accelerator, if there is one.
 
     `dtype` "auto" is the type that the weights are stored in, where this machine computes in it, else float32.
+    `seed` decides the weights of a model that is made and not loaded (`scratch:4x128`).
     """
     where = check(name)
+    if (maker := made(name)) is not None:
+        return _made(maker, name, seed, dtype, device)
     if where is not None and (where / "words.txt").is_file():
         return _vectors(name, where)
     need("transformers")
@@ -61,6 +67,8 @@ def check(name: str) -> Path | None:
         raise UserError(f"a model is named by a text, not {name!r}; {HOW}: {', '.join(ALIASES)}")
     if name == "debug":
         return None
+    if (maker := made(name)) is not None:
+        return maker.check(name)
     if name in FETCHED:
         folder = models() / name
         if not folder.is_dir():
@@ -77,10 +85,27 @@ def check(name: str) -> Path | None:
     return None
 
 
-def is_vectors(name: str) -> bool:
-    """Whether the name is that of a table of word vectors; needs no torch."""
+def made(name: str) -> Any:
+    """The module that makes a model which is no file, by what stands before the colon of its name; else None."""
+    scheme = name.partition(":")[0]
+    return import_module(MADE[scheme]) if scheme in MADE else None
+
+
+def kind(name: str) -> str:
+    """What kind of world the name means: lm, vectors, analyst. Needs no torch."""
     folder = check(name)
-    return folder is not None and (folder / "words.txt").is_file()
+    if (maker := made(name)) is not None:
+        return maker.KIND
+    return "vectors" if folder is not None and (folder / "words.txt").is_file() else "lm"
+
+
+def tokenizer(name: str) -> Any:
+    """The tokenizer of a model that is a folder or on the hub, by itself."""
+    from transformers import AutoTokenizer
+
+    where = check(name)
+    with quiet():
+        return AutoTokenizer.from_pretrained(name if where is None else str(where), local_files_only=where is not None)
 
 
 def stamp(name: str) -> str:
@@ -97,6 +122,14 @@ def place(device: str) -> str:
     torch = need("torch")
     chosen = _device(None if device == "auto" else device)
     return f"{chosen.type} {torch.cuda.get_device_name(chosen)}" if chosen.type == "cuda" else str(chosen)
+
+
+def _made(maker: Any, name: str, seed: int, dtype: str | torch.dtype, device: str | torch.device | None) -> World:
+    if maker.KIND != "lm":
+        return maker.make(name, seed=seed)
+    need("transformers")
+    need("torch")
+    return maker.make(name, seed=seed, dtype=_dtype("float32" if dtype == "auto" else dtype), device=_device(device))
 
 
 def models() -> Path:

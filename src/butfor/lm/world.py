@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from butfor.core.errors import UnknownName, UserError
 
@@ -33,6 +33,7 @@ PROVENANCE = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transfo
 class LM:
     """A `transformers` model, untouched, with its tokenizer."""
 
+    kind: ClassVar[str] = "lm"
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -127,6 +128,7 @@ class LM:
 class Vectors:
     """Static word vectors: one row a word."""
 
+    kind: ClassVar[str] = "vectors"
     name: str
     words: list[str]
     matrix: NDArray[np.float32]  # [V, d]

@@ -8,6 +8,12 @@ what is said in a slot, never how much is trained. A row without a number is a n
 
 Budget    sum over visits of min(tokens of the row, length) = `tokens` exactly (the last row is cut), or
           `steps` x `batch_size` visits. Tokens are counted after truncation, padding not included, in every arm alike.
+Marks     A row may say more about its text, by characters; each becomes a tensor beside the tokens (a token belongs to
+          the characters that it overlaps):
+            spans      [[start, stop, "name"], …]  parts of the text, perhaps named    spans  [B, L]: 1 + the place of
+                       the name in `variables`; 0 outside, and where a span has no name
+            links      [[i, j], …]                 span i causes span j                links  [B, L, L]: row = effect
+            answer_at  a character                 only tokens from here on are learnt labels [B, L]: -100 before it
 Limits    Rows of fewer than two tokens predict nothing and are passed over; `cut` counts rows longer than `length`.
 """
 
@@ -24,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from butfor.core.errors import UserError
 from butfor.core.keys import digest
 from butfor.core.seeds import derive
+from butfor.train.marks import MARKS, Marks, checked, marked
 from butfor.train.method import Rows
 
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 
 ROW = "row"
 TAKEN = frozenset({"input_ids", "attention_mask", "labels"})
+Encoded = dict[int, list[int]]
 BLOCK = 512  # visits that are tokenised at once
 
 
@@ -58,9 +66,11 @@ class Batches:
     rows: Rows
     columns: tuple[str, ...]
     plan: list[list[tuple[int, int]]]  # step -> [(place of the row, tokens of it that are fed)]
-    encoded: dict[int, list[int]] = field(repr=False)
+    encoded: Encoded = field(repr=False)
     pad: int
     cut: int
+    marks: dict[int, Marks] = field(default_factory=dict, repr=False)  # of rows that have any
+    variables: tuple[str, ...] = ()  # the names of spans, sorted
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -89,10 +99,11 @@ class Batches:
         for place in sorted(self.encoded):
             hasher.update(np.array([place, *self.encoded[place]], dtype=np.int64).tobytes())
         values = {name: [row[name] for row in self.rows] for name in self.columns}
-        return digest(hasher.hexdigest(), values, self.plan)
+        marks = [[place, *self.marks[place]] for place in sorted(self.marks)]
+        return digest(hasher.hexdigest(), values, self.plan, *([self.variables, marks] if marks else []))
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """input_ids, attention_mask, labels [B, L], padded on the right, and every numeric column of the rows [B]."""
+        """input_ids, attention_mask, labels [B, L], padded on the right; marks; every numeric column of the rows [B]."""
         import torch
 
         batch = self.plan[step]
@@ -103,7 +114,9 @@ class Batches:
             ids[line, :length] = torch.tensor(self.encoded[place][:length])
             mask[line, :length] = 1
         columns = {name: torch.tensor([self.rows[place][name] for place, _ in batch]) for name in self.columns}
-        return {"input_ids": ids, "attention_mask": mask, "labels": ids.masked_fill(mask == 0, -100), **columns}
+        labels = ids.masked_fill(mask == 0, -100)
+        found = marked([self.marks.get(place) for place, _ in batch], labels) if self.marks else {}
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels, **found, **columns}
 
 
 def batches(
@@ -119,14 +132,16 @@ def batches(
     """Plan every batch of a training ahead: `steps` batches, or as many as `tokens` tokens fill exactly."""
     rows = _complete(rows)
     columns = _numeric(rows)
+    variables = checked(rows)
     stream = visits([row[ROW] for row in rows], seed)
     fed: list[tuple[int, int]] = []
-    encoded: dict[int, list[int]] = {}
+    encoded: Encoded = {}
+    marks: dict[int, Marks] = {}
     left = tokens if tokens is not None else (steps or 0) * batch_size
     barren = 0
     while left > 0:
         block = list(islice(stream, BLOCK))
-        _encode([place for place in block if place not in encoded], rows, tokenizer, length, encoded)
+        _encode([place for place in block if place not in encoded], rows, tokenizer, length, encoded, marks, variables)
         barren = 0 if any(len(encoded[place]) > 1 for place in block) else barren + len(block)
         if barren > len(rows):
             raise UserError("no row has two tokens or more: there is nothing to predict; look at the corpus")
@@ -142,7 +157,7 @@ def batches(
     ):  # a lone token predicts nothing: it joins its neighbours
         plan[-2:] = [plan[-2] + plan[-1]]
     cut = len({place for place, _ in fed if len(encoded[place]) > length})
-    return Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut)
+    return Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut, marks, variables)
 
 
 def _complete(rows: Rows) -> Rows:
@@ -163,7 +178,7 @@ def _numeric(rows: Rows) -> tuple[str, ...]:
     held: dict[str, int] = defaultdict(int)
     for row in rows:
         for name, value in row.items():
-            if isinstance(value, (bool, int, float)):
+            if isinstance(value, (bool, int, float)) and name not in MARKS:
                 held[name] += 1
                 if not (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
                     raise UserError(f"column {name!r} is {value} on row {row[ROW]}, not a finite number of 64 bits")
@@ -173,12 +188,27 @@ def _numeric(rows: Rows) -> tuple[str, ...]:
     return tuple(sorted(name for name, number in held.items() if number))
 
 
-def _encode(places: list[int], rows: Rows, tokenizer: Any, length: int, encoded: dict[int, list[int]]) -> None:
+def _encode(
+    places: list[int],
+    rows: Rows,
+    tokenizer: Any,
+    length: int,
+    encoded: Encoded,
+    marks: dict[int, Marks],
+    variables: tuple[str, ...],
+) -> None:
     """Tokenise these rows into `encoded`, one token past `length`, so that it shows which rows are cut.
 
     Cut here and not by the tokenizer, which may be set to keep the end of a text (`truncation_side`).
     """
     places = list(dict.fromkeys(places))
-    if places:
-        found = tokenizer([rows[place]["text"] for place in places], verbose=False)["input_ids"]
-        encoded.update((place, ids[: length + 1]) for place, ids in zip(places, found, strict=True))
+    if not places:
+        return
+    wanted = any(MARKS & rows[place].keys() for place in places)
+    if wanted and not tokenizer.is_fast:
+        raise UserError("spans, links and answer_at need a fast tokenizer, which knows where its tokens stand")
+    found = tokenizer([rows[place]["text"] for place in places], verbose=False, return_offsets_mapping=wanted)
+    encoded.update((place, ids[: length + 1]) for place, ids in zip(places, found["input_ids"], strict=True))
+    for place, offsets in zip(places, found.get("offset_mapping", ()), strict=False):
+        if MARKS & rows[place].keys():
+            marks[place] = Marks.of(rows[place], place, offsets[:length], variables)

@@ -2,8 +2,8 @@
 
 Training  AdamW, linear warm-up then linear decay to zero, gradients clipped at norm 1, the weights' own dtype.
           theta <- AdamW(theta, clip(grad method.loss(model, batch, model(**batch))))
-Method    `train` calls the method's `data` hook on the numbered rows and its `loss` hook on every batch. The `model`
-          hook is the caller's: it edits the model before there is any training, and where there is none.
+Method    `train` calls the method's `data` hook on the numbered rows, enters `attach`, and calls its `loss` hook on every
+          batch. The `model` hook is the caller's: it edits the model before there is any training, and where there is none.
 Diverged  A training that left the weights without finite values, or more than BLOWN times as long as they were, is
           refused: what it made measures like any other model. A last loss more than RISEN above the first is noted in
           `lm.notes` (a method's own loss may rise for good reasons).
@@ -30,7 +30,7 @@ from butfor.train import checkpoint
 from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
 from butfor.train.borrow import borrowed
 from butfor.train.meter import Meter, count_flops
-from butfor.train.method import Method, Rows
+from butfor.train.method import Method, Rows, feeding
 from butfor.train.trainer import shell
 
 if TYPE_CHECKING:
@@ -137,7 +137,8 @@ def train(
     key = _key(lm, method, planned, settings, seed)
     run = Run(planned, method, settings, folder, key, Meter(lm.device), progress)
     size = weight_norm(lm.model)
-    with borrowed(lm.model), disk_errors(folder):
+    attached = method.attach(lm, planned, generator(seed, "method", "attach"))
+    with borrowed(lm.model), attached, disk_errors(folder):
         run.train(lm.model, seed)
     lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
     seconds, peak = run.meter.read()
@@ -236,7 +237,8 @@ class Run:
 
     def compute(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
         """The method's loss of one batch; the model gets the tokens, the method all columns."""
-        outputs = model(**{name: batch[name] for name in TAKEN})
+        with feeding(batch):
+            outputs = model(**{name: batch[name] for name in TAKEN})
         return self.method.loss(model, batch, outputs)
 
     def diverged(self, growth: float) -> list[str]:

@@ -3,6 +3,11 @@
 An arm of an experiment is one method. The loop, the batches and the budget are shared by all arms, so whatever differs
 between two arms stands in these hooks. Each defaults to the identity; the control arm (`standard`) overrides none.
 
+    data    the rows                                                     before training
+    model   the weights, and what the finished model is made of          before training, or without any
+    attach  what hangs on the model while it trains: heads, an adversary, an attention that lets itself be watched
+    loss    the loss of a batch
+
 A concrete method is one final, frozen dataclass whose fields are its knobs:
 
     @final
@@ -16,7 +21,9 @@ A concrete method is one final, frozen dataclass whose fields are its knobs:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -24,14 +31,32 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-    from butfor.lm import World
+    from butfor.lm import LM, World
+    from butfor.train.batches import Batches
 
 Rows = list[dict[str, Any]]  # plain rows; a text corpus is [{"text": "..."}, ...]
-HOOKS = ("data", "model", "loss")
+Batch = Mapping[str, Any]
+HOOKS = ("data", "model", "attach", "loss")
+_fed: ContextVar[Batch | None] = ContextVar("the batch that the model is reading", default=None)
+
+
+@contextmanager
+def feeding(batch: Batch) -> Generator[None]:
+    """While the model reads this batch, `fed` gives it to whatever hangs on the model."""
+    token = _fed.set(batch)
+    try:
+        yield
+    finally:
+        _fed.reset(token)
+
+
+def fed() -> Batch | None:
+    """The batch of the training step that is going on, with all its columns; None outside training."""
+    return _fed.get()
 
 
 class Method(Protocol):
-    """One causal enhancement of the training of a model; the three hooks default to the identity."""
+    """One causal enhancement of the training of a model; the hooks default to the identity."""
 
     __slots__ = ()
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
@@ -50,11 +75,19 @@ class Method(Protocol):
         A diagnosis is no part of what a method costs: it is called after `model`, when the clock has stopped.
         """
 
-    def loss(self, model: PreTrainedModel, batch: Mapping[str, Any], outputs: Any) -> Tensor:  # noqa: ARG002
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:  # noqa: ARG002
+        """Hang on the model what its training needs, given all batches to come; on leaving, take it off again.
+
+        New parameters are trained and kept in checkpoints. What is the same for the same arguments resumes exactly.
+        What the finished model needs may stay on it; an edit of what training made goes where the context ends.
+        """
+        return nullcontext()
+
+    def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss of one batch, a scalar; `outputs.loss` is the plain one."""
         return outputs.loss
 
 
 def touched(method: Method) -> frozenset[str]:
-    """Which hooks of `method` differ from the identity: a subset of {"data", "model", "loss"}."""
+    """Which hooks of `method` differ from the identity: a subset of HOOKS."""
     return frozenset(hook for hook in HOOKS if getattr(type(method), hook) is not getattr(Method, hook))

@@ -1,0 +1,103 @@
+"""The analyst: a world that is asked about tables and not about text.
+
+    Analyst.estimate(Table)  -> Answer: the effect of `x` on `y` given covariates, and perhaps of each row
+    Analyst.discover(Columns) -> [n, n] probabilities, row causes column
+
+It is what a causal foundation model replaces: as it comes, it estimates by AIPW of the engine and draws graphs with the
+engine's own choice; a method of an experiment puts something else in the place of either. It is named `analyst`.
+
+Limits    An analyst is made anew by its method and never saved; `identity` names what stands in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from butfor.core.errors import UnknownName
+from butfor.core.keys import digest
+from butfor.scm.columns import Columns, Floats
+
+if TYPE_CHECKING:
+    from butfor.scm.graph import Graph
+    from butfor.stats.effect import Effect
+
+KIND = "analyst"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A question about data: what does `x` (1 against 0) do to `y`, where `given` are all that confound them?"""
+
+    data: Columns
+    x: str
+    y: str
+    given: tuple[str, ...]
+    graph: Graph | None = None  # where it is known
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The average effect, and the effect of each row where the estimator gives one."""
+
+    effect: Effect
+    each: Floats | None = None
+
+
+Estimate = Callable[[Table], Answer]
+Discover = Callable[[Columns], Floats]
+
+
+def aipw(table: Table) -> Answer:
+    """The engine's default: doubly robust, cross-fitted."""
+    from butfor.scm.estimate import Adjust
+
+    return Answer(Adjust(table.x, table.y, table.given)(table.data))
+
+
+def searched(data: Columns) -> Floats:
+    """The engine's default search; an edge without a direction counts half each way."""
+    from butfor.scm.discovery.run import discover
+
+    found = discover(data, bootstraps=0)
+    place = {name: i for i, name in enumerate(data.names)}
+    edges = np.zeros((len(place), len(place)))
+    for a, arrow, b in found.pattern.edges:
+        i, j = place[a], place[b]
+        if arrow in ("->", "<-"):
+            edges[(i, j) if arrow == "->" else (j, i)] = 1.0
+        else:
+            edges[i, j] = edges[j, i] = 0.5
+    return edges
+
+
+@dataclass(eq=False)
+class Analyst:
+    """Estimates effects and draws graphs from tables."""
+
+    kind: ClassVar[str] = KIND
+    hooked: ClassVar[bool] = False
+    name: str = "analyst"
+    estimate: Estimate = aipw
+    discover: Discover = searched
+    identity: str = ""  # names all that decides the answers of what a method put in
+    notes: list[str] = field(default_factory=list)
+
+    def fingerprint(self) -> str:
+        """Hash of what decides the answers."""
+        return digest(self.name, self.identity)
+
+
+def check(name: str) -> None:
+    """Refuse a name that is not the analyst's."""
+    if name not in ("analyst", "analyst:"):
+        raise UnknownName("model", name, ["analyst"])
+
+
+def make(name: str, **_: Any) -> Analyst:
+    """The analyst as it comes."""
+    check(name)
+    return Analyst()
