@@ -2,6 +2,7 @@
 
 Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
           "wikitext2": the paragraphs of WikiText-2's validation text;
+          "stg": 1,600 people of the Spurious Token Game, our own draw; "stg-published": its authors' training file;
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -16,6 +17,7 @@ from typing import Any
 from butfor.core.errors import MalformedData, MissingData, UnknownName
 from butfor.data import builtin
 from butfor.data.find import lines, parsed
+from butfor.data.stg import TRAINED, as_row, drawn, stg
 from butfor.data.wikitext2 import wikitext2
 
 Row = dict[str, Any]
@@ -45,6 +47,14 @@ def _wikitext2() -> list[Row]:
         for n, article in enumerate(wikitext2(), 1)
         for k, text in enumerate(article.paragraphs, 1)
     ]
+
+
+def _stg() -> list[Row]:
+    return [{"id": f"stg/{person.id}", **as_row(person)} for person in drawn("train", TRAINED)]
+
+
+def _stg_published() -> list[Row]:
+    return [{"id": f"stg-published/{person.id}", **as_row(person)} for person in stg("train")]
 
 
 def _text(path: Path) -> list[Row]:
@@ -92,5 +102,10 @@ def _numbers(path: Path, line: int, row: Row) -> set[str]:
     return found
 
 
-NAMES: dict[str, Callable[[], list[Row]]] = {"plain": _plain, "wikitext2": _wikitext2}
+NAMES: dict[str, Callable[[], list[Row]]] = {
+    "plain": _plain,
+    "wikitext2": _wikitext2,
+    "stg": _stg,
+    "stg-published": _stg_published,
+}
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

@@ -3,6 +3,8 @@
 Equation  y = 1.2 Smoking + 0.7 Weight − Exercise;   Low Risk y < 2.7,  Middle Risk 2.7 ≤ y ≤ 7.2,  High Risk y > 7.2
           (in tenths, so that no rounding decides: 27 ≤ 12 S + 7 W − 10 E ≤ 72)
           iid: Yellow fingers = ⌊1.5 Smoking⌋, Clothing size = Weight, Hormones = ⌊0.5 Exercise⌋;   ood: drawn alone
+Row       `as_row`: START, the values and the answer as one text to train on. Each "Name: value" is a span of that name, and
+          "Answer: High Risk" one named Risk; links lead from the three causes to it; only the risk itself is learnt.
 Format    JSON lines: `input` ("Here is … cancer. Smoking: 8, Weight: 1, … Answer: "), `target` ("High Risk", …).
 Source    Han et al. 2025 (CAT); `draw` is our own generator of the same game.
 Facts     1,600 training rows, 400 iid, 400 ood. The published generator compares with one number where it means a
@@ -21,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import MalformedData
+from butfor.core.seeds import generator
 from butfor.data.find import find, objects
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ IRRELEVANT = ("Room size", "Certain gene")
 NAMES = (*TENTHS, *FOLLOWS, *IRRELEVANT)
 LEAST, MOST = 1, 10  # of every cause and every irrelevant value
 START = "Here is the statistical data for a person. Please predict the probability of cancer."
+ASK, EFFECT = "Answer:", "Risk"
+TRAINED = 1600  # people in our own training split, as many as were published
 PART = re.compile(r"([A-Z][a-z ]+): (-?\d+)")
 
 
@@ -83,6 +88,29 @@ def draw(split: Split, count: int, rng: Generator) -> list[Person]:
         order = {NAMES[place]: values[NAMES[place]] for place in rng.permutation(len(NAMES))}
         found.append(Person(f"{split}/{number}", split, order, true_risk(order)))
     return found
+
+
+def drawn(split: Split, count: int, seed: int = 0) -> list[Person]:
+    """People of our own draw; each split has a stream of its own, and more people begin with the same ones."""
+    return draw(split, count, generator(seed, "spurious token game", split))
+
+
+def asked(values: Mapping[str, int]) -> str:
+    """What stands before the risk, in training and in a question."""
+    return f"{START} {told(values)} {ASK}"
+
+
+def as_row(person: Person) -> dict[str, Any]:
+    """A person as a training row: the text, who is told where in it, and what causes what."""
+    text, spans, at = f"{asked(person.values)} {person.risk}", [], len(START) + 1
+    for name, value in person.values.items():
+        size = len(told({name: value}))
+        spans.append([at, at + size, name])
+        at += size + len(", ")
+    answer = len(text) - len(person.risk) - 1
+    spans.append([answer - len(ASK), len(text), EFFECT])
+    links = [[place, len(spans) - 1] for place, name in enumerate(person.values) if name in TENTHS]
+    return {"text": text, "spans": spans, "links": links, "answer_at": answer}
 
 
 def stg(split: Split, path: str | Path | None = None) -> list[Person]:
