@@ -1,0 +1,1 @@
+"""Causal attention: who may look at whom while a model reads, switched on in any decoder without a fork of it."""
