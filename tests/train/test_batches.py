@@ -109,7 +109,7 @@ def test_rows_are_cut_at_the_end_whatever_the_tokenizer_would_do():
 def test_numeric_columns_ride_along(tokenizer):
     rows = [{**row, "bin": n % 3, "weight": n / 2, "from": "me"} for n, row in enumerate(ROWS)]
     batch = plan(tokenizer, rows)[0]
-    assert set(batch) == {"input_ids", "attention_mask", "labels", "row", "bin", "weight"}
+    assert set(batch) == {"input_ids", "attention_mask", "labels", "row", "bin", "weight", "step"}
     assert (batch["bin"] == batch["row"] % 3).all()
 
 

@@ -3,8 +3,8 @@
 Equation  y = 1.2 Smoking + 0.7 Weight − Exercise;   Low Risk y < 2.7,  Middle Risk 2.7 ≤ y ≤ 7.2,  High Risk y > 7.2
           (in tenths, so that no rounding decides: 27 ≤ 12 S + 7 W − 10 E ≤ 72)
           iid: Yellow fingers = ⌊1.5 Smoking⌋, Clothing size = Weight, Hormones = ⌊0.5 Exercise⌋;   ood: drawn alone
-Row       `as_row`: START, the values and the answer as one text to train on. Each "Name: value" is a span of that name, and
-          "Answer: High Risk" one named Risk; links lead from the three causes to it; only the risk itself is learnt.
+Row       `as_row`: START, the values and the answer as one text to train on. Each "Name: value" is a span of that name,
+          "Answer: High Risk" one named Risk; links lead from the three causes to it; only the risk is learnt.
 Format    JSON lines: `input` ("Here is … cancer. Smoking: 8, Weight: 1, … Answer: "), `target` ("High Risk", …).
 Source    Han et al. 2025 (CAT); `draw` is our own generator of the same game.
 Facts     1,600 training rows, 400 iid, 400 ood. The published generator compares with one number where it means a

@@ -36,7 +36,7 @@ from butfor.train.method import Rows
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROW = "row"
+ROW, STEP = "row", "step"
 TAKEN = frozenset({"input_ids", "attention_mask", "labels"})
 Encoded = dict[int, list[int]]
 BLOCK = 512  # visits that are tokenised at once
@@ -103,7 +103,7 @@ class Batches:
         return digest(hasher.hexdigest(), values, self.plan, *([self.variables, marks] if marks else []))
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
-        """input_ids, attention_mask, labels [B, L], padded on the right; marks; every numeric column of the rows [B]."""
+        """input_ids, attention_mask, labels [B, L], padded on the right; marks; the rows' numbers [B]; step []."""
         import torch
 
         batch = self.plan[step]
@@ -116,7 +116,8 @@ class Batches:
         columns = {name: torch.tensor([self.rows[place][name] for place, _ in batch]) for name in self.columns}
         labels = ids.masked_fill(mask == 0, -100)
         found = marked([self.marks.get(place) for place, _ in batch], labels) if self.marks else {}
-        return {"input_ids": ids, "attention_mask": mask, "labels": labels, **found, **columns}
+        when = torch.tensor(step)
+        return {"input_ids": ids, "attention_mask": mask, "labels": labels, **found, **columns, STEP: when}
 
 
 def batches(
@@ -167,7 +168,7 @@ def _complete(rows: Rows) -> Rows:
     for place, row in enumerate(rows):
         if not isinstance(row.get("text"), str):
             raise UserError(f"row {place} has no text: a training row is a dict with a 'text', not {sorted(row)}")
-        if taken := TAKEN & row.keys():
+        if taken := (TAKEN | {STEP}) & row.keys():
             raise UserError(f"row {place} has a column {min(taken)!r}, which the loop itself fills; rename it")
     new = count(1 + max((row[ROW] for row in rows if row.get(ROW) is not None), default=-1))
     return [row if row.get(ROW) is not None else {**row, ROW: next(new)} for row in rows]

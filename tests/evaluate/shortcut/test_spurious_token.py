@@ -11,7 +11,8 @@ from tests.evaluate.scripted import WORLD, Writer, weighing
 
 from butfor.core.errors import MissingData
 from butfor.data.stg import FOLLOWS, IRRELEVANT, PART, RISKS, START, TENTHS, bounds, true_risk
-from butfor.evaluate.shortcut.spurious_token import HIGH, LOW, SpuriousToken, matched, moved, rises
+from butfor.evaluate.shortcut.spurious_token import SpuriousToken
+from butfor.evaluate.shortcut.token_game import HIGH, LOW, matched, moved, rises
 from butfor.evaluate.suite import Record
 from butfor.lm import LM, score
 from butfor.lm.prompt import Prompt

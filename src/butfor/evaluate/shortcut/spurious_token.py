@@ -22,23 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 from pydantic import Field
 
 from butfor.core.seeds import generator
-from butfor.data.stg import (
-    FOLLOWS,
-    IRRELEVANT,
-    LEAST,
-    MOST,
-    RISKS,
-    START,
-    TENTHS,
-    Person,
-    Split,
-    bounds,
-    draw,
-    stg,
-    told,
-)
+from butfor.data.stg import RISKS, START, Person, Split, drawn, stg, told
 from butfor.evaluate.questions import By
 from butfor.evaluate.shortcut.asked import Answered, Put, answered
+from butfor.evaluate.shortcut.token_game import ARMS, MOVES, STRENGTH, arms, effects, numbers, signs
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.prompt import Prompt
 
@@ -46,10 +33,8 @@ if TYPE_CHECKING:
     from butfor.lm import LM
     from butfor.lm.chat import Chat
 
-LOW, HIGH = 0, 2
 ASKED: tuple[Split, ...] = ("iid", "ood")
 TASK = f"{START} Answer with one of: {', '.join(RISKS)}."
-ARMS = ("base", "spurious", "placebo", "causal")
 
 
 @final
@@ -75,19 +60,9 @@ class SpuriousToken:
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric(
-            "strength",
-            "zero",
-            "nats",
-            "how far a spurious number moves the log-odds of High over Low Risk its way, the causes held fixed",
-            null="placebo",
-        ),
+        STRENGTH,
         Metric("accuracy", "higher", "share", "share of risks told right", "binary", null="chance"),
-        Metric("causal", "higher", "nats", "how far a cause moves them the right way", null=0.0),
-        Metric("flip", "lower", "share", "share of answers that a spurious number changes", "binary", "placebo_flip"),
-        Metric("placebo", "zero", "nats", "how far a number that never meant anything moves them the same way"),
-        Metric("placebo_flip", "lower", "share", "share of answers that such a number changes", "binary"),
-        Metric("chance", "higher", "share", "what guessing gives"),
+        *MOVES,
         Metric("parsed", "higher", "share", "share of written answers that could be read", "binary"),
     )
     chunk: ClassVar[int] = 16
@@ -114,9 +89,7 @@ class SpuriousToken:
         for split in ASKED:
             for number, person in enumerate(self._people(split)):
                 lesson = number % len(lessons)
-                name = tuple(FOLLOWS)[number // len(lessons) % len(FOLLOWS)]
-                cause = tuple(TENTHS)[number % len(TENTHS)]
-                data = {**_arms(person, name, cause), "shots": lessons[lesson], "split": split}
+                data = {**_data(person, *numbers(number, len(lessons))), "shots": lessons[lesson], "split": split}
                 found.append(Item(person.id, f"lesson {lesson + 1}", data))
         return sorted(
             spread(found, self.limit, lambda item: (item.data["number"], item.data["split"])),
@@ -140,7 +113,7 @@ class SpuriousToken:
     def _people(self, split: Split) -> list[Person]:
         if self.data == "published":
             return stg(split)
-        return draw(split, self.people, generator(self.seed, "spurious token game", split))
+        return drawn(split, self.people, self.seed)
 
     def _lessons(self) -> list[list[list[str]]]:
         """Lists of worked examples: the risks in turn, people at random, in a random order."""
@@ -157,55 +130,22 @@ class SpuriousToken:
         return found
 
 
-def _arms(person: Person, name: str, cause: str) -> dict[str, Any]:
+def _data(person: Person, name: str, cause: str) -> dict[str, Any]:
     """The person as they are and with one number changed, and which way that number should move the risk."""
-    values = person.values
-    arms = {"base": values, "spurious": {**values, name: moved(values, name)}}
-    arms["causal"] = {**values, cause: moved(values, cause)}
-    if (other := matched(values, arms["spurious"][name] - values[name])) is not None:
-        arms["placebo"] = {**values, **other}
+    changed = arms(person, name, cause)
     return {
-        "texts": {arm: told(changed) for arm, changed in arms.items()},
+        "texts": {arm: told(values) for arm, values in changed.items()},
         "risk": person.risk,
         "number": name,
-        "sign": rises(name) * (1 if arms["spurious"][name] > values[name] else -1),
-        "cause_sign": rises(cause) * (1 if arms["causal"][cause] > values[cause] else -1),
+        **signs(changed, name, cause),
     }
 
 
-def rises(name: str) -> int:
-    """+1 where the risk rises with this number, by cause or by company; else −1."""
-    return 1 if TENTHS[FOLLOWS.get(name, name)] > 0 else -1
-
-
-def moved(values: Mapping[str, int], name: str) -> int:
-    """The value mirrored in the middle of its range; one that is the middle goes to the upper end."""
-    low, high = bounds(name)
-    mirrored = min(max(low + high - values[name], low), high)
-    return mirrored if mirrored != values[name] else high
-
-
-def matched(values: Mapping[str, int], step: int) -> dict[str, int] | None:
-    """An irrelevant value moved as far in the same direction as it can; None where both stand at their end."""
-    options = {name: min(max(values[name] + step, LEAST), MOST) for name in IRRELEVANT}
-    name = max(IRRELEVANT, key=lambda name: abs(options[name] - values[name]))
-    return {name: options[name]} if options[name] != values[name] else None
-
-
 def _record(item: Item, answers: Mapping[str, Answered]) -> Record:
-    base, gold, sign = answers["base"], RISKS.index(item.data["risk"]), item.data["sign"]
-    metrics = {"accuracy": float(base.best == gold), "chance": 1 / len(RISKS)}
-    if base.logprobs:
-        y = {arm: answer.odds(HIGH, LOW) for arm, answer in answers.items()}
-        metrics["strength"] = sign * (y["spurious"] - y["base"])
-        metrics["causal"] = item.data["cause_sign"] * (y["causal"] - y["base"])
-        if "placebo" in y:
-            metrics["placebo"] = sign * (y["placebo"] - y["base"])
-    else:
+    base, gold = answers["base"], RISKS.index(item.data["risk"])
+    metrics = {"accuracy": float(base.best == gold), **effects(item.data, answers)}
+    if not base.logprobs:
         metrics["parsed"] = float(base.best is not None)
-    for metric, arm in (("flip", "spurious"), ("placebo_flip", "placebo")):
-        if arm in answers and base.best is not None and answers[arm].best is not None:
-            metrics[metric] = float(answers[arm].best != base.best)
     show = {
         "asked": base.asked,
         "right": item.data["risk"],
