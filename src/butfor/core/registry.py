@@ -68,6 +68,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "contamination.public": "butfor.evaluate.contamination:Contamination",
         "probe.context": "butfor.evaluate.context:Context",
         "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
+        "shortcut.trained_game": "butfor.evaluate.shortcut.trained_game:TrainedGame",
         "concept.cebab": "butfor.evaluate.concept.cebab:CEBaB",
         "shortcut.cad": "butfor.evaluate.shortcut.cad:CAD",
         "shortcut.monli": "butfor.evaluate.shortcut.monli:MoNLI",
