@@ -35,8 +35,8 @@ WORDS_OF: dict[Kind, tuple[str, ...]] = {
 
 STAGES = ("pretrain",)  # a method may be named without its stage: leace is pretrain.leace
 
-# Models that are made and not loaded, by what stands before the colon in their name; each module says KIND, `check`
-# and `make`.
+# Models that are made and not loaded, by what stands before the colon in their name; each module says KIND, `check`,
+# `stamp` and `make`.
 MADE = {
     "scratch": "butfor.data.scratch",
     "analyst": "butfor.scm.analyst",
@@ -50,6 +50,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.inlp": "butfor.pretrain.inlp:INLP",
         "pretrain.leace": "butfor.pretrain.leace:LEACE",
         "pretrain.half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
+        "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
