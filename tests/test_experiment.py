@@ -511,7 +511,7 @@ def test_vectors_and_a_language_model_can_stand_in_one_run(tmp_path: Path) -> No
     table = {"varies": ["model"], "treatment": {"method": "standard", "model": str(folder)}}
     result = run_table(tmp_path, **table, measure=[{"suite": "bias.weat", "primary": True}])
     assert result.primary["n"] > 8
-    with pytest.raises(SpecError, match="which cannot be trained"):
+    with pytest.raises(SpecError, match="is no language model and cannot be trained"):
         load({**TABLE, **table, "budget": {"steps": 2}})
 
 

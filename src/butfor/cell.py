@@ -109,11 +109,11 @@ class Cell:
         hooks, begin = touched(method), time.perf_counter()
         world = method.model(world, generator(self.root, "method", "model"))
         costs = {"edit seconds": time.perf_counter() - begin if "model" in hooks else 0.0}
-        if look := getattr(method, "check", None):
-            look(world, generator(self.root, "method", "check"))
         if self.experiment.budget.trains:
             trained, trained_costs = self._train(world, method)
             compared, costs = compared | trained, costs | trained_costs
+        if look := getattr(method, "check", None):
+            look(world, generator(self.root, "method", "check"))
         final, behaviour = world.fingerprint(), _behaviour(world)
         facts = {
             "key": key,
@@ -148,6 +148,7 @@ class Cell:
         """Train with the shared loop; what both arms must have in common, and what it cost."""
         from butfor.data.corpora import rows
         from butfor.train.loop import train
+        from butfor.train.method import touched
 
         experiment = self.experiment
         for measure in experiment.measure:  # what cannot be asked should not cost a training first
@@ -166,6 +167,7 @@ class Cell:
         common = {"steps": found.steps, "tokens": found.tokens, "rows": found.rows_hash, "batches": found.batches_hash}
         costs = {
             "train seconds": found.seconds,
+            "attach seconds": found.attach_seconds if "attach" in touched(method) else 0.0,
             "train tokens per second": found.tokens_per_second,
             "train peak memory": found.peak_memory_bytes,
             "train flops": found.flops,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from butfor.core.registry import BUILT_IN, build, resolve
+from butfor.pretrain.embeddings import Erasing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "pretrain.md").read_text(encoding="utf-8")
 
@@ -26,12 +27,14 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 def test_the_table_names_methods_and_their_knobs():
     rows = re.findall(r"^\| `(\w+)` \| .* \| .* \| (.*) \|$", PAGE.split("## The concept")[0], re.MULTILINE)
-    assert {name for name, _ in rows} == set(BUILT_IN["method"]) - {"standard", "swap"}
+    erasers = {name for name in BUILT_IN["method"] if issubclass(resolve("method", name), Erasing)}
+    assert {f"pretrain.{name}" for name, _ in rows} == erasers
     for name, knobs in rows:
         assert set(re.findall(r"`(\w+)`", knobs)) == {field.name for field in fields(resolve("method", name))} - {
             "concept",
             "matrix",
             "keep",
+            "when",
         }
 
 

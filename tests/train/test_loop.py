@@ -318,7 +318,7 @@ def stop_at(step: int):
 
 def same(facts: TrainFacts) -> TrainFacts:
     """The facts that do not depend on the clock."""
-    return replace(facts, seconds=0, prepare_seconds=0, tokens_per_second=0, peak_memory_bytes=0)
+    return replace(facts, seconds=0, prepare_seconds=0, attach_seconds=0, tokens_per_second=0, peak_memory_bytes=0)
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,8 @@ def explain_command(key: str) -> None:
     from butfor.core.read import recipes
     from butfor.core.registry import KINDS, Kind, full, resolve, targets
 
-    key = full("method", key.partition("@")[0])  # an adaptation is a knob of its suite
+    owner, dot, knob = full("method", key.partition("@")[0]).rpartition(".")  # an adaptation is a knob of its suite
+    key = f"{full('method', owner)}{dot}{knob}"
     keys, first, last = spec_keys(), key.partition(".")[0], key.rpartition(".")[2]
     table = "arm" if first in {"control", "treatment", "arm"} else first
     names: dict[str, Kind] = {name: kind for kind in KINDS for name in targets(kind)}

@@ -46,10 +46,13 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
     "method": {
         "standard": "butfor.train.standard:Standard",
         "pretrain.swap": "butfor.pretrain.swap:Swap",
+        "pretrain.corpus.substitute": "butfor.pretrain.corpus.substitute:Substitute",
         "pretrain.hard_debias": "butfor.pretrain.hard_debias:HardDebias",
         "pretrain.inlp": "butfor.pretrain.inlp:INLP",
         "pretrain.leace": "butfor.pretrain.leace:LEACE",
         "pretrain.half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
+        "pretrain.foundation.discovery": "butfor.pretrain.foundation.discovery:Discovery",
+        "pretrain.foundation.search": "butfor.pretrain.foundation.searches:GraphSearch",
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
     },
     "suite": {
@@ -75,6 +78,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "shortcut.monli": "butfor.evaluate.shortcut.monli:MoNLI",
         "shortcut.negation": "butfor.evaluate.shortcut.negation:Negation",
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",
+        "graph.worlds": "butfor.evaluate.graph.worlds:GraphWorlds",
+        "graph.sachs": "butfor.evaluate.graph.sachs:Sachs",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
         "reason.copa_balanced": "butfor.evaluate.reason.copa:BalancedCOPA",
         "reason.ecare": "butfor.evaluate.reason.ecare:ECARE",

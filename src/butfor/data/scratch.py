@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import UnknownName, UserError
+from butfor.core.keys import digest
 from butfor.core.seeds import derive
 from butfor.data.corpora import rows
 from butfor.lm.world import LM
@@ -52,10 +53,22 @@ class Shape:
 def check(name: str) -> None:
     """Raise a `UserError` if the name does not describe a model that can be made."""
     shape = read(name)
-    if shape.tokens != "bytes" and not _corpus(shape.tokens):
+    if corpus := _corpus(shape.tokens):
+        rows(corpus[0])
+    elif shape.tokens != "bytes":
         from butfor.lm.load import check as loadable
 
         loadable(shape.tokens)
+
+
+def stamp(name: str) -> str:
+    """Names the tokenizer, which may come from a file."""
+    tokens = read(name).tokens
+    if corpus := _corpus(tokens):
+        return digest(trained(*corpus))
+    from butfor.lm.load import stamp as of_files
+
+    return "" if tokens == "bytes" else of_files(tokens)
 
 
 def read(name: str) -> Shape:
@@ -131,14 +144,17 @@ def _tokens(backend: str | None) -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token=pad, bos_token=bos, eos_token=eos)
 
 
-@cache
 def trained(corpus: str, size: int) -> str:
     """A byte-level BPE of a corpus, as JSON; the same for the same texts."""
+    return _trained(tuple(row["text"] for row in rows(corpus)), size)
+
+
+@lru_cache(8)
+def _trained(texts: tuple[str, ...], size: int) -> str:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     from butfor.lm.debug import SPECIAL
 
-    texts = [row["text"] for row in rows(corpus)]
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()

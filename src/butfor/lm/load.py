@@ -111,6 +111,8 @@ def tokenizer(name: str) -> Any:
 def stamp(name: str) -> str:
     """Names this state of the files in a model's folder: names, sizes, times. A hub's model has its commit for that."""
     folder = check(name)
+    if (maker := made(name)) is not None:
+        return maker.stamp(name)
     if folder is None:
         return ""
     files = [(item.name, item.stat()) for item in sorted(folder.iterdir())]

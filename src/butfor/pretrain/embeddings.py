@@ -14,6 +14,9 @@ Rows      By default words that carry the concept by definition (she, he, mother
 Origin    Static vectors are compared by angles at zero, so there o = 0, as published. In a language model rows share
           a large common vector (two thirds of the median length in SmolLM2) that is part of every input and tells no
           word from another; there o = the mean row: erasing takes away differences and moves no mean.
+When      "before": the matrix that training starts from. "after": the one that it ends with. "during": before every
+          step, so that training never reads, nor moves along, what is erased (projected gradient descent); each step
+          fits the eraser anew, as the words move. Where nothing is trained, only "before" means anything.
 Probe     `check`, after the edit and outside its cost: can the concept still be read from words that no eraser saw?
 Numbers   float64 in blocks of rows, rounded once to the type of the matrix; a d × d covariance at most.
 Limits    The output bias of a head, where there is one, is left alone. With "head" and she and he kept, the log-odds of
@@ -22,10 +25,12 @@ Limits    The output bias of a head, where there is one, is left alone. With "he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -34,12 +39,15 @@ from butfor.core.errors import UserError
 from butfor.lm.world import LM, Vectors, World
 from butfor.pretrain.concepts import Concept, Labelled, labelled, read, single
 from butfor.pretrain.probe import Reading, held_out
+from butfor.train.method import Method
 
 if TYPE_CHECKING:
     from butfor.pretrain.concepts import Floats, Ints
+    from butfor.train.batches import Batches
 
 Matrix = Literal["tied", "input", "head"]
 Keep = Literal["definitional", "none"]
+When = Literal["before", "during", "after"]
 BLOCK = 4096  # rows at a time
 
 
@@ -126,12 +134,63 @@ class Edit:
 _EDITS: WeakKeyDictionary[World, list[tuple[str, Fit, Edit]]] = WeakKeyDictionary()
 
 
-def checked(concept: str) -> None:
-    """Refuse a concept that cannot be read, when a method is made: before any model is loaded."""
-    try:
-        read(concept)
-    except UserError as error:
-        raise ValueError(str(error)) from error
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasing(Method):
+    """A method that erases a concept from embeddings; what it erases with is its `fit`."""
+
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
+    concept: str = "gender"
+    matrix: Matrix = "tied"
+    keep: Keep = "definitional"
+    when: When = "before"
+
+    def __post_init__(self) -> None:
+        try:
+            read(self.concept)  # a concept that cannot be read is refused before any model is loaded
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if self.when == "during" and self.matrix != "tied":
+            raise ValueError('when = "during" keeps both sides free of the concept; leave matrix = "tied"')
+
+    @property
+    def idle(self) -> frozenset[str]:
+        return frozenset({"attach" if self.when == "before" else "model"})
+
+    @abstractmethod
+    def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:
+        """The eraser of the concept in `data` for this vocabulary."""
+        ...
+
+    def model(self, world: World, rng: np.random.Generator) -> World:
+        return self.erase(world, rng) if self.when == "before" else world
+
+    def check(self, world: World, rng: np.random.Generator) -> None:
+        probe(world, rng)
+
+    @contextmanager
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
+        if self.when == "before":
+            yield
+            return
+        seed, notes = int(rng.integers(2**63)), list(lm.notes)
+
+        def before_step(*_: Any) -> None:
+            if lm.model.training:
+                self.erase(lm, np.random.default_rng(seed))
+                lm.notes[:] = notes
+
+        hook = lm.model.register_forward_pre_hook(before_step) if self.when == "during" else None
+        try:
+            yield
+        finally:
+            if hook is not None:
+                hook.remove()
+        self.erase(lm, np.random.default_rng(seed))
+
+    def erase(self, world: World, rng: np.random.Generator) -> World:
+        """Edit the world now."""
+        name = type(self).__module__.rpartition(".")[2]
+        return erase(world, rng, name=name, fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep)
 
 
 def erase(

@@ -18,44 +18,27 @@ Limits    The words of a concept share more than the concept (for gender: people
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, final
 
 import numpy as np
 from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.pretrain.concepts import LEAST, Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, probe
-from butfor.train.method import Method
+from butfor.pretrain.embeddings import Eraser, Erasing, Vocabulary
 
 if TYPE_CHECKING:
-    from butfor.lm import World
     from butfor.pretrain.concepts import Floats
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HalfSibling(Method):
+class HalfSibling(Erasing):
     """Subtract the ridge regression of every word on the words of the concept."""
 
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
-    concept: str = "gender"
-    matrix: Matrix = "tied"
-    keep: Keep = "definitional"
     ridge: Annotated[float, Field(ge=0)] = 2.0
 
-    def __post_init__(self) -> None:
-        checked(self.concept)
-
-    def model(self, world: World, rng: np.random.Generator) -> World:
-        return erase(
-            world, rng, name="half_sibling", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep
-        )
-
-    def check(self, world: World, rng: np.random.Generator) -> None:
-        probe(world, rng)
-
-    def fit(self, data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:
+    def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:  # noqa: ARG002
         """The shrinkage off the vectors of the concept's words."""
         words = data.x[data.row >= 0]
         if len(words) < LEAST:

@@ -18,45 +18,28 @@ Limits    Equalising moves she and he themselves; `equalize = false` leaves them
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, final
 
 import numpy as np
 from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal, probe
-from butfor.train.method import Method
+from butfor.pretrain.embeddings import Eraser, Erasing, Vocabulary, orthogonal
 
 if TYPE_CHECKING:
-    from butfor.lm import World
     from butfor.pretrain.concepts import Floats, Ints
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HardDebias(Method):
+class HardDebias(Erasing):
     """Neutralise words along the concept's first `components` directions, and equalise its pairs."""
 
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
-    concept: str = "gender"
-    matrix: Matrix = "tied"
-    keep: Keep = "definitional"
     components: Annotated[int, Field(ge=1)] = 1
     equalize: bool = True
 
-    def __post_init__(self) -> None:
-        checked(self.concept)
-
-    def model(self, world: World, rng: np.random.Generator) -> World:
-        return erase(
-            world, rng, name="hard_debias", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep
-        )
-
-    def check(self, world: World, rng: np.random.Generator) -> None:
-        probe(world, rng)
-
-    def fit(self, data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:
+    def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:  # noqa: ARG002
         """The projection off the concept's subspace, and the equalised pairs."""
         basis = directions(deviations(data), self.components)
         eraser = orthogonal(basis, vocabulary.origin)

@@ -14,19 +14,17 @@ Limits    Takes more dimensions than LEACE, one or more a round. With few words 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, final
 
 import numpy as np
 from pydantic import Field
 
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, orthogonal, probe
+from butfor.pretrain.embeddings import Eraser, Erasing, Vocabulary, orthogonal
 from butfor.pretrain.probe import FOLDS, folds
 from butfor.stats.nullspace import classifiers, next_classifier, rowspace
-from butfor.train.method import Method
 
 if TYPE_CHECKING:
-    from butfor.lm import World
     from butfor.pretrain.concepts import Floats, Ints
 
 MANY = 2000  # vectors; beyond them one held-out fold is enough
@@ -34,23 +32,10 @@ MANY = 2000  # vectors; beyond them one held-out fold is enough
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class INLP(Method):
+class INLP(Erasing):
     """Project away the directions of up to `rounds` successive classifiers of the concept."""
 
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
-    concept: str = "gender"
-    matrix: Matrix = "tied"
-    keep: Keep = "definitional"
     rounds: Annotated[int, Field(ge=1)] = 35
-
-    def __post_init__(self) -> None:
-        checked(self.concept)
-
-    def model(self, world: World, rng: np.random.Generator) -> World:
-        return erase(world, rng, name="inlp", fit=self.fit, concept=self.concept, matrix=self.matrix, keep=self.keep)
-
-    def check(self, world: World, rng: np.random.Generator) -> None:
-        probe(world, rng)
 
     def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:
         """The projection off all directions that a classifier could use."""

@@ -15,42 +15,24 @@ Limits    Exact for the words it was fitted on; for others as far as they differ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 
 from butfor.pretrain.concepts import Labelled
-from butfor.pretrain.embeddings import Eraser, Keep, Matrix, Vocabulary, checked, erase, probe
-from butfor.train.method import Method
+from butfor.pretrain.embeddings import Eraser, Erasing, Vocabulary
 
 if TYPE_CHECKING:
-    from butfor.lm import World
     from butfor.pretrain.concepts import Floats
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LEACE(Method):
+class LEACE(Erasing):
     """Erase a concept linearly, moving the vocabulary as little as possible."""
 
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
-    concept: str = "gender"
-    matrix: Matrix = "tied"
-    keep: Keep = "definitional"
-
-    def __post_init__(self) -> None:
-        checked(self.concept)
-
-    def model(self, world: World, rng: np.random.Generator) -> World:
-        return erase(world, rng, name="leace", fit=fit, concept=self.concept, matrix=self.matrix, keep=self.keep)
-
-    def check(self, world: World, rng: np.random.Generator) -> None:
-        probe(world, rng)
-
-
-def fit(data: Labelled, vocabulary: Vocabulary, _rng: np.random.Generator) -> Eraser:
-    """The eraser of the concept in `data` for this vocabulary."""
-    return leace(cross_covariance(data), vocabulary.covariance, vocabulary.mean)
+    def fit(self, data: Labelled, vocabulary: Vocabulary, rng: np.random.Generator) -> Eraser:  # noqa: ARG002
+        return leace(cross_covariance(data), vocabulary.covariance, vocabulary.mean)
 
 
 def cross_covariance(data: Labelled) -> Floats:

@@ -58,11 +58,11 @@ def aipw(table: Table) -> Answer:
     return Answer(Adjust(table.x, table.y, table.given)(table.data))
 
 
-def searched(data: Columns) -> Floats:
-    """The engine's default search; an edge without a direction counts half each way."""
+def searched(data: Columns, algorithm: str = "auto", seed: int = 0) -> Floats:
+    """A search of the engine, by default its own choice; an edge without a direction counts half each way."""
     from butfor.scm.discovery.run import discover
 
-    found = discover(data, bootstraps=0)
+    found = discover(data, algorithm, bootstraps=0, seed=seed)
     place = {name: i for i, name in enumerate(data.names)}
     edges = np.zeros((len(place), len(place)))
     for a, arrow, b in found.pattern.edges:
@@ -84,7 +84,7 @@ class Analyst:
     estimate: Estimate = aipw
     discover: Discover = searched
     identity: str = ""  # names all that decides the answers of what a method put in
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list[str])
 
     def fingerprint(self) -> str:
         """Hash of what decides the answers."""
@@ -95,6 +95,12 @@ def check(name: str) -> None:
     """Refuse a name that is not the analyst's."""
     if name not in ("analyst", "analyst:"):
         raise UnknownName("model", name, ["analyst"])
+
+
+def stamp(name: str) -> str:
+    """No file stands behind it."""
+    check(name)
+    return ""
 
 
 def make(name: str, **_: Any) -> Analyst:

@@ -2,8 +2,8 @@
 
 Training  AdamW, linear warm-up then linear decay to zero, gradients clipped at norm 1, the weights' own dtype.
           theta <- AdamW(theta, clip(grad method.loss(model, batch, model(**batch))))
-Method    `train` calls the method's `data` hook on the numbered rows, enters `attach`, and calls its `loss` hook on every
-          batch. The `model` hook is the caller's: it edits the model before there is any training, and where there is none.
+Method    `train` calls the method's `data` hook on the numbered rows, enters its `attach`, and calls its `loss` hook on
+          every batch. The `model` hook is the caller's: it edits the model before any training, or without any.
 Diverged  A training that left the weights without finite values, or more than BLOWN times as long as they were, is
           refused: what it made measures like any other model. A last loss more than RISEN above the first is noted in
           `lm.notes` (a method's own loss may rise for good reasons).
@@ -29,7 +29,7 @@ from butfor.core.seeds import derive, generator
 from butfor.train import checkpoint
 from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
 from butfor.train.borrow import borrowed
-from butfor.train.meter import Meter, count_flops
+from butfor.train.meter import Clock, Meter, count_flops
 from butfor.train.method import Method, Rows, feeding
 from butfor.train.trainer import shell
 
@@ -97,6 +97,7 @@ class TrainFacts:
     rows_hash: str  # the rows as they were given, before the method's data hook
     rows_cut: int  # rows longer than `length`, of which only the beginning was read
     prepare_seconds: float  # the method's data hook and tokenising
+    attach_seconds: float  # the method's attach, entering and leaving
     seconds: float  # the steps alone
     tokens_per_second: float
     peak_memory_bytes: int | None
@@ -137,7 +138,8 @@ def train(
     key = _key(lm, method, planned, settings, seed)
     run = Run(planned, method, settings, folder, key, Meter(lm.device), progress)
     size = weight_norm(lm.model)
-    attached = method.attach(lm, planned, generator(seed, "method", "attach"))
+    clock = Clock()
+    attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
     with borrowed(lm.model), attached, disk_errors(folder):
         run.train(lm.model, seed)
     lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
@@ -150,6 +152,7 @@ def train(
         rows_hash=rows_hash,
         rows_cut=planned.cut,
         prepare_seconds=prepared,
+        attach_seconds=clock.seconds,
         seconds=seconds,
         tokens_per_second=tokens / seconds,
         peak_memory_bytes=peak,

@@ -10,7 +10,8 @@ flops    matrix products and attention of the first batch, forward, loss hook an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +46,23 @@ class Meter:
         now = peak_memory(self.device)
         self.peak = now if self.peak is None else max(self.peak, now or 0)
         return self.seconds, self.peak
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds that it takes to enter and to leave a context."""
+
+    seconds: float = 0.0
+
+    @contextmanager
+    def around(self, context: AbstractContextManager[None]) -> Generator[None]:
+        """The same context, timed at both ends."""
+        began = time.perf_counter()
+        with context:
+            self.seconds += time.perf_counter() - began
+            yield
+            began = time.perf_counter()
+        self.seconds += time.perf_counter() - began
 
 
 def reset_peak(device: torch.device) -> None:

@@ -61,6 +61,11 @@ class Method(Protocol):
     __slots__ = ()
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """Hooks that are there and, with these knobs, do nothing."""
+        return frozenset()
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows to train on."""
         return rows
@@ -70,9 +75,9 @@ class Method(Protocol):
         return world
 
     def check(self, world: World, rng: np.random.Generator) -> None:
-        """Look at what `model` made of this very world, and say it in `world.notes`; changes nothing else.
+        """Look at what the method made of this very world, and say it in `world.notes`; changes nothing else.
 
-        A diagnosis is no part of what a method costs: it is called after `model`, when the clock has stopped.
+        A diagnosis is no part of what a method costs: it is called at the end, when the clock has stopped.
         """
 
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:  # noqa: ARG002
@@ -90,4 +95,5 @@ class Method(Protocol):
 
 def touched(method: Method) -> frozenset[str]:
     """Which hooks of `method` differ from the identity: a subset of HOOKS."""
-    return frozenset(hook for hook in HOOKS if getattr(type(method), hook) is not getattr(Method, hook))
+    own = (hook for hook in HOOKS if getattr(type(method), hook, None) not in (None, getattr(Method, hook)))
+    return frozenset(own) - getattr(method, "idle", frozenset())
