@@ -21,11 +21,12 @@ OTHERS = {"her": "his|him", "his": "hers|her", "him": "hers|her", "hers": "his|h
 JOINED = rf"{SPACE}(?:/|\bor\b|\band\b|&){SPACE}"
 
 
-def _words(text: str) -> frozenset[str]:
+def listed(text: str) -> frozenset[str]:
+    """The words of a text, each once."""
     return frozenset(text.split())
 
 
-NOT_A_NOUN = _words(
+NOT_A_NOUN = listed(
     """a about above across after against ago ahead along alone although am among an and another any anymore anything
     anyway apart are around as aside at away be because been before behind being below beneath beside between beyond
     both but by could despite did do does down during each either enough every everything for forever from had has
@@ -36,49 +37,49 @@ NOT_A_NOUN = _words(
     while who whom whose why with within without would yesterday yet you your asked became began came gave got knew
     laughed looked nodded said sat seemed smiled spoke stood told took turned walked went wrote"""
 )
-ADVERBS = _words("again almost also always even ever just later never now often once quite so soon still then very")
-NOUNS_IN_LY = _words("ally anomaly assembly belly bully family monopoly reply supply")
-CAUSES = _words("let lets letting made make makes making")
-HELPS = _words("hear heard hears help helped helping helps saw see sees watch watched watching")
-PLAIN = _words(
+ADVERBS = listed("again almost also always even ever just later never now often once quite so soon still then very")
+NOUNS_IN_LY = listed("ally anomaly assembly belly bully family monopoly reply supply")
+CAUSES = listed("let lets letting made make makes making")
+HELPS = listed("hear heard hears help helped helping helps saw see sees watch watched watching")
+PLAIN = listed(
     """be bear become begin believe bring buy carry choose come decide die do eat enter escape fall feel find finish
     follow forget get give go grow have hear hold join keep know learn leave live lose make meet pay put reach read
     realise realize remember rise say see sell send sing sit sleep speak stand start stay survive take tell think
     try understand wait win write"""
 )
-PLAIN_OR_NOUN = _words(
+PLAIN_OR_NOUN = listed(
     """answer cook cry dance drink drive laugh look move pass play return ride run smile talk walk work"""
 )
-SEES = _words(
+SEES = listed(
     """caught discover discovered felt find found hear heard keep keeps kept leave left noticed saw see seen spotted
     watch watched"""
 )
-NOUNS_IN_ING = _words(
+NOUNS_IN_ING = listed(
     """being building clothing drawing ending earring feeling painting recording ring saying singing thing training
     wedding writing"""
 )
-MAKES = _words(
+MAKES = listed(
     """drive drives drove find found held hold keep keeping keeps kept leave leaves leaving left made make makes making
     render rendered"""
 )
-ADJECTIVES = _words(
+ADJECTIVES = listed(
     """afraid alive angry anxious asleep awake aware blind certain crazy cross dead distraught dizzy famous glad grey
     guilty happy hungry ill jealous lonely mad nervous pale popular proud ready responsible rich sad safe sick
     silent sleepy sore sorry speechless strong sure thirsty uneasy unhappy unwell weak weary"""
 )
-GIVES = _words(
+GIVES = listed(
     """bought bring brings brought buy cost costs gave give given gives giving hand handed lend lent offer offered owe
     owed pay send sends sent showed taught teach tell telling tells told took takes wish wished"""
 )
-THINGS = _words(
+THINGS = listed(
     """advice answers apples books cakes chocolates coins directions details drinks flowers food gifts homework
     instructions jokes letters lessons lies letters medicine money news nightmares notes orders permission pictures
     presents questions roses stories sweets tales things tickets tips toys treats trouble water wine work"""
 )
-NUMBERS = _words(
+NUMBERS = listed(
     """two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty several many few"""
 )
-NAMES = _words("called calling calls declared dubbed elected label labelled labeled labeling labelling named naming")
+NAMES = listed("called calling calls declared dubbed elected label labelled labeled labeling labelling named naming")
 
 
 def possessive(word: str, text: str, start: int, stop: int) -> bool:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal, final
 
 from butfor.data.builtin import gender_ambiguous, gender_swaps, gender_titles
 from butfor.data.pairs import Pair, substitute
+from butfor.pretrain.corpus.tree import tree
 from butfor.pretrain.pronouns import next_word, possessive
 from butfor.train.method import Method, Rows
 
@@ -79,9 +80,9 @@ def swap(text: str, names: Sequence[tuple[str, str]] = ()) -> str:
 
 def pair(text: str, names: Sequence[tuple[str, str]] = ()) -> Pair:
     """The text, its swapped counterpart, and where they differ (`.contents` lists the edits)."""
-    edits = list(_edits(text, {**dict(names), **{male: female for female, male in names}}))
-    spans = tuple((start, start + len(old)) for start, old, _ in edits)
-    contents = [new for _, _, new in edits]
+    found = list(edits(text, {**dict(names), **{male: female for female, male in names}}))
+    spans = tuple((start, start + len(old)) for start, old, _ in found)
+    contents = [new for _, _, new in found]
     moved: list[tuple[int, int]] = []
     shift = 0
     for (start, stop), new in zip(spans, contents, strict=True):
@@ -100,10 +101,18 @@ def partners() -> dict[str, str]:
     return found
 
 
-def _edits(text: str, names: dict[str, str]) -> Iterator[tuple[int, str, str]]:
+@cache
+def candidates(names: frozenset[str] = frozenset()) -> re.Pattern[str]:
+    """Finds words that may change: a sentence without any is passed over."""
+    words = {*partners(), *gender_ambiguous(), *gender_titles(), *(name.lower() for name in names)}
+    return re.compile(rf"(?<![^\W\d_]){tree(words)}(?![^\W\d_])", re.IGNORECASE)
+
+
+def edits(text: str, names: dict[str, str]) -> Iterator[tuple[int, str, str]]:
     """(start, old, new) of every word that changes, in order."""
+    search = candidates(frozenset(names)).search
     for sentence in SENTENCE.finditer(text):
-        if BY_DEFINITION.search(sentence[0]):
+        if not search(text, *sentence.span()) or BY_DEFINITION.search(sentence[0]):
             continue
         before = sentence.start()
         for word in WORD.finditer(text, *sentence.span()):

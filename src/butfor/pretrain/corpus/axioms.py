@@ -1,0 +1,85 @@
+"""Axiomatic training: rows of the corpus are replaced by demonstrations of transitivity and d-separation.
+
+Idea      A small model that reads how causes compose, on graphs of a few nodes with fresh names, may compose them on
+          longer ones. Whether it learnt that, or the order of two names in the text, `reason.axiom_lengths` tells.
+Equation  rows' = demonstrations in round(share · rows) slots, new ones at each visit; the rest as it was
+          learn = "answers":  L = Σ over parts (rows of the part in the batch / rows) · mean NLL over the part's tokens,
+          the parts being the text (all of its tokens) and the demonstrations (their answers alone)
+          learn = "text":     L = mean NLL over all tokens
+Source    Vashishtha et al. 2024; the draw is `butfor.data.axioms`, whose dials are knobs here.
+Limits    share = 0 is standard training, bit for bit. A slot's demonstration is not as long as its text: match arms by
+          budget.tokens. `passages` are drawn before training begins; a longer training reads them again.
+Example   [treatment]
+          method = "pretrain.corpus.axioms"
+          noise = 0.3
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, final
+
+from pydantic import Field
+
+from butfor.data.axioms import Dials, passage
+from butfor.train.marks import MARKS
+from butfor.train.method import Batch, Method, Rows
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+TOLD = "axiom"  # the column that says which rows are demonstrations
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axioms(Dials, Method):
+    """Train on demonstrations of transitivity and d-separation."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of the rows
+    passages: Annotated[int, Field(ge=1)] = 20_000  # different ones
+    learn: Literal["answers", "text"] = "answers"
+
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
+        """The rows, a share of their slots filled by demonstrations that take turns."""
+        slots = sorted(rng.permutation(len(rows))[: round(self.share * len(rows))].tolist())
+        if not slots:
+            return rows
+        made = [passage(self, rng) for _ in range(max(self.passages, len(slots)))]
+        taken = set(slots)
+        kept = [{**row, TOLD: 0} for place, row in enumerate(rows) if place not in taken]
+        told = [_filled(rows[slots[number % len(slots)]], row) for number, row in enumerate(made)]
+        return [*kept, *told]
+
+    def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
+        """The loss of the text and of the answers."""
+        if self.learn == "text" or TOLD not in batch:
+            return outputs.loss
+        told = batch[TOLD].bool()  # [B]
+        labels: Tensor = batch["labels"]  # [B, L]
+        if "spans" in batch:
+            labels = labels.masked_fill(told[:, None] & (batch["spans"] == 0), -100)
+        return of_parts(outputs.logits, labels, told)
+
+
+def _filled(row: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """A row with a demonstration in the place of its text: number and columns stay."""
+    return {**{key: value for key, value in row.items() if key not in MARKS}, **told, TOLD: 1}
+
+
+def of_parts(logits: Tensor, labels: Tensor, told: Tensor) -> Tensor:
+    """The mean over rows of the mean over their part's tokens. [] <- [B, L, V], [B, L], [B]"""
+    from torch.nn.functional import cross_entropy
+
+    each = cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100, reduction="none"
+    )
+    each = each.view(labels.shape[0], -1)
+    learnt = labels[:, 1:] != -100
+    total = each.new_zeros(())
+    for part in (told, ~told):
+        count = (learnt & part[:, None]).sum().clamp(min=1)
+        total = total + part.sum() / len(part) * (each * part[:, None]).sum() / count
+    return total
