@@ -53,6 +53,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
         "pretrain.foundation.discovery": "butfor.pretrain.foundation.discovery:Discovery",
         "pretrain.foundation.search": "butfor.pretrain.foundation.searches:GraphSearch",
+        "pretrain.attention.dag": "butfor.pretrain.attention.dag:DAG",
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
     },
     "suite": {

@@ -225,6 +225,22 @@ def test_queries_and_keys_are_watched_without_a_copy_and_weights_come_from_them(
         assert found.requires_grad
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_variant_may_change_what_is_read_and_what_comes_out(family):
+    class Other(Variant):
+        def begin(self, model, inputs):
+            return {"input_ids": (inputs["input_ids"] + 1) % 37}
+
+        def end(self, model, outputs):
+            outputs.last_hidden_state = outputs.last_hidden_state[:, -2:]
+
+    model = tiny(family)
+    ids, mask = padded()
+    with switched(model, Other()):
+        found = model(ids, attention_mask=mask).logits
+    assert torch.equal(found, model((ids + 1) % 37, attention_mask=mask).logits[:, -2:])
+
+
 def test_a_row_that_may_look_at_nothing_has_finite_gradients():
     class Blind(Variant):
         def __init__(self, backend):
@@ -290,7 +306,7 @@ def test_removing_restores_the_model_exactly(before):
     remove(model)
     assert model.config._attn_implementation == before
     assert [set(vars(part)) for part in model.modules()] == attributes
-    assert not model._forward_pre_hooks
+    assert not model.base_model._forward_pre_hooks
     assert torch.equal(read(model).logits, plain)
 
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
@@ -89,8 +90,11 @@ class Variant:
 
     backend: Backend = "sdpa"
 
-    def begin(self, model: Any, inputs: Mapping[str, Any]) -> None:
-        """Called before the model reads: `inputs` are the arguments of its forward, by name."""
+    def begin(self, model: Any, inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Called before the layers read; `inputs` are their arguments by name. Returns those to change, if any."""
+
+    def end(self, model: Any, outputs: Any) -> None:
+        """Called when it has read, with what it gives (`last_hidden_state`, `past_key_values`), which may be edited."""
 
     def bias(self, call: Call) -> Tensor | None:  # noqa: ARG002
         """What is added to the scores (numbers) or allowed (booleans), [B or 1, 1 or H, Q, K]; None = standard."""
@@ -132,8 +136,11 @@ def install(model: Any, variant: Variant | Sequence[Variant]) -> None:
     for layer, each in zip(layers, variants, strict=True):
         setattr(layer, HELD, each)
     for each in {id(each): each for each in variants}.values():
+        stack = model.base_model
         if type(each).begin is not Variant.begin:
-            undo.hooks.append(model.register_forward_pre_hook(_beginning(each), with_kwargs=True))
+            undo.hooks.append(stack.register_forward_pre_hook(_beginning(each), with_kwargs=True))
+        if type(each).end is not Variant.end:
+            undo.hooks.append(stack.register_forward_hook(_ending(each)))
     setattr(model, KEPT, undo)
 
 
@@ -293,13 +300,24 @@ def _register() -> None:
     AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-def _beginning(variant: Variant) -> Callable[..., None]:
-    """A hook that tells a variant what the model is about to read."""
+def _beginning(variant: Variant) -> Callable[..., Any]:
+    """A hook that tells a variant what the layers are about to read."""
 
-    def begin(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        variant.begin(model, {**dict(zip(("input_ids",), args, strict=False)), **kwargs})
+    def begin(model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        inputs = {**dict(zip(signature(model.forward).parameters, args, strict=False)), **kwargs}
+        changed = variant.begin(model, inputs)
+        return None if changed is None else ((), {**inputs, **changed})
 
     return begin
+
+
+def _ending(variant: Variant) -> Callable[..., None]:
+    """A hook that tells a variant what came out."""
+
+    def end(model: Any, _: Any, outputs: Any) -> None:
+        variant.end(model, outputs)
+
+    return end
 
 
 STANDARD = Variant()
