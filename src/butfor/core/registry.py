@@ -54,6 +54,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.foundation.discovery": "butfor.pretrain.foundation.discovery:Discovery",
         "pretrain.foundation.search": "butfor.pretrain.foundation.searches:GraphSearch",
         "pretrain.attention.dag": "butfor.pretrain.attention.dag:DAG",
+        "pretrain.attention.cat": "butfor.pretrain.attention.cat:CausalAttentionTuning",
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
     },
     "suite": {

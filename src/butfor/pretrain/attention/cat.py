@@ -1,4 +1,4 @@
-"""Causal Attention Tuning: while a model learns, its attention is drawn from what an effect goes with to what causes it.
+"""Causal Attention Tuning: while a model learns, its attention is drawn from what goes with an effect to what causes it.
 
 Equation  A = mean of the attention over layers and heads; M[j, i] = 1 where token i tells of a cause of what token j
           tells. For each row j with both kinds among the tokens that it may look at:
@@ -6,16 +6,16 @@ Equation  A = mean of the attention over layers and heads; M[j, i] = 1 where tok
               div = −log(1 + m1) / log(1 + m0)      nll = −m1 / (m1 + m0)      hinge = alpha − m1 / m0;   else 0
           L = L_next-token + g(t) · mean over such rows;  g falls from `strength` to 0 over the steps, or is constant.
 Signals   the rows' own `links` (see `train/marks.py`), a `graph` over their named spans, or a language model, `marker`,
-          that is asked about a few rows or whose answer is weighed without each span (see `signals`).
-Own       A number says nothing before it has found its name: the loss on the answer's row alone leaves that to chance,
-          and over all layers it works against it. With `own` every named span is its own cause too: its tokens are drawn
-          to each other, and the answer's to spans that have become whole. `layers` may leave early layers alone.
-Source    Han et al. 2025 (CAT, EMNLP), whose alpha is 2 and whose layers and heads are all; `own`, `layers`, `heads` and
-          the model as marker by what it loses are ours. Written from the equation; a double loop in the tests agrees.
-Cost      Nothing but the rows that M has ones in is computed again, from the queries and keys of the model's own fused
+          that is asked about a few rows, or whose answer is weighed without each span (see `signals`).
+Own       A number says nothing before it has found its name; the loss on the answer's row leaves that to chance, and
+          over all layers it works against it. With `own` every named span is its own cause too: its tokens are drawn
+          to each other, and the answer's to spans that are whole by then.
+Source    Han et al. 2025 (CAT, EMNLP), whose alpha is 2 and who average all layers and heads. `own`, `layers`, `heads`
+          and a marker that is weighed are ours. Written from the equation; a double loop in the tests agrees.
+Cost      Only the rows that have a cause are computed again, from the queries and keys of the model's own fused
           attention. Off the model when training ends: what is saved is an ordinary model.
-Limits    strength = 0 is standard training, bit for bit; so is a batch without links. A share of attention is no effect:
-          a token may carry what it took from another one, unless `own` draws its attention too.
+Limits    strength = 0 is standard training, bit for bit; so is a batch without links. A share of attention is no
+          effect: a token may carry what it took from another one, unless `own` draws its attention too.
 Example   [treatment]
           method = "pretrain.attention.cat"
           graph = "Smoking, Weight, Exercise -> Risk"
