@@ -3,6 +3,8 @@
 Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
           "wikitext2": the paragraphs of WikiText-2's validation text;
           "stg": 1,600 people of the Spurious Token Game, our own draw; "stg-published": its authors' training file;
+          "axioms": transitivity and d-separation demonstrated on graphs of 3 to 6 nodes, our own draw;
+          "worlds": what is seen, done and imagined in random worlds, our own draw;
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -57,6 +59,18 @@ def _stg_published() -> list[Row]:
     return [{"id": f"stg-published/{person.id}", **as_row(person)} for person in stg("train")]
 
 
+def _axioms() -> list[Row]:
+    from butfor.data import axioms
+
+    return axioms.corpus()
+
+
+def _worlds() -> list[Row]:
+    from butfor.data import told
+
+    return told.corpus()
+
+
 def _text(path: Path) -> list[Row]:
     blocks = "\n".join(line.strip() for line in lines(path)).split("\n\n")
     found = [
@@ -107,5 +121,7 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "wikitext2": _wikitext2,
     "stg": _stg,
     "stg-published": _stg_published,
+    "axioms": _axioms,
+    "worlds": _worlds,
 }
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar, final
 
 from butfor.core.errors import GraphError, MalformedData
 from butfor.data.causal_axioms import Asked, AxiomRow, asked, causal_axioms, edges
-from butfor.evaluate.question import Question
+from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.reason.gold import YES_NO, said
 from butfor.evaluate.suite import Card
@@ -61,12 +61,14 @@ class Axioms(Questions):
     long: ClassVar[int] = 2
 
     data: str | None = None
+    bare: bool = False  # weigh " Yes" and " No" right after the question, as demonstrations are worded
 
     def questions(self) -> Iterator[Question]:
         """Every question under its premise."""
         rows = causal_axioms(self.data)
         told: dict[str, Told] = {}
-        return (_question(row, _told(row, told)) for row in rows)
+        asked = (_question(row, _told(row, told)) for row in rows)
+        return map(_bare, asked) if self.bare else asked
 
 
 def _told(row: AxiomRow, known: dict[str, Told]) -> Told:
@@ -109,6 +111,10 @@ def _question(row: AxiomRow, premise: Told) -> Question:
         lures=_lures(row, question, premise.graph, answer),
         shape=f"{row.task} {group['length']} {group['reversal']} {group['branching']}",
     )
+
+
+def _bare(question: Question) -> Question:
+    return replace(question, cloze=Cloze(question.text.replace("\n\n", " "), (" Yes", " No")))
 
 
 def reversal(told: Edges) -> str:

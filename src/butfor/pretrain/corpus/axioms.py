@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, final
 from pydantic import Field
 
 from butfor.data.axioms import Dials, passage
-from butfor.train.marks import MARKS
+from butfor.pretrain.corpus.slots import filled
 from butfor.train.method import Batch, Method, Rows
 
 if TYPE_CHECKING:
@@ -44,14 +44,8 @@ class Axioms(Dials, Method):
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows, a share of their slots filled by demonstrations that take turns."""
-        slots = sorted(rng.permutation(len(rows))[: round(self.share * len(rows))].tolist())
-        if not slots:
-            return rows
-        made = [passage(self, rng) for _ in range(max(self.passages, len(slots)))]
-        taken = set(slots)
-        kept = [{**row, TOLD: 0} for place, row in enumerate(rows) if place not in taken]
-        told = [_filled(rows[slots[number % len(slots)]], row) for number, row in enumerate(made)]
-        return [*kept, *told]
+        made = filled(rows, self.share, self.passages, lambda: passage(self, rng), rng)
+        return [{**row, TOLD: int(new)} for row, new in made] if self.share else rows
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss of the text and of the answers."""
@@ -62,11 +56,6 @@ class Axioms(Dials, Method):
         if "spans" in batch:
             labels = labels.masked_fill(told[:, None] & (batch["spans"] == 0), -100)
         return of_parts(outputs.logits, labels, told)
-
-
-def _filled(row: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """A row with a demonstration in the place of its text: number and columns stay."""
-    return {**{key: value for key, value in row.items() if key not in MARKS}, **told, TOLD: 1}
 
 
 def of_parts(logits: Tensor, labels: Tensor, told: Tensor) -> Tensor:

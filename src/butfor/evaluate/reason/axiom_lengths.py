@@ -1,0 +1,140 @@
+"""Axioms by length: does a model compose causes on graphs longer than those it learnt from, or read their order?
+
+Groups    task     transitivity, d-separation
+          length   how many nodes the graph has, 3 to 15
+          told     forward: edge after edge along the line, causes before effects; reversed; shuffled
+          shape    chain: all edges point one way; turned: some point back; branched: several effects or causes
+          order    what "the name that is told first is the cause" answers: right or wrong
+Metrics   accuracy, and the same over parts: chains (forward, 3 to 15 nodes), long (chains of 12 to 15), reversed,
+          shuffled, turned (lines with edges turned round), branching, d_separation; against_order: where the order of
+          names answers wrong. The null of all of them is chance, one half.
+Draw      our own, held out: no premise stands on the training side of `butfor.data.axioms`. In each cell (task, told,
+          shape, length) half of the answers are Yes. The order of names tells the answer on forward chains and tells
+          the opposite on most pairs of reversed ones; in all other cells a No stands as often in the order of its pair
+          as a Yes, so that the order is worth nothing.
+Asked     as in the demonstrations: the premise, the question, and the likelier of " Yes" and " No".
+Data      `side = "validation"`: another held-out part, to choose settings by.
+Source    Vashishtha et al. 2024 for the task and its wording; `reason.axioms` asks the published questions.
+Limits    A model that has never seen this form must take Yes or No as the likely word after the question mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal, final
+
+from pydantic import Field
+
+from butfor.core.seeds import generator
+from butfor.data.axioms import Demonstration, Order, Premise, Shape, drawn_premise, separation, transitivity
+from butfor.evaluate.question import Cloze, Question
+from butfor.evaluate.questions import COMMON, Questions
+from butfor.evaluate.reason.gold import YES_NO, said
+from butfor.evaluate.suite import Card, Metric
+
+LONG = 12  # nodes, from which on a chain is long
+ENDS = (" Yes", " No")
+CELLS: dict[str, tuple[str, Order, Shape, bool]] = {
+    "chains": ("transitivity", "forward", "line", False),
+    "reversed": ("transitivity", "reversed", "line", False),
+    "shuffled": ("transitivity", "shuffled", "line", False),
+    "turned": ("transitivity", "forward", "line", True),
+    "branching": ("transitivity", "forward", "branched", False),
+    "d_separation": ("d-separation", "forward", "line", True),
+}
+NOISE = 0.3  # share of the edges that point back, where some do
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxiomLengths(Questions):
+    """Transitivity and d-separation by length, order and shape."""
+
+    card: ClassVar[Card] = Card(
+        measures="transitivity and d-separation on graphs told edge by edge, 3 to 15 nodes, by order and shape",
+        chance="0.5 (half of the answers are Yes in each cell)",
+        source="our own draw; the task is that of Vashishtha et al. 2024",
+        faults=(
+            "on chains told forward the name that is told first is the cause: the group `order` and the other cells "
+            "show whether more was learnt",
+            "branched graphs are trees with some second causes; denser ones are not asked",
+        ),
+    )
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        *COMMON,
+        *(
+            Metric(name, "higher", "share", f"share answered right {about}", "binary", null="chance")
+            for name, about in (
+                ("chains", "on chains told forward"),
+                ("long", f"on chains told forward of {LONG} nodes and more"),
+                ("reversed", "on chains told from their end"),
+                ("shuffled", "on chains told in any order"),
+                ("turned", "on lines some of whose edges point back"),
+                ("branching", "on branched graphs"),
+                ("d_separation", "on d-separation"),
+                ("against_order", "where the name that is told first is not the cause, or is and the answer is No"),
+            )
+        ),
+    )
+    chunk: ClassVar[int] = 64
+
+    lengths: tuple[int, ...] = tuple(range(3, 16))
+    each: Annotated[int, Field(ge=2)] = 40  # questions in a cell of one length
+    names: tuple[int, int] = (1, 3)  # characters of a name
+    side: Literal["test", "validation"] = "test"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.lengths or min(self.lengths) < 3:
+            raise ValueError(f"lengths is a list of numbers of nodes, from 3 on, not {list(self.lengths)}")
+        if not 1 <= self.names[0] <= self.names[1] or (self.names[1] == 1 and max(self.lengths) > 31):
+            raise ValueError(f"names is [least, most] characters, not {list(self.names)}")
+
+    def questions(self) -> Iterator[Question]:
+        """Every cell at every length."""
+        for cell in CELLS:
+            for length in self.lengths:
+                yield from self._cell(cell, length)
+
+    def _cell(self, cell: str, length: int) -> Iterator[Question]:
+        kind, order, shape, turned = CELLS[cell]
+        rng = generator(self.seed, "axiom lengths", self.side, cell, length)
+        for number in range(self.each):
+            yes = number % 2 == 0
+            of = drawn_premise(length, self.names, shape, order, NOISE if turned else 0.0, self.side, rng)
+            asked = separation(of, rng, yes=yes) if kind == "d-separation" else transitivity(of, rng, yes=yes)
+            yield _question(f"{cell}/{length}/{number + 1}", cell, of, asked)
+
+    def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
+        """Accuracy over the parts that the question belongs to."""
+        right = float(answered == question.answer)
+        cell = question.id.partition("/")[0]
+        parts = {cell: right}
+        if cell == "chains" and int(question.group["length"]) >= LONG:
+            parts["long"] = right
+        if question.group.get("order") == "wrong":
+            parts["against_order"] = right
+        return parts
+
+
+def _question(name: str, cell: str, of: Premise, asked: Demonstration) -> Question:
+    group = {
+        "task": asked.kind,
+        "length": str(len(of.graph.names)),
+        "told": of.order,
+        "shape": of.shape if of.shape == "branched" else "turned" if CELLS[cell][3] else "chain",
+    }
+    if asked.kind == "transitivity":
+        first = of.graph.names.index(asked.a) < of.graph.names.index(asked.b)
+        group["order"] = "right" if first == asked.yes else "wrong"
+    text = f"{of.text} {asked.question}"
+    return Question(
+        id=name,
+        text=text,
+        choices=YES_NO,
+        answer=said(asked.yes),
+        group=group,
+        cloze=Cloze(text, ENDS),
+        shape=f"{cell} {group['length']}",
+    )
