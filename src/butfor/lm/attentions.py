@@ -1,7 +1,7 @@
 """The attention matrices of a model for some texts: who looked at whom, in every layer and head.
 
     found = attentions(lm, ["Ann fell because the floor was wet."])[0]
-    found.weights                    [layers, heads, L, L] float32; row = the token that looks, column = what it looks at
+    found.weights                      [layers, heads, L, L] float32: row = who looks, column = at whom
     found.between([(0, 3), (21, 26)])  the same between parts of the text, given in characters
 
 Fused attention never makes this matrix. So the model's own attention is written out ("eager") for the duration, and
@@ -46,7 +46,9 @@ class Attention:
         """[layers, heads, n, n]: the mean over a span's tokens of the attention that another span gets in all."""
         import numpy as np
 
-        inside = np.array([[a < stop and b > start for a, b in self.offsets] for start, stop in spans], dtype=np.float32)
+        inside = np.array(
+            [[a < stop and b > start for a, b in self.offsets] for start, stop in spans], dtype=np.float32
+        )
         if missing := [span for span, row in zip(spans, inside, strict=True) if not row.any()]:
             raise UserError(f"the span {missing[0]} holds no token of this text of {len(self.tokens)} tokens")
         return (inside / inside.sum(1, keepdims=True)) @ self.weights @ inside.T
@@ -87,14 +89,14 @@ def written_out(model: Any) -> Iterator[None]:
     for part in parts:
         nested = [getattr(part.config, key, None) for key in getattr(part.config, "sub_configs", {})]
         configs |= {id(config): config for config in nested if config is not None}
-    before = {at: config._attn_implementation for at, config in configs.items()}  # noqa: SLF001
+    before = {at: config._attn_implementation for at, config in configs.items()}
     try:
         if any(str(kind).startswith(FUSED) for kind in before.values()):
             model.set_attn_implementation("eager")
         yield
     finally:
         for at, config in configs.items():
-            config._attn_implementation_internal = before[at]  # noqa: SLF001
+            config._attn_implementation_internal = before[at]
 
 
 def _tokens(lm: LM, number: int, text: str) -> tuple[list[int], list[tuple[int, int]]]:
@@ -120,7 +122,9 @@ def _chosen(lm: LM, ids: Any, mask: Any, layers: Sequence[int] | None) -> Any:
     found: Any = getattr(out, "attentions", None)
     if not found or any(layer is None or layer.ndim != 4 for layer in found):
         kind = getattr(lm.model.config, "_attn_implementation", None)
-        raise UserError(f"{lm.name} gives no attention matrices (its attention is {kind!r}); use one that is written out")
+        raise UserError(
+            f"{lm.name} gives no attention matrices (its attention is {kind!r}); use one that is written out"
+        )
     numbers = range(len(found)) if layers is None else layers
     if wrong := [number for number in numbers if not -len(found) <= number < len(found)]:
         raise UserError(f"there is no layer {wrong[0]}; {lm.name} has the layers 0 to {len(found) - 1}")
