@@ -29,13 +29,12 @@ Limits    strength 0 is standard attention, bit for bit. A variable that is not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 from weakref import WeakKeyDictionary
-
-from pydantic import Field
 
 from butfor.core.errors import UserError, did_you_mean
 from butfor.pretrain.attention.spans import Spans, expressions
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 LINKS = "links"
 Over = Literal["ancestors", "parents"]
 Free = Literal["reads", "blind"]
+STRONGEST = 1000
 COMPARED = 64  # annotated rows whose spans are compared with those that the expressions find
 
 
@@ -64,12 +64,15 @@ class DAG(Method):
     graph: str
     variables: dict[str, str] = field(default_factory=dict)
     over: Over = "ancestors"
-    strength: Literal["hard"] | Annotated[float, Field(ge=0, le=1e4)] = "hard"
+    strength: Literal["hard"] | float = "hard"
     free: Free = "reads"
     backend: Backend = "sdpa"
 
     def __post_init__(self) -> None:
+        if self.strength != "hard" and not 0 <= self.strength <= STRONGEST:
+            raise ValueError(f'strength: is "hard", or a number from 0 to {STRONGEST}, not {self.strength}')
         if self.graph.strip() == LINKS:
+            expressions(list(self.variables), self.variables)
             return
         try:
             names = Graph.parse(self.graph).names
@@ -116,20 +119,23 @@ class Masked(Variant):
         self.reading: Reading | None = None
         self.caches: WeakKeyDictionary[Any, Reading] = WeakKeyDictionary()
         by_rows = method.graph.strip() == LINKS
-        self._about(Graph((), ()) if by_rows else Graph.parse(method.graph))
+        self._about(Graph(()) if by_rows else Graph.parse(method.graph), {} if by_rows else method.variables)
 
-    def _about(self, graph: Graph) -> None:
+    def _about(self, graph: Graph, variables: Mapping[str, str]) -> None:
         import torch
 
         self.graph = graph
-        self.spans = Spans(self.tokenizer, expressions(graph.names, self.method.variables))
+        try:
+            self.spans = Spans(self.tokenizer, expressions(graph.names, variables))
+        except ValueError as error:
+            raise UserError(str(error)) from None
         self.table = torch.tensor(table(graph, self.method.over, self.method.free))[None]
 
     def learn(self, planned: Batches, notes: list[str]) -> None:
         """The names of the rows' spans, and the graph of their links where the graph is theirs."""
         self.annotated = planned.variables
         if self.method.graph.strip() == LINKS:
-            self._about(linked(planned.rows))
+            self._about(linked(planned.rows), self.method.variables)
         for name in self.annotated:
             if name not in self.graph.names:
                 near = did_you_mean(name, self.graph.names)
@@ -142,24 +148,23 @@ class Masked(Variant):
     def _compared(self, planned: Batches) -> list[str]:
         """Do the expressions find in the text what the rows' spans say? Evaluation has nothing else to go by."""
         places = [place for place in sorted(planned.marks) if any(planned.marks[place].variable)][:COMPARED]
-        same = total = 0
-        seen: set[int] = set()
-        found: set[int] = set()
         number = [0, *(1 + self.graph.index[name] for name in self.annotated)]
+        pairs: Counter[tuple[int, int]] = Counter()
         for place in places:
-            marks = [number[mark] for mark in planned.marks[place].variable]
+            marks = planned.marks[place].variable
             labels = self.spans.labels(planned.encoded[place][: len(marks)])
-            same += sum(a == b for a, b in zip(marks, labels, strict=True))
-            total += len(marks)
-            seen.update(marks)
-            found.update(labels)
-        for label in sorted(seen - found - {0}):
-            name = self.graph.names[label - 1]
-            raise UserError(
-                f"{name!r} has spans in the rows, but cannot be found in the text of the first {len(places)}, so "
-                f'evaluation would miss it; give variables.{name} = "an expression that marks it"'
-            )
-        return [f"attention: expressions agree with {same / total:.1%} of the rows' spans, by token"] if total else []
+            pairs.update((number[mark], label) for mark, label in zip(marks, labels, strict=True))
+        for label, name in enumerate(self.graph.names, 1):
+            total = sum(count for (mark, _), count in pairs.items() if mark == label)
+            if pairs[label, label] < total / 2:
+                share = pairs[label, label] / total
+                raise UserError(
+                    f"evaluation finds spans in the text, and would find {share:.0%} of the rows' "
+                    f'tokens of {name!r}; give variables."{name}" = "an expression that marks them"'
+                )
+        same = sum(count for (mark, label), count in pairs.items() if mark == label)
+        share = same / max(1, pairs.total())
+        return [f"attention: expressions agree with {share:.1%} of the rows' spans, by token"] if places else []
 
     def begin(self, model: Any, inputs: Mapping[str, Any]) -> Mapping[str, Any] | None:  # noqa: ARG002
         """Find out what each token tells of; where that changed for tokens in the cache, have them read again."""
