@@ -13,6 +13,7 @@ COMMANDS = [
     "ask",
     "audit",
     "compare",
+    "corpus",
     "discover",
     "doctor",
     "explain",

@@ -266,6 +266,29 @@ def discover(
     discover_command(file, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, drop=drop, as_json=json)
 
 
+@app.command()
+@reported
+def corpus(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a .txt or .jsonl file, or one of these with .gz")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="the file to write; OUT.edits.html shows edits")],
+    variable: Annotated[
+        str, typer.Option(help="gender, names, nationality, religion, age; a+b; FILE of pairs; module:function")
+    ] = "gender",
+    side: Annotated[str, typer.Option(help="both, or one way: female:male, young:old, French:Irish")] = "both",
+    mode: Annotated[str, typer.Option(help="replace, add (both versions), half (by a coin)")] = "replace",
+    seed: Annotated[int, typer.Option(help="of pairs of nations and religions, and of the coin")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="processes; the result is the same")] = 2,
+    sample: Annotated[int, typer.Option(min=0, help="edits to show")] = 40,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+) -> None:
+    """Rewrite a corpus as if a variable had been otherwise."""
+    from butfor.cli.corpus import corpus_command
+
+    given = {"variable": variable, "side": side, "mode": mode, "seed": seed, "jobs": jobs, "sample": sample}
+    corpus_command(source, out, given, as_json=json, quiet=quiet)
+
+
 def show_json(value: Any) -> None:
     """One JSON value on stdout."""
     import json

@@ -17,6 +17,7 @@ import re
 SPACE = r"[^\S\n]*"
 NEXT = re.compile(rf"{SPACE}(?:\n(?={SPACE}[a-z]))?{SPACE}([\"“‘(<]\s*)?(\w+(?:-\w+)*)?")
 BEFORE = re.compile(rf"(\w+)(?:[^\S\n]+|{SPACE}\n{SPACE})$")
+NEAR = 64  # characters before a pronoun within which the other of its unit stands
 OTHERS = {"her": "his|him", "his": "hers|her", "him": "hers|her", "hers": "his|him"}
 JOINED = rf"{SPACE}(?:/|\bor\b|\band\b|&){SPACE}"
 
@@ -101,7 +102,8 @@ def next_word(text: str, stop: int) -> str:
 
 def _beside(low: str, text: str, start: int, stop: int) -> bool | None:
     """The role that the other pronoun of a unit shows: his or her; None outside such a unit."""
-    line = text.rfind("\n", 0, start) + 1
+    near = max(0, start - NEAR)
+    line = max(near, text.rfind("\n", near, start) + 1)
     found = re.compile(rf"{JOINED}({OTHERS[low]})\b", re.IGNORECASE).match(text, stop)
     found = found or re.compile(rf"\b({OTHERS[low]}){JOINED}$", re.IGNORECASE).search(text[line:start])
     return found[1].lower() in {"his", "her"} if found else None

@@ -1,7 +1,7 @@
 """An edit of a text: what stands where, what comes instead, and of what kind it is.
 
 Carried   A character before an edit keeps its place, one behind it moves by what the edit adds; a mark that cuts
-          into the edited words is widened to all of them. So a row's spans, links and answer hold for its counterfactual.
+          into the edited words is widened to all of them. So spans, links and answer hold for the counterfactual.
 """
 
 from __future__ import annotations
