@@ -39,6 +39,7 @@ STAGES = ("pretrain",)  # a method may be named without its stage: leace is pret
 # `stamp` and `make`.
 MADE = {
     "scratch": "butfor.data.scratch",
+    "disentangled": "butfor.data.disentangled",
     "analyst": "butfor.scm.analyst",
 }
 
@@ -54,11 +55,15 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.leace": "butfor.pretrain.leace:LEACE",
         "pretrain.causalm": "butfor.pretrain.causalm:CausaLM",
         "pretrain.half_sibling": "butfor.pretrain.half_sibling:HalfSibling",
+        "pretrain.corpus.latent_graph": "butfor.pretrain.corpus.latent_graph:LatentGraph",
         "pretrain.foundation.discovery": "butfor.pretrain.foundation.discovery:Discovery",
         "pretrain.foundation.search": "butfor.pretrain.foundation.searches:GraphSearch",
         "pretrain.attention.dag": "butfor.pretrain.attention.dag:DAG",
         "pretrain.attention.cat": "butfor.pretrain.attention.cat:CausalAttentionTuning",
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
+        "pretrain.attention.caam": "butfor.pretrain.attention.caam:CaaM",
+        "pretrain.foundation.classical": "butfor.pretrain.foundation.classical:Classical",
+        "pretrain.foundation.cina": "butfor.pretrain.foundation.cina:CInA",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
@@ -77,6 +82,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "robust.arithmetic": "butfor.evaluate.robust.arithmetic:Arithmetic",
         "contamination.public": "butfor.evaluate.contamination:Contamination",
         "probe.context": "butfor.evaluate.context:Context",
+        "probe.first_layer": "butfor.evaluate.first_layer:FirstLayer",
+        "probe.token_graph": "butfor.evaluate.token_graph:TokenGraphs",
         "shortcut.spurious_token": "butfor.evaluate.shortcut.spurious_token:SpuriousToken",
         "shortcut.trained_game": "butfor.evaluate.shortcut.trained_game:TrainedGame",
         "concept.probe": "butfor.evaluate.concept.probe:ConceptProbe",
@@ -87,6 +94,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",
         "graph.worlds": "butfor.evaluate.graph.worlds:GraphWorlds",
         "graph.sachs": "butfor.evaluate.graph.sachs:Sachs",
+        "effect.worlds": "butfor.evaluate.effect.worlds:EffectWorlds",
+        "effect.ihdp": "butfor.evaluate.effect.ihdp:EffectIHDP",
+        "effect.acic": "butfor.evaluate.effect.acic:EffectACIC",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
         "reason.copa_balanced": "butfor.evaluate.reason.copa:BalancedCOPA",
         "reason.ecare": "butfor.evaluate.reason.ecare:ECARE",
