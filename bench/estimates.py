@@ -24,6 +24,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from butfor.data.acic import acic
+from butfor.data.ihdp import ihdp
+from butfor.data.known import Known, X, Y
 from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust, cate
 from butfor.stats import Effect
@@ -31,25 +34,6 @@ from butfor.stats import Effect
 Floats = NDArray[np.float64]
 NHEFS = ("sex", "race", "age", "school", "smokeintensity", "smokeyrs", "exercise", "active", "wt71")
 WORDS = {"sex", "race", "education", "exercise", "active"}
-
-
-def ihdp(root: Path) -> Iterator[tuple[Columns, tuple[str, ...], Floats]]:
-    """Each replication: its columns, its covariates, and the true effect of each row."""
-    names = tuple(f"x{i}" for i in range(1, 26))
-    for path in sorted((root / "ihdp_twins/IHDP/csv").glob("*.csv")):
-        table = np.loadtxt(path, delimiter=",")
-        columns = {"t": table[:, 0], "y": table[:, 1], **{name: table[:, 5 + i] for i, name in enumerate(names)}}
-        yield Columns.read(columns), names, table[:, 4] - table[:, 3]
-
-
-def acic(root: Path) -> Iterator[tuple[Columns, tuple[str, ...], Floats]]:
-    """The same of the challenge; columns of labels are indicators."""
-    folder = root / "acic2016/acic_challenge_2016"
-    covariates = Columns.read(folder / "x.csv")
-    for path in sorted(folder.glob("zymu_*.csv")):
-        z = Columns.read(path)
-        y = np.where(z["z"] == 1, z["y1"], z["y0"])
-        yield covariates.with_(t=z["z"], y=y), covariates.names, z["mu1"] - z["mu0"]
 
 
 def lalonde(root: Path) -> Iterator[tuple[str, Columns, tuple[str, ...]]]:
@@ -78,25 +62,25 @@ def nhefs(root: Path) -> tuple[Columns, tuple[str, ...]]:
     return Columns.read(columns), NHEFS
 
 
-def simulated(name: str, replications: list[tuple[Columns, tuple[str, ...], Floats]], published: str) -> None:
+def simulated(name: str, replications: list[Known], published: str) -> None:
     """Error of the ATE and PEHE, averaged over replications."""
     print(f"\n### {name}\n\n| method | error of the ATE | intervals that hold | PEHE | seconds |")
     print("|---|---:|---:|---:|---:|")
     for learner in ("linear", "spline", "boosted"):
-        row = [_one(data, given, truth, learner) for data, given, truth in replications]
+        row = [_one(known, learner) for known in replications]
         off, held, pehe, taken = (np.array(column, dtype=np.float64) for column in zip(*row, strict=True))
         print(f"| AIPW and T-learner, {learner} | {off.mean():.3f} | {held.sum():.0f} of {len(held)} |"
               f" {pehe.mean():.2f} | {taken.mean():.2f} |")  # fmt: skip
     print(f"\nPublished: {published}")
 
 
-def _one(data: Columns, given: tuple[str, ...], truth: Floats, learner: str) -> tuple[float, bool, float, float]:
+def _one(known: Known, learner: str) -> tuple[float, bool, float, float]:
     start = time.process_time()
-    effect = Adjust("t", "y", given, outcome=learner)(data)  # type: ignore[arg-type]
-    each = cate(data, "t", "y", given, how="t", learner=learner)  # type: ignore[arg-type]
+    effect = Adjust(X, Y, known.given, outcome=learner)(known.data)  # type: ignore[arg-type]
+    each = cate(known.data, X, Y, known.given, how="t", learner=learner)  # type: ignore[arg-type]
     taken = time.process_time() - start
-    ate = float(truth.mean())
-    return abs(effect.estimate - ate), not effect.excludes(ate), float(np.sqrt(np.mean((each - truth) ** 2))), taken
+    off = abs(effect.estimate - known.truth)
+    return off, not effect.excludes(known.truth), float(np.sqrt(np.mean((each - known.each) ** 2))), taken
 
 
 def real(name: str, effects: list[tuple[str, Callable[[], Effect]]], published: str) -> None:
@@ -116,9 +100,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one replication instead of five")
     options = parser.parse_args()
     count = 1 if options.quick else 5
-    simulated("IHDP", list(ihdp(options.data))[:count],
+    simulated("IHDP", ihdp(options.data)[:count],
               "CFR-WASS 0.27 and 0.76 over 1,000 replications (Shalit et al. 2017)")  # fmt: skip
-    simulated("ACIC 2016", list(acic(options.data))[:count],
+    simulated("ACIC 2016", acic(options.data)[:count],
               "none for these five files alone")  # fmt: skip
     effects: list[tuple[str, Callable[[], Effect]]] = []
     for label, data, given in lalonde(options.data):

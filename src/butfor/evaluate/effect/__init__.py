@@ -1,0 +1,1 @@
+"""Estimators of effects on tables whose effect is known."""
