@@ -45,8 +45,7 @@ class Balance:
         """The problem of standardised covariates [n, d]."""
         if len(x) > MOST:
             raise DataError(
-                f"the exact form stores {len(x):,} × {len(x):,} numbers, and does so up to {MOST:,} rows;
-"
+                f"the exact form stores {len(x):,} × {len(x):,} numbers, and does so up to {MOST:,} rows;\n"
                 'use form = "amortised"'
             )
         square = np.sum(x * x, axis=1)

@@ -123,7 +123,8 @@ def save(weights: Weights, path: Path, plan: Plan) -> None:
     import torch
     from safetensors.torch import save_file
 
-    made = f"python -m butfor.pretrain.foundation.train_cina --minutes {plan.minutes:g} --seed {plan.seed}"
+    length = f"--steps {plan.steps}" if plan.steps else f"--minutes {plan.minutes:g}"
+    made = f"python -m butfor.pretrain.foundation.train_cina {length} --seed {plan.seed}"
     kept = {name: value.detach().to(torch.bfloat16).contiguous() for name, value in weights.items()}
     save_file(kept, path, {"made by": made})
 
