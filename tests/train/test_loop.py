@@ -268,10 +268,10 @@ def test_work_that_no_memory_holds_is_refused_at_once(change, where):
     assert [mistake.where for mistake in caught.value.mistakes] == [where]
 
 
-def test_an_encoder_is_refused(tmp_path):
+def test_an_encoder_whose_tokenizer_hides_no_word_is_refused(tmp_path):
     lm = load("debug")
     lm.model.can_generate = lambda: False
-    with pytest.raises(UserError, match="encoder"):
+    with pytest.raises(UserError, match="has no mask token"):
         go(tmp_path, lm=lm)
 
 

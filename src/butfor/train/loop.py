@@ -2,6 +2,7 @@
 
 Training  AdamW, linear warm-up then linear decay to zero, gradients clipped at norm 1, the weights' own dtype.
           theta <- AdamW(theta, clip(grad method.loss(model, batch, model(**batch))))
+Encoders  guess hidden words (`masked.py`); decoders predict the next token, with the model's own loss.
 Method    `train` calls the method's `data` hook on the numbered rows, enters its `attach`, and calls its `loss` hook on
           every batch. The `model` hook is the caller's: it edits the model before any training, or without any.
 Diverged  A training that left the weights without finite values, or more than BLOWN times as long as they were, is
@@ -29,6 +30,7 @@ from butfor.core.seeds import derive, generator
 from butfor.train import checkpoint
 from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
 from butfor.train.borrow import borrowed
+from butfor.train.masked import mask_token, masked_head, masked_outputs
 from butfor.train.meter import Clock, Meter, count_flops
 from butfor.train.method import Method, Rows, feeding
 from butfor.train.trainer import shell
@@ -116,8 +118,6 @@ def train(
     progress: Progress | None = None,
 ) -> TrainFacts:
     """Train `lm.model` in place; writes `folder/train.jsonl`, resumes from `folder/checkpoint`."""
-    if lm.is_encoder:
-        raise UserError(f"{lm.name} is an encoder and has no loss on text; train a decoder, e.g. smollm2-135m")
     if lm.context is not None and settings.length > lm.context:
         raise UserError(f"{lm.name} reads {lm.context} tokens at most; set train.length to that or less")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -136,11 +136,11 @@ def train(
     )
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
-    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress)
+    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, mask_token(lm), seed)
     size = weight_norm(lm.model)
     clock = Clock()
     attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
-    with borrowed(lm.model), attached, disk_errors(folder):
+    with borrowed(lm.model), masked_head(lm, seed), attached, disk_errors(folder):
         run.train(lm.model, seed)
     lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
     seconds, peak = run.meter.read()
@@ -186,6 +186,8 @@ class Run:
     key: str
     meter: Meter
     progress: Progress | None
+    mask_token: int | None  # of an encoder, which learns by guessing hidden words
+    seed: int
     flops: int = 0
     loss: float = math.nan
     rate: float = math.nan
@@ -241,7 +243,10 @@ class Run:
     def compute(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
         """The method's loss of one batch; the model gets the tokens, the method all columns."""
         with feeding(batch):
-            outputs = model(**{name: batch[name] for name in TAKEN})
+            if self.mask_token is None:
+                outputs = model(**{name: batch[name] for name in TAKEN})
+            else:
+                outputs = masked_outputs(model, batch, self.mask_token, self.seed)
         return self.method.loss(model, batch, outputs)
 
     def diverged(self, growth: float) -> list[str]:
