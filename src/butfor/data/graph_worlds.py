@@ -154,7 +154,7 @@ def _graph(kind: str, d: int, density: float, rng: Generator) -> Edges:
     return edges[::-1, ::-1].T.copy() if rng.random() < 0.5 else edges
 
 
-# mechanisms: values of earlier variables [b, n, k], which are causes [b, k] -> signal and width of the noise [b, n] -----
+# mechanisms: earlier variables [b, n, k], which are causes [b, k] -> signal and width of the noise [b, n] ---
 
 Mechanism = Callable[[Floats, Edges, Generator], tuple[Floats, Floats]]
 
