@@ -2,9 +2,13 @@
 
 Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
           "wikitext2": the paragraphs of WikiText-2's validation text;
+          "stories": five-sentence stories of everyday life, each as it was and as three people retold it (TimeTravel);
           "stg": 1,600 people of the Spurious Token Game, our own draw; "stg-published": its authors' training file;
           "axioms": transitivity and d-separation demonstrated on graphs of 3 to 6 nodes, our own draw;
+          "reviews": verdicts on things, the writer's gender confounded with them, our own draw (data/reviews.py);
           "worlds": what is seen, done and imagined in random worlds, our own draw;
+          "in-context": letters that follow a law new to each text along a graph new to each text; only the answer is
+          learnt; "in-context-tree": others along one graph, its edges marked (data/in_context.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -19,7 +23,9 @@ from typing import Any
 from butfor.core.errors import MalformedData, MissingData, UnknownName
 from butfor.data import builtin
 from butfor.data.find import lines, parsed
+from butfor.data.reviews import reviews
 from butfor.data.stg import TRAINED, as_row, drawn, stg
+from butfor.data.timetravel import timetravel
 from butfor.data.wikitext2 import wikitext2
 
 Row = dict[str, Any]
@@ -71,6 +77,29 @@ def _worlds() -> list[Row]:
     return told.corpus()
 
 
+def _in_context() -> list[Row]:
+    from butfor.data.in_context import rows
+
+    return rows()
+
+
+def _in_context_tree() -> list[Row]:
+    from butfor.data.in_context import marked
+
+    return marked()
+
+
+def _stories() -> list[Row]:
+    found: list[Row] = []
+    for story in timetravel():
+        retold = enumerate(dict.fromkeys(story.endings), 1)
+        told = [("0", story.initial, story.original), *((str(n), story.counterfactual, end) for n, end in retold)]
+        found += [
+            {"id": f"stories/{story.id}/{n}", "text": f"{story.premise} {second} {end}"} for n, second, end in told
+        ]
+    return found
+
+
 def _text(path: Path) -> list[Row]:
     blocks = "\n".join(line.strip() for line in lines(path)).split("\n\n")
     found = [
@@ -119,9 +148,13 @@ def _numbers(path: Path, line: int, row: Row) -> set[str]:
 NAMES: dict[str, Callable[[], list[Row]]] = {
     "plain": _plain,
     "wikitext2": _wikitext2,
+    "stories": _stories,
     "stg": _stg,
     "stg-published": _stg_published,
+    "reviews": reviews,
     "axioms": _axioms,
     "worlds": _worlds,
+    "in-context": _in_context,
+    "in-context-tree": _in_context_tree,
 }
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

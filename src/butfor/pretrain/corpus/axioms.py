@@ -60,11 +60,10 @@ class Axioms(Dials, Method):
 
 def of_parts(logits: Tensor, labels: Tensor, told: Tensor) -> Tensor:
     """The mean over rows of the mean over their part's tokens. [] <- [B, L, V], [B, L], [B]"""
-    from torch.nn.functional import cross_entropy
+    import torch
 
-    each = cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100, reduction="none"
-    )
+    exact = logits.to(torch.promote_types(logits.dtype, torch.float32))[:, :-1].flatten(0, 1)
+    each = torch.nn.functional.cross_entropy(exact, labels[:, 1:].flatten(), ignore_index=-100, reduction="none")
     each = each.view(labels.shape[0], -1)
     learnt = labels[:, 1:] != -100
     total = each.new_zeros(())

@@ -128,9 +128,9 @@ def _ages() -> Listed:
     def guard(text: str, start: int, stop: int) -> bool:
         if text[start:stop].lower() not in before:
             return False
-        return (
-            text[stop : stop + 1] != " " or next_word(text, stop).lower() not in persons or _last(text, start) in YEARS
-        )
+        if text[stop : stop + 1] != " " or next_word(text, stop).lower() not in persons:
+            return True
+        return _last(text, start) in YEARS or text[max(0, start - 2) : start] in {"- ", "@ "}  # 80 @-@ year @-@ old
 
     return Listed(table, (), _two("young", "old"), guard)
 

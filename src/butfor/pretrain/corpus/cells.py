@@ -1,0 +1,46 @@
+"""The columns that say which label, attribute and site a row has, and how they hang together in a corpus."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
+
+from butfor.core.errors import UserError
+from butfor.train.batches import ROW
+from butfor.train.method import Rows
+
+
+def column(rows: Rows, name: str) -> list[Hashable]:
+    """A column of all rows; refuses one that some rows lack, or that has one value only."""
+    for place, row in enumerate(rows):
+        if not isinstance(row.get(name), (str, int, float, bool)):
+            known = ", ".join(sorted(set(row) - {"text", ROW})) or "none"
+            raise UserError(f"row {place} has no column {name!r} (it has: {known}); name the column, or give it")
+    return [row[name] for row in rows]
+
+
+def values(rows: Rows, name: str) -> list[Hashable]:
+    """The values of an attribute, sorted."""
+    found = sorted(set(column(rows, name)), key=lambda value: (str(type(value)), value))  # type: ignore[return-value]
+    if len(found) < 2:
+        raise UserError(f"the column {name!r} is {found[0]!r} on every row; an attribute has two values or more")
+    return found
+
+
+def shares(rows: Rows, label: str, attribute: str, site: str) -> dict[tuple[Hashable, Hashable], dict[Hashable, float]]:
+    """P(attribute | site, label) as training sees it: versions of one row share its weight."""
+    versions = Counter(row.get(ROW, place) for place, row in enumerate(rows))
+    found: dict[tuple[Hashable, Hashable], dict[Hashable, float]] = defaultdict(lambda: defaultdict(float))
+    for place, row in enumerate(rows):
+        found[row[site], row[label]][row[attribute]] += 1 / versions[row.get(ROW, place)]
+    return {cell: {c: part / sum(parts.values()) for c, part in parts.items()} for cell, parts in found.items()}
+
+
+def weights(label: Sequence[Hashable], attribute: Sequence[Hashable]) -> list[float]:
+    """P(c) P(y) / P(c, y) of each row; their mean is 1 where every pair of values occurs."""
+    n, y, c, both = len(label), Counter(label), Counter(attribute), Counter(zip(attribute, label, strict=True))
+    for one in c:
+        for other in y:
+            if not both[one, other]:
+                raise UserError(f"no row has attribute {one!r} and label {other!r}: no weight makes up for that")
+    return [c[one] * y[other] / (n * both[one, other]) for one, other in zip(attribute, label, strict=True)]
