@@ -7,21 +7,24 @@ Graphs    `er`: each pair is joined with one probability. `sf`: a later variable
           what they are joined to already (hubs); half of these graphs are turned around. Then the variables are
           shuffled.
 Worlds    x = √share · f(causes) + √(1 − share) · noise, f and the noise scaled to variance 1. So every variable has
-          variance 1 and neither variances nor their order betray the graph.
+          variance 1 and neither variances nor their order betray the graph. What the others tell of a variable (R²)
+          still does: two causes in three have more of it than their effect. In linear worlds scaled `after` they are
+          drawn, x = gain · f(causes) + noise, then x / sd(x), one in three has; training mixes both kinds.
           `linear`  weights ±U(½, 1) before scaling
           `rff`     cosines of random projections of all causes: a draw from a Gaussian process, nearly
           `mlp`     a random network of one layer of tanh, 8 units       (held out)
           `bent`    each cause through a square, |x| or a step, summed   (held out)
           `scaled`  linear; the noise grows with the causes              (held out)
 Noise     normal, uniform, laplace, exponential; held out: student (3 degrees), bimodal, lognormal.
-Source    the design of the simulators in Lorch et al. 2022; Reisach, Seiler & Weichwald 2021 (why the scaling).
+Source    the design of the simulators in Lorch et al. 2022; Reisach, Seiler & Weichwald 2021 and Reisach
+          et al. 2023 (what variances and R² betray).
 Limits    No hidden causes, no discrete variables; one kind of mechanism and of noise a world.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -49,16 +52,20 @@ class Family:
     noises: tuple[str, ...] = PLAIN
     density: tuple[float, float] = (0.5, 2.5)  # edges a variable
     share: tuple[float, float] = (0.3, 0.9)  # of the variance that the causes explain
+    after: float = 0.0  # share of worlds that are scaled after they are drawn
     rows: tuple[int, int] = (50, 400)
     variables: tuple[int, int] = (2, 12)
     about: str = ""
 
 
-TRAINING = Family(noises=("normal", "normal", *PLAIN), about="as in training")
+TRAINING = Family(noises=("normal", "normal", *PLAIN), after=0.5, about="as in training")
+FIRST = replace(TRAINING, after=0.0)  # what training begins with
 FAMILIES = {
     "linear_normal": Family(mechanisms=("linear",), noises=("normal",), about="as in training: linear, normal noise"),
     "linear_other": Family(mechanisms=("linear",), noises=PLAIN[1:], about="as in training: linear, other noise"),
     "curves": Family(mechanisms=("rff",), about="as in training: random curves"),
+    "after_linear": Family(mechanisms=("linear",), after=1.0, about="as in training: linear, scaled afterwards"),
+    "after_curves": Family(mechanisms=("rff",), after=1.0, about="as in training: random curves, scaled afterwards"),
     "out_mechanism": Family(mechanisms=("mlp", "bent"), about="small networks, squares, steps"),
     "out_width": Family(mechanisms=("scaled",), about="noise whose width depends on the causes"),
     "out_noise": Family(noises=("student", "bimodal", "lognormal"), about="heavy tails, two hills"),
@@ -90,10 +97,11 @@ def draw(family: Family, batch: int, n: int, d: int, rng: Generator) -> Worlds:
     for world, kind in enumerate(rng.choice(family.noises, size=batch)):
         noise[world] = NOISES[str(kind)](rng, (rows, d))
     share = rng.uniform(*family.share, size=(batch, d))
+    after = rng.random(batch) < family.after if family.after else np.zeros(batch, dtype=bool)
     x = np.empty((batch, rows, d))
     for kind in sorted(set(mechanisms.tolist())):
         mine = mechanisms == kind
-        x[mine] = _filled(MECHANISMS[kind], edges[mine], noise[mine], share[mine], rng)
+        x[mine] = _filled(kind, edges[mine], noise[mine], share[mine], after[mine], rng)
     order = np.argsort(rng.random((batch, d)), axis=1)
     x = np.take_along_axis(x, order[:, None, :], axis=2)
     edges = np.take_along_axis(np.take_along_axis(edges, order[:, :, None], axis=1), order[:, None, :], axis=2)
@@ -116,18 +124,20 @@ def one(name: str, seed: int, number: int) -> Worlds:
     return Worlds(np.stack([drawn[name] for name in graph.names], axis=1)[None], edges)
 
 
-def _filled(mechanism: Mechanism, edges: Edges, noise: Floats, share: Floats, rng: Generator) -> Floats:
-    """Every variable after its causes; `edges` lead from earlier to later ones."""
+def _filled(kind: str, edges: Edges, noise: Floats, share: Floats, after: Edges, rng: Generator) -> Floats:
+    """Every variable after its causes; `edges` lead from earlier to later ones. Worlds `after` [b] are scaled last."""
     x = np.zeros_like(noise)
+    gains = GAIN.get(kind, 1.0) * rng.uniform(1.0, 2.0, share.shape) if after.any() else share
+    late = after[:, None]
     for j in range(noise.shape[2]):
         causes = edges[:, :, j]
         none = np.logical_not(causes.any(axis=1))[:, None]
-        signal, widen = mechanism(x[:, :, :j], causes[:, :j], rng) if j else (x[:, :, 0], np.ones(x.shape[:2]))
-        signal = _unit(signal)
+        signal, widen = MECHANISMS[kind](x[:, :, :j], causes[:, :j], rng) if j else (x[:, :, 0], np.ones(x.shape[:2]))
         s = share[:, j, None]
         own = np.where(none, noise[:, :, j], _unit(widen * noise[:, :, j]))
-        x[:, :, j] = np.where(none, own, np.sqrt(s) * signal + np.sqrt(1 - s) * own)
-    return x
+        inside = np.sqrt(s) * _unit(signal) + np.sqrt(1 - s) * own
+        x[:, :, j] = np.where(none, own, np.where(late, gains[:, j, None] * signal + own, inside))
+    return np.where(late[:, :, None], _unit(x), x) if after.any() else x
 
 
 def _unit(values: Floats) -> Floats:
@@ -198,6 +208,7 @@ def _scaled(x: Floats, causes: Edges, rng: Generator) -> tuple[Floats, Floats]:
     return signal, 0.3 + np.log1p(np.exp(width))
 
 
+GAIN = {"rff": 2 / (COSINES / 2) ** 0.5}  # of signals that are not scaled to variance 1 as they are drawn
 MECHANISMS: dict[str, Mechanism] = {
     "linear": _linear, "rff": _rff, "mlp": _mlp, "bent": _bent, "scaled": _scaled,
 }  # fmt: skip

@@ -23,7 +23,7 @@ import numpy as np
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive, generator
-from butfor.data.graph_worlds import TRAINING, Worlds, draw
+from butfor.data.graph_worlds import FIRST, TRAINING, Worlds, draw
 from butfor.pretrain.foundation.discovery_net import Shape, drawn, loss, odds
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CELLS = 8000  # n · d · batch of a step
 RATE, WARMUP, DECLINE = 1.5e-3, 200, 0.25
 EVERY = 200
+MIXED = 2600  # the step from which half of the worlds are scaled after they are drawn
 PARTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -43,7 +44,7 @@ def worlds(seed: int, step: int) -> Worlds:
     low, high = np.log(TRAINING.rows)
     n = round(float(np.exp(rng.uniform(low, high))))
     d = int(rng.integers(TRAINING.variables[0], TRAINING.variables[1] + 1))
-    return draw(TRAINING, max(2, min(64, CELLS // (n * d))), n, d, rng)
+    return draw(FIRST if step < MIXED else TRAINING, max(2, min(64, CELLS // (n * d))), n, d, rng)
 
 
 def rate(step: int, steps: int) -> float:
