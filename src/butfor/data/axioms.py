@@ -43,7 +43,7 @@ SECOND = 0.4  # of the nodes of a branched graph have a second cause
 APART = 0.3  # of the answers No are about names of two graphs, where a passage has several
 GIVEN = 3  # variables at most that a question on separation holds fixed
 ATTEMPTS = 60
-COUNT = 20_000  # passages of the corpus "axioms"
+COUNT = 8_000  # passages of the corpus "axioms"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Models from scratch: `scratch:4x128` is a Llama of 4 layers, 128 wide, whose weights are drawn anew for each seed.
 
-    scratch:LAYERSxWIDTH[,heads=N][,tokens=bytes|CORPUS/SIZE|MODEL][,positions=rotary|none][,context=N][,mlp=N]
+    scratch:LAYERSxWIDTH[,heads=N][,tokens=bytes|CORPUS/SIZE|MODEL][,positions=rotary|none][,context=N][,mlp=N][,init=SD]
 
 heads      as many as make heads 32 wide, or one
 tokens     bytes: one token a byte, 259 in all. CORPUS/SIZE: a byte-level BPE of SIZE entries, made from the texts of a
@@ -8,9 +8,10 @@ tokens     bytes: one token a byte, 259 in all. CORPUS/SIZE: a byte-level BPE of
 positions  rotary: as in Llama. none: no positions at all (then the model is a SmolLM3 without rotary layers); what is
            before what shows through the causal mask alone, and carries over to longer texts (Kazemnejad et al. 2023)
 context    the longest text, 2048 tokens. mlp: width of the hidden layer, 4 x WIDTH / 1.5 rounded up to 32
+init       standard deviation of the first weights, 0.02; narrow models learn to compare words sooner from 0.1
 
 A seed decides the weights and nothing else; in an experiment both arms start from the same ones. The tokenizer is the
-same for all seeds. Embeddings are tied; weights are float32 and drawn as `transformers` draws them (normal, 0.02).
+same for all seeds. Embeddings are tied; weights are float32 and drawn as `transformers` draws them (normal, sd `init`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 KIND = "lm"
 FORM = re.compile(r"scratch:(\d+)x(\d+)((?:,\w+=[^,]+)*)")
-OPTIONS = ("heads", "tokens", "positions", "context", "mlp")
+OPTIONS = ("heads", "tokens", "positions", "context", "mlp", "init")
 POSITIONS = ("rotary", "none")
 SMALLEST, LARGEST = 260, 65536  # entries of a BPE: all bytes and the special tokens stand in it
 HOW = "write scratch:LAYERSxWIDTH, for example scratch:4x128 or scratch:4x128,heads=4,tokens=plain/512"
@@ -48,6 +49,7 @@ class Shape:
     positions: str
     context: int
     mlp: int
+    init: float
 
 
 def check(name: str) -> None:
@@ -88,14 +90,21 @@ def read(name: str) -> Shape:
         raise UnknownName("positions", positions, POSITIONS)
     if not layers or not width or width % heads or (width // heads) % 2:
         raise UserError(f"{name!r}: {heads} heads do not share a width of {width} in even parts; {HOW}")
+    init = _spread(given.get("init", "0.02"))
     mlp = whole.get("mlp", -(-8 * width // 96) * 32)
-    return Shape(layers, width, heads, given.get("tokens", "bytes"), positions, whole.get("context", 2048), mlp)
+    return Shape(layers, width, heads, given.get("tokens", "bytes"), positions, whole.get("context", 2048), mlp, init)
 
 
 def _whole(key: str, value: str) -> int:
     if not value.isdigit() or int(value) < 1:
         raise UserError(f"scratch: {key} is a whole number from 1 on, not {value!r}")
     return int(value)
+
+
+def _spread(value: str) -> float:
+    if not re.fullmatch(r"0?\.\d+|1(\.0*)?", value) or float(value) == 0:
+        raise UserError(f"scratch: init is a standard deviation above 0, at most 1, not {value!r}")
+    return float(value)
 
 
 def _corpus(tokens: str) -> tuple[str, int] | None:
@@ -177,6 +186,7 @@ def _built(shape: Shape, tokenizer: Any) -> Any:
         "num_attention_heads": shape.heads,
         "num_key_value_heads": shape.heads,
         "max_position_embeddings": shape.context,
+        "initializer_range": shape.init,
         "tie_word_embeddings": True,
         "pad_token_id": tokenizer.pad_token_id,
         "bos_token_id": tokenizer.bos_token_id,

@@ -1,0 +1,186 @@
+"""Demonstrations of axioms: labels recomputed by another way, dials that do what they say, sides that share nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from butfor.core.seeds import generator
+from butfor.data.axioms import (
+    SIDES,
+    TAKEN,
+    Dials,
+    demonstrations,
+    drawn_premise,
+    new_names,
+    separation,
+    side,
+    told,
+    transitivity,
+)
+from butfor.data.causal_axioms import AxiomRow, asked, edges
+
+QA = re.compile(r"((?:Does|Are) [^?]*\?) (Yes|No)\.")
+
+
+def rows(count: int = 120, **dials: Any) -> list[dict[str, Any]]:
+    return demonstrations(count, Dials(**dials), generator(0, "test"))
+
+
+def parts(row: dict[str, Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The told edges of a row, and its questions with their answers."""
+    premise = row["text"][: re.search(r" (?:Does|Are) ", row["text"]).start()]  # pyright: ignore[reportOptionalMemberAccess]
+    return edges(premise), QA.findall(row["text"])
+
+
+def reached(told_edges: list[tuple[str, str]], start: str) -> set[str]:
+    found, todo = set[str](), [start]
+    while todo:
+        at = todo.pop()
+        new = {b for a, b in told_edges if a == at} - found
+        found |= new
+        todo += new
+    return found
+
+
+def blocked(told_edges: list[tuple[str, str]], a: str, b: str, given: set[str]) -> bool:
+    """d-separation path by path: no path between a and b is open."""
+    near: dict[str, set[str]] = {}
+    for one, other in told_edges:
+        near.setdefault(one, set()).add(other)
+        near.setdefault(other, set()).add(one)
+    paths = [[a]]
+    while paths:
+        path = paths.pop()
+        if path[-1] == b and _open(told_edges, path, given):
+            return False
+        paths += [[*path, name] for name in near[path[-1]] - set(path) if path[-1] != b]
+    return True
+
+
+def _open(told_edges: list[tuple[str, str]], path: list[str], given: set[str]) -> bool:
+    for left, at, right in zip(path, path[1:], path[2:], strict=False):
+        collider = (left, at) in told_edges and (right, at) in told_edges
+        if collider and not ({at} | reached(told_edges, at)) & given:
+            return False
+        if not collider and at in given:
+            return False
+    return True
+
+
+def question(text: str) -> Any:
+    kind = "d-separation" if text.startswith("Are") else "transitivity"
+    return asked(AxiomRow(None, 0, kind, "", text, "Yes"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dials", [{}, {"branching": 1.0, "nodes": (4, 5)}, {"graphs": (2, 3), "shuffling": 0.5}])
+def test_every_answer_is_right_when_worked_out_another_way(dials: dict[str, Any]) -> None:
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in rows(60, **dials):
+        graph, questions = parts(row)
+        for text, answer in questions:
+            what = question(text)
+            if text.startswith("Does"):
+                right = what.b in reached(graph, what.a)
+            else:
+                right = blocked(graph, what.a, what.b, set(what.given))
+            assert answer == ("Yes" if right else "No"), row["text"]
+            seen[text.split()[0], answer] += 1
+    assert len(seen) == 4 and min(seen.values()) > 20
+
+
+def test_marks_name_the_answers() -> None:
+    for row in rows(20, questions=3):
+        words = [row["text"][start:stop] for start, stop, name in row["spans"] if name == "answer"]
+        assert words == [answer for _, answer in parts(row)[1]] and len(words) == 3
+        assert row["answer_at"] == row["spans"][0][0]
+
+
+def test_the_same_generator_gives_the_same_rows() -> None:
+    assert rows(10) == rows(10) != demonstrations(10, Dials(), generator(1, "test"))
+
+
+def test_dials_do_what_they_say() -> None:
+    def forward(row: dict[str, Any]) -> bool:
+        return all(before[1] == after[0] for before, after in pairwise(parts(row)[0]))
+
+    assert all(forward(row) for row in rows(noise=0.0))
+    assert not any(forward(row) for row in rows(noise=0.0, reversal=1.0))
+    turned = [row for row in rows(400, noise=0.3, nodes=(6, 6))]
+    back = np.mean([forward(row) for row in turned])
+    assert 0.7**5 / 2 < back < 2 * (0.7**5 + 0.3**5)  # all five edges point one way
+    shuffled = rows(noise=0.0, shuffling=0.5, nodes=(5, 6))
+    assert 0.35 < np.mean([forward(row) for row in shuffled]) < 0.65
+    assert all(len({n for e in parts(row)[0] for n in e}) in (4, 5) for row in rows(nodes=(4, 5)))
+    trees = rows(branching=1.0, nodes=(6, 6))
+    degrees = [max(Counter(n for e in parts(row)[0] for n in e).values()) for row in trees]
+    assert np.mean([degree > 2 for degree in degrees]) > 0.9
+    assert {len(n) for row in rows(names=(2, 2)) for e in parts(row)[0] for n in e} == {2}
+    kinds = Counter(row["text"].count("Are ") > 0 for row in rows(separation=0.25))
+    assert 15 < kinds[True] < 45
+    several = rows(graphs=(2, 2), noise=0.0)
+    assert all(not forward(row) for row in several)
+
+
+def test_sides_share_no_premise_and_follow_from_it_alone() -> None:
+    rng = generator(0, "sides")
+    for on in set(SIDES):
+        for _ in range(20):
+            one = drawn_premise(4, (1, 2), "line", "forward", 0.3, on, rng)
+            assert side(one.text) == side(told(edges(one.text))) == on
+
+
+def test_names_are_new_and_no_words() -> None:
+    names = new_names(300, (1, 2), generator(0, "names"))
+    assert len(set(names)) == 300 and not TAKEN & set(names)
+
+
+def test_a_no_stands_in_the_order_of_its_pair_as_often_as_a_yes() -> None:
+    rng = generator(0, "order")
+    first: dict[bool, list[bool]] = {True: [], False: []}
+    for number in range(600):
+        of = drawn_premise(7, (1, 3), "branched" if number % 4 < 2 else "line", "shuffled", 0.0, "test", rng)
+        found = transitivity(of, rng, yes=number % 2 == 0)
+        first[found.yes].append(of.graph.names.index(found.a) < of.graph.names.index(found.b))
+    assert abs(np.mean(first[True]) - np.mean(first[False])) < 0.1
+
+
+def test_the_size_of_the_given_set_tells_nothing() -> None:
+    rng = generator(0, "sizes")
+    found: dict[int, list[bool]] = {}
+    for number in range(800):
+        of = drawn_premise(6, (1, 3), "line", "forward", 0.3, "train", rng)
+        one = separation(of, rng, yes=number % 2 == 0)
+        found.setdefault(len(one.given), []).append(one.yes)
+    assert set(found) == {0, 1, 2, 3}
+    assert all(0.4 < np.mean(yes) < 0.6 for yes in found.values())
+
+
+@pytest.mark.parametrize(
+    ("knobs", "why"),
+    [
+        ({"noise": 1.5}, "noise is a share"),
+        ({"nodes": (6, 3)}, r"nodes is \[least, most\]"),
+        ({"nodes": (1, 3)}, "from 2 on"),
+        ({"reversal": 0.7, "shuffling": 0.7}, "together"),
+        ({"questions": 0}, "questions is 1 or more"),
+        ({"names": (1, 1), "nodes": (3, 20), "graphs": (2, 2)}, "let names be longer"),
+    ],
+)
+def test_wrong_dials_name_the_fix(knobs: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Dials(**knobs)
+
+
+def test_the_corpus_goes_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from butfor.data.corpora import rows as corpus
+
+    monkeypatch.setattr("butfor.data.axioms.COUNT", 200)
+    found = corpus("axioms")
+    assert len({row["id"] for row in found}) == 200
+    assert {len({n for e in parts(row)[0] for n in e}) for row in found} == {3, 4, 5, 6}
