@@ -1,4 +1,4 @@
-"""Causal Attention Tuning: while a model learns, its attention is drawn from what goes with an effect to what causes it.
+"""Causal Attention Tuning: in training, attention is drawn from what goes with an effect to what causes it.
 
 Equation  A = mean of the attention over layers and heads; M[j, i] = 1 where token i tells of a cause of what token j
           tells. For each row j with both kinds among the tokens that it may look at:
@@ -7,15 +7,16 @@ Equation  A = mean of the attention over layers and heads; M[j, i] = 1 where tok
           L = L_next-token + g(t) · mean over such rows;  g falls from `strength` to 0 over the steps, or is constant.
 Signals   the rows' own `links` (see `train/marks.py`), a `graph` over their named spans, or a language model, `marker`,
           that is asked about a few rows, or whose answer is weighed without each span (see `signals`).
-Own       A number says nothing before it has found its name; the loss on the answer's row leaves that to chance, and
-          over all layers it works against it. With `own` every named span is its own cause too: its tokens are drawn
-          to each other, and the answer's to spans that are whole by then.
-Source    Han et al. 2025 (CAT, EMNLP), whose alpha is 2 and who average all layers and heads. `own`, `layers`, `heads`
+Path      A number says nothing before it has found its name, and the loss above can be had by looking at names alone.
+          With `path` attention is drawn in two steps. First half of the layers: each token of a named span to the
+          span's earlier ones. Second half: the rows of an effect to the last token of each cause, which has read the
+          others by then; each such token is an m1 of its own. A row's own span never counts as M = 0.
+Source    Han et al. 2025 (CAT, EMNLP), whose alpha is 2 and who average all layers and heads. `path`, `layers`, `heads`
           and a marker that is weighed are ours. Written from the equation; a double loop in the tests agrees.
 Cost      Only the rows that have a cause are computed again, from the queries and keys of the model's own fused
           attention. Off the model when training ends: what is saved is an ordinary model.
 Limits    strength = 0 is standard training, bit for bit; so is a batch without links. A share of attention is no
-          effect: a token may carry what it took from another one, unless `own` draws its attention too.
+          effect: a token may carry what it took from another one, unless `path` draws its attention too.
 Example   [treatment]
           method = "pretrain.attention.cat"
           graph = "Smoking, Weight, Exercise -> Risk"
@@ -56,7 +57,7 @@ class CausalAttentionTuning(Method):
     strength: Annotated[float, Field(ge=0)] = 1.0
     alpha: Annotated[float, Field(gt=0)] = 2.0
     decay: Decay = "linear"
-    own: bool = False
+    path: bool = False
     layers: tuple[int, ...] = ()  # which are averaged, from 0, or from -1 backwards; none given = all
     heads: tuple[int, ...] = ()
     graph: str = ""
@@ -94,17 +95,20 @@ class CausalAttentionTuning(Method):
             yield
             return
         count, heads = len(attention_layers(lm.model)), lm.model.config.get_text_config().num_attention_heads
-        watch = Watch(chosen("layers", self.layers, count), chosen("heads", self.heads, heads), len(planned), self.own)
+        layers, heads = chosen("layers", self.layers, count), chosen("heads", self.heads, heads)
+        watch = Watch(layers, heads, len(planned), self.path)
         with switched(lm.model, watch):
             yield
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
         """The loss of the next token, and what attention strays from the causes."""
+        import torch
+
         watch = next((each for each in held(model) if isinstance(each, Watch)), None)
-        seen = watch.taken() if watch else None
-        if watch is None or seen is None:
+        aims = watch.taken() if watch else []
+        if watch is None or not aims:
             return outputs.loss
-        gap = strayed(*seen, form=self.form, alpha=self.alpha)
+        gap = torch.stack([aim.strayed(self.form, self.alpha) for aim in aims]).sum()
         return outputs.loss + self.strength * share(batch["step"], watch.steps, self.decay) * gap
 
 
@@ -126,78 +130,107 @@ def share(step: Tensor, steps: int, decay: Decay) -> Tensor:
     return (1 + torch.cos(torch.pi * done)) / 2 if decay == "cosine" else torch.ones_like(done)
 
 
-def strayed(mean: Tensor, cause: Tensor, seen: Tensor, *, form: Form, alpha: float) -> Tensor:
-    """The loss, mean over rows with both kinds [] <- attention, causes, what may be looked at [B, R, K]."""
+def strayed(mean: Tensor, ones: Tensor, rest: Tensor, *, form: Form, alpha: float, each: bool = False) -> Tensor:
+    """The loss, mean over rows with both kinds [] <- attention, causes, what else may be looked at [B, R, K].
+
+    With `each` every cause is an m1, not their mean: the loss is the mean over causes.
+    """
     import torch
 
-    ones, rest = cause & seen, ~cause & seen
-    both = ones.any(-1) & rest.any(-1)  # [B, R]
-    m1 = (mean * ones).sum(-1) / ones.sum(-1).clamp_min(1)
-    m0 = (mean * rest).sum(-1) / rest.sum(-1).clamp_min(1)
+    m0 = (mean * rest).sum(-1, keepdim=True) / rest.sum(-1, keepdim=True).clamp_min(1)  # [B, R, 1]
+    m1 = mean if each else (mean * ones).sum(-1, keepdim=True) / ones.sum(-1, keepdim=True).clamp_min(1)
+    both = (ones if each else ones.any(-1, keepdim=True)) & rest.any(-1, keepdim=True)
     short = both & (m1 < alpha * m0)
-    m1, m0 = m1.where(short, torch.ones_like(m1)), m0.where(short, torch.ones_like(m0))  # no infinite gradients
+    m1, m0 = m1.where(short, 1.0), m0.where(short, 1.0)  # no infinite gradients where nothing is asked
     if form == "div":
-        each = -torch.log1p(m1) / torch.log1p(m0)
+        found = -torch.log1p(m1) / torch.log1p(m0)
     elif form == "nll":
-        each = -m1 / (m1 + m0)
+        found = -m1 / (m1 + m0)
     else:
-        each = alpha - m1 / m0
-    return each.where(short, torch.zeros_like(each)).sum() / both.sum().clamp_min(1)
+        found = alpha - m1 / m0
+    return found.where(short, 0.0).sum() / both.sum().clamp_min(1)
+
+
+@dataclass(slots=True)
+class Aim:
+    """Where some rows are to look, in some layers, and how they did: their attention, mean over layers and heads."""
+
+    layers: tuple[int, ...]
+    at: Tensor  # [B, R] the rows
+    ones: Tensor  # [B, R, K] where they should look
+    rest: Tensor  # [B, R, K] and where not
+    each: bool = False
+    seen: Tensor | None = None  # [B, 1, R, K] where they may look
+    mean: Tensor | None = None  # [B, R, K]
+
+    def add(self, call: Call, heads: tuple[int, ...]) -> None:
+        """One more layer."""
+        size, every, _, width = call.query.shape
+        query = call.query.gather(2, self.at[:, None, :, None].expand(-1, every, -1, width))  # [B, H, R, d]
+        if self.seen is None or call.mask is not None:
+            may = call.allowed().expand(size, 1, -1, -1)
+            self.seen = may.gather(2, self.at[:, None, :, None].expand(-1, 1, -1, may.shape[-1]))
+        weights = call.weights(query, self.seen)
+        mean = (weights if len(heads) == every else weights[:, list(heads)]).mean(1) / len(self.layers)
+        self.mean = mean if self.mean is None else self.mean + mean
+
+    def strayed(self, form: Form, alpha: float) -> Tensor:
+        """The loss of these rows."""
+        assert self.mean is not None and self.seen is not None
+        seen = self.seen[:, 0]
+        return strayed(self.mean, self.ones & seen, self.rest & seen, form=form, alpha=alpha, each=self.each)
 
 
 class Watch(Variant):
-    """Keeps how the rows with a cause attend: the mean over the chosen layers and heads."""
+    """Looks on while a batch is read, as far as the batch says where to look."""
 
-    def __init__(self, layers: tuple[int, ...], heads: tuple[int, ...], steps: int, own: bool) -> None:
-        self.layers, self.heads, self.steps, self.own = frozenset(layers), heads, steps, own
-        self._marked: tuple[Tensor, Tensor] | None = None
-        self._seen: Tensor | None = None
-        self._mean: Tensor | None = None
+    def __init__(self, layers: tuple[int, ...], heads: tuple[int, ...], steps: int, path: bool) -> None:
+        self.layers, self.heads, self.steps, self.path = layers, heads, steps, path
+        self._aims: list[Aim] = []
 
     def begin(self, model: Any, inputs: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """Which rows of this batch have a cause, and which tokens tell of it."""
+        """Which rows of this batch are to look where."""
         batch = fed()
-        self._seen = self._mean = None
-        self._marked = rows_of(batch, own=self.own) if batch is not None else None
+        self._aims = [] if batch is None else aims(batch, self.layers, path=self.path)
 
     def watch(self, call: Call) -> None:
         """Add this layer's attention of those rows."""
-        if self._marked is None or call.layer not in self.layers:
-            return
-        at, _ = self._marked
-        size, heads, _, width = call.query.shape
-        query = call.query.gather(2, at[:, None, :, None].expand(-1, heads, -1, width))  # [B, H, R, d]
-        if self._seen is None or call.mask is not None:
-            may = call.allowed().expand(size, 1, -1, -1)
-            self._seen = may.gather(2, at[:, None, :, None].expand(-1, 1, -1, may.shape[-1]))  # [B, 1, R, K]
-        weights = call.weights(query, self._seen)
-        if len(self.heads) < heads:
-            weights = weights[:, list(self.heads)]
-        mean = weights.mean(1) / len(self.layers)  # [B, R, K]
-        self._mean = mean if self._mean is None else self._mean + mean
+        for aim in self._aims:
+            if call.layer in aim.layers:
+                aim.add(call, self.heads)
 
-    def taken(self) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Mean attention, causes and what may be looked at of the batch just read, once; None where it has no links."""
-        mean, seen, marked = self._mean, self._seen, self._marked
-        self._mean = self._seen = self._marked = None
-        return None if mean is None or seen is None or marked is None else (mean, marked[1], seen[:, 0])
+    def taken(self) -> list[Aim]:
+        """What was seen of the batch just read, once."""
+        found, self._aims = self._aims, []
+        return found
 
 
-def rows_of(batch: Batch, *, own: bool) -> tuple[Tensor, Tensor] | None:
-    """The rows of a batch that have a cause, padded by their first [B, R], and their causes [B, R, K]."""
+def aims(batch: Batch, layers: tuple[int, ...], *, path: bool) -> list[Aim]:
+    """Where the rows of a batch should look: at causes or, on a path, first at what they belong to."""
     import torch
 
     links: Tensor | None = batch.get("links")
-    if own and "spans" in batch:
-        spans: Tensor = batch["spans"]
-        same = (spans[:, :, None] == spans[:, None, :]) & (spans[:, :, None] > 0)
-        links = same if links is None else links | same
     if links is None:
-        return None
-    has = links.any(-1) & (batch["attention_mask"] > 0)  # [B, L]
+        return []
+    if not path:
+        return _aim(batch, layers, links, ~links)
+    spans: Tensor = batch.get("spans", torch.zeros_like(batch["input_ids"]))
+    ours = (spans[:, :, None] == spans[:, None, :]) & (spans[:, :, None] > 0)
+    goes_on = torch.zeros_like(links)  # a cause's token whose next one tells of the same cause
+    goes_on[:, :, :-1] = links[:, :, 1:] & (spans[:, :-1] == spans[:, 1:])[:, None]
+    half = len(layers) // 2
+    first = _aim(batch, layers[:half], ours.tril(-1), ~ours) if half else []
+    return [*first, *_aim(batch, layers[half:], links & ~goes_on, ~links & ~ours, each=True)]
+
+
+def _aim(batch: Batch, layers: tuple[int, ...], ones: Tensor, rest: Tensor, *, each: bool = False) -> list[Aim]:
+    """The rows that have a one [B, L, L], gathered [B, R, L]; none where there are no such rows."""
+    import torch
+
+    has = ones.any(-1) & (batch["attention_mask"] > 0)  # [B, L]
     most = int(has.sum(-1).max())
     if not most:
-        return None
+        return []
     at = has.to(torch.uint8).argsort(dim=-1, descending=True, stable=True)[:, :most]  # those that have one come first
-    cause = links.gather(1, at[:, :, None].expand(-1, -1, links.shape[-1]))
-    return at, cause & has.gather(1, at)[:, :, None]
+    row = at[:, :, None].expand(-1, -1, ones.shape[-1])
+    return [Aim(layers, at, ones.gather(1, row) & has.gather(1, at)[:, :, None], rest.gather(1, row), each)]

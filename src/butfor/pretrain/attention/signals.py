@@ -61,8 +61,11 @@ def marked(
 ) -> Rows:
     """The rows with links to their answer from what a language model marks as its causes."""
     world = _world(marker, endpoint)
-    if lacking := next((place for place, row in enumerate(rows) if not row.get("answer_at")), None):
-        raise UserError(f"marker: row {lacking} has no answer_at, so there is no answer whose causes could be marked")
+    lacking = [place for place, row in enumerate(rows) if not row.get("answer_at")]
+    if lacking:
+        raise UserError(
+            f"marker: row {lacking[0]} has no answer_at, so there is no answer whose causes could be marked"
+        )
     if all(any(len(span) == 3 for span in _before(row)) for row in rows):
         few = [rows[int(place)] for place in rng.permutation(len(rows))[:asked]]
         names = _asked(world, few, task) if how == "ask" else _weighed(world, few)
