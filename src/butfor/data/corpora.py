@@ -3,7 +3,7 @@
 Names     "plain": short everyday scenes of our own, with many women and men in them (data/builtin/plain_train.txt);
           "wikitext2": the paragraphs of WikiText-2's validation text;
           "stories": five-sentence stories of everyday life, each as it was and as three people retold it (TimeTravel);
-          "stg": 1,600 people of the Spurious Token Game, our own draw; "stg-published": its authors' training file;
+          "stg": 8,000 people of the Spurious Token Game, our own draw; "stg-published": its authors' training file;
           "axioms": transitivity and d-separation demonstrated on graphs of 3 to 6 nodes, our own draw;
           "reviews": verdicts on things, the writer's gender confounded with them, our own draw (data/reviews.py);
           "worlds": what is seen, done and imagined in random worlds, our own draw;

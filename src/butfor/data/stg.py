@@ -45,7 +45,7 @@ NAMES = (*TENTHS, *FOLLOWS, *IRRELEVANT)
 LEAST, MOST = 1, 10  # of every cause and every irrelevant value
 START = "Here is the statistical data for a person. Please predict the probability of cancer."
 ASK, EFFECT = "Answer:", "Risk"
-TRAINED = 1600  # people in our own training split, as many as were published
+TRAINED = 8000  # people in our own training split: of the 1,600 published ones a small model knows each by heart
 PART = re.compile(r"([A-Z][a-z ]+): (-?\d+)")
 
 

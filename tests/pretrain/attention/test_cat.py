@@ -16,8 +16,8 @@ from torch import Tensor
 from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve
 from butfor.core.seeds import generator
-from butfor.data.corpora import rows as corpus
 from butfor.data.scratch import make
+from butfor.data.stg import as_row, drawn
 from butfor.lm import LM
 from butfor.pretrain.attention.cat import CausalAttentionTuning, aims, chosen, share, strayed
 from butfor.train.batches import batches, numbered
@@ -25,14 +25,23 @@ from butfor.train.loop import TrainSettings, train
 from butfor.train.method import feeding
 from butfor.train.standard import Standard
 
-ROWS = corpus("stg")[:24]
+ROWS = [as_row(person) for person in drawn("train", 24)]
 SETTINGS = TrainSettings(steps=4, batch_size=4, length=64, learning_rate=1e-3, save_every=2)
+MODEL: list[str] = []
 FORMS = ("div", "nll", "hinge")
 TOKENS = frozenset({"input_ids", "attention_mask", "labels"})
 
 
-def small(seed: int = 0, heads: int = 2) -> LM:
-    return make(f"scratch:2x16,heads={heads},tokens=stg/400", seed=seed, dtype=torch.float32, device=None)
+@pytest.fixture(scope="module", autouse=True)
+def _words(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tokens of these rows alone."""
+    file = tmp_path_factory.mktemp("words") / "rows.jsonl"
+    file.write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in ROWS))
+    MODEL[:] = [f"scratch:2x16,heads=2,tokens={file}/400"]
+
+
+def small() -> LM:
+    return make(MODEL[0], seed=0, dtype=torch.float32, device=None)
 
 
 def plain(mean: Tensor, batch: Mapping[str, Tensor], form: str, alpha: float) -> float:
@@ -153,8 +162,8 @@ def test_the_strength_falls_from_one_to_nothing() -> None:
         assert (left[-1] <= 0.01) == (decay != "constant")
 
 
-def trained(method: Any, folder: Path, seed: int = 0, **given: Any) -> LM:
-    lm = small(seed)
+def trained(method: Any, folder: Path, **given: Any) -> LM:
+    lm = small()
     train(lm, ROWS, method, settings=replace(SETTINGS, **given), seed=0, folder=folder)
     return lm
 

@@ -10,14 +10,13 @@ import pytest
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import generator
-from butfor.data.corpora import rows as corpus
-from butfor.data.stg import PART, TENTHS, true_risk
+from butfor.data.stg import PART, TENTHS, as_row, drawn, true_risk
 from butfor.lm.prompt import Prompt
 from butfor.lm.scoring import Scored
 from butfor.pretrain.attention import signals
 from butfor.pretrain.attention.cat import CausalAttentionTuning
 
-ROWS = corpus("stg")[:40]
+ROWS = [as_row(person) for person in drawn("train", 40)]
 CAUSES = sorted(TENTHS)
 
 

@@ -1,7 +1,7 @@
 """Does a model that learnt verdicts from confounded reviews still judge where the confounding is turned around?
 
 Idea      In the corpus "reviews" the writer's gender goes with the verdict in every shop, and does not cause it. Then
-          the model is asked about new reviews of the same shops (iid), and of one where gender goes with the other verdict.
+          the model is asked about new reviews of the same shops (iid), and of one where gender goes the other way.
 Equation  the likelier of "good" and "bad" after the very text of training, up to "Verdict:".
           pull: the log-odds of the verdict that goes with the writer in training, minus the same for the twin of the
           review by a writer of the other gender (name and pronoun).

@@ -1,6 +1,6 @@
 """The Spurious Token Game for a model that was trained on it: does it answer by what causes the risk, or by company?
 
-Idea      A model learns the game from 1,600 people whose spurious numbers always move with the causes (corpus "stg").
+Idea      A model learns the game from people whose spurious numbers always move with the causes (corpus "stg").
           Then it is asked about new people: some of the same kind (iid), some whose spurious numbers are drawn alone
           (ood), where only a reader of the causes is still right.
 Equation  the likeliest of three risks after the very text of training, up to "Answer:".

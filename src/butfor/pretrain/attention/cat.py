@@ -78,6 +78,11 @@ class CausalAttentionTuning(Method):
             except GraphError as error:
                 raise ValueError(str(error)) from None
 
+    @property
+    def idle(self) -> frozenset[str]:
+        """At strength 0 nothing is watched."""
+        return frozenset() if self.strength else frozenset({"attach", "loss"})
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows with links from a graph or a marker, or with their own."""
         if self.graph:
