@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 
 from pydantic import Field
@@ -91,9 +92,14 @@ class TrainedGame:
         """New people; of our own draw, none with the values of somebody who was trained on."""
         if self.data == "published":
             return stg(split)
-        known = {_who(person) for person in drawn("train", TRAINED)}
-        new = [person for person in drawn(split, 2 * self.people + 10, self.seed) if _who(person) not in known]
+        new = [person for person in drawn(split, 2 * self.people + 10, self.seed) if _who(person) not in _known()]
         return new[: self.people]
+
+
+@cache
+def _known() -> frozenset[frozenset[tuple[str, int]]]:
+    """Everybody who is trained on."""
+    return frozenset(_who(person) for person in drawn("train", TRAINED))
 
 
 def _who(person: Person) -> frozenset[tuple[str, int]]:
