@@ -4,7 +4,7 @@ Idea      An effect is a difference of weighted means, with weights α that make
           weights of a support vector machine do, and its primal is a layer of self-attention, whose values V say them.
           So a network that gives V for a data set that it has never seen gives the effect without any fitting.
 Equation  α_i = λ h_i v_i W_i in [0, 1];   effect = Σ_treated α Y / Σ_treated α − Σ_control α Y / Σ_control α
-Forms     exact      α from the dual (`cina_dual.py`), by data set; up to 5,000 rows
+Forms     exact      α from the dual (`cina_dual.py`), by data set; up to 2,000 rows
           trained    the same by gradient descent on the attention layer (`cina_trained.py`)
           amortised  V from a network trained once on random data sets (`cina_net.py`, `train_cina.py`), one pass
 Calibrate The weights of the amortised form, moved as little as can be so that the weighted means of every covariate
@@ -129,7 +129,7 @@ def fitted(table: Table, by_descent: bool, strength: float) -> Answer:
 
     arms = _arms(table)
     x = np.asarray(standard(torch.from_numpy(arms.z)).numpy())
-    problem = Balance.of(x, 2.0 * arms.treated - 1, strength)
+    problem = Balance.of(x, np.where(arms.treated, 1.0, -1.0), strength)
     alpha = train(problem) if by_descent else solve(problem)
     gap = problem.gap(alpha)
     check = Check("duality", gap < 0.02, f"primal and dual are {gap:.2g} a row apart; 0 is the solution")

@@ -14,7 +14,7 @@ Checked   The duality is derived here. The form in which the penalty and the rea
           they are equal the two agree up to the unit of λ (tested). λ → ∞ with equal arms: all α = 1, the difference of
           means (tested). The gap between primal and dual certifies a solution.
 Limits    What it weighs is the largest subset that can be balanced, not everyone: with effects that differ where the
-          arms do not overlap, its estimate is of that subset's effect. n × n memory: up to 5,000 rows.
+          arms do not overlap, its estimate is of that subset's effect. n × n memory: up to 2,000 rows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import numpy as np
 from butfor.core.errors import DataError
 from butfor.scm.columns import Floats
 
-MOST = 5000
+MOST = 2000
 STEPS = 3000
-GAP = 1e-3  # relative to the number of rows
+GAP = 1e-4  # a row
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,15 +75,17 @@ class Balance:
     def primal(self, values: Floats) -> float:
         """The loss of V with the best intercept."""
         told = self.kernel @ values
-        return float(0.5 * self.strength * values @ told / self.h.mean() ** 2 + _hinge(told / self.h, self.w))
+        penalty = 0.5 * self.strength * float(values @ told) / float(self.h.mean()) ** 2
+        told = told / self.h
+        return penalty + float(np.sum(np.maximum(1 - self.w * (told + intercept(told, self.w)), 0.0)))
 
     def gap(self, alpha: Floats) -> float:
         """Primal minus dual, a row: 0 at the solution alone."""
         return (self.primal(self.values(alpha)) - self.dual(alpha)) / len(alpha)
 
 
-def solve(problem: Balance) -> Floats:
-    """α [n] by accelerated projected gradient, until the gap is below a thousandth a row."""
+def solve(problem: Balance, gap: float = GAP) -> Floats:
+    """α [n] by accelerated projected gradient, until primal and dual are within `gap` a row."""
     matrix, n = problem.matrix, len(problem.w)
     step = 1 / max(_largest(matrix), 1e-12)
     alpha = ahead = project(np.ones(n), problem.w)
@@ -96,7 +98,7 @@ def solve(problem: Balance) -> Floats:
         faster = (1 + np.sqrt(1 + 4 * pace * pace)) / 2
         ahead = new + (pace - 1) / faster * (new - alpha)
         alpha, pace = new, faster
-        if count % 25 == 24 and problem.gap(alpha) < GAP:
+        if count % 25 == 24 and problem.gap(alpha) < gap:
             break
     return alpha
 
@@ -124,8 +126,8 @@ def _largest(matrix: Floats) -> float:
     return 1.02 * size
 
 
-def _hinge(told: Floats, w: Floats) -> float:
-    """The least over b of Σ [1 − W (told + b)]₊, which lies where the hinge of a row bends."""
+def intercept(told: Floats, w: Floats) -> float:
+    """The least over b of Σ [1 − W (told + b)]₊, which lies where the hinge of a row bends; the middle, where several."""
     bends = np.sort(w - told)  # W (told + b) = 1 there
     low, high = 0, len(bends) - 1
     while low < high:
@@ -133,4 +135,5 @@ def _hinge(told: Floats, w: Floats) -> float:
         slope = -float(np.sum(w * (1 - w * (told + bends[middle]) > 1e-12)))
         low, high = (middle + 1, high) if slope < 0 else (low, middle)
     near = bends[max(low - 1, 0) : low + 2]
-    return min(float(np.sum(np.maximum(1 - w * (told + b), 0.0))) for b in near)
+    costs = np.array([float(np.sum(np.maximum(1 - w * (told + b), 0.0))) for b in near])
+    return float(near[costs <= costs.min() + 1e-9 * len(w)].mean())
