@@ -130,8 +130,8 @@ class Structure(Method):
         room = max(8, int(ROOM * max(len(lm.tokenizer(part)["input_ids"]) for part in parts)))
         said = say(lm, prompts, max_new_tokens=room)
         return [
-            _before(rows[place], new.strip() + part[len(part.rstrip()) :]) if new.strip() else []
-            for (place, _), part, new in zip(tasks, parts, said, strict=True)
+            _before(rows[place], new.strip()) if new.strip() else []
+            for (place, _), new in zip(tasks, said, strict=True)
         ]
 
 
@@ -144,7 +144,8 @@ def _before(row: dict[str, Any], new: str) -> list[Edit]:
     """The edits that lead from what stands before the answer to `new`, which may tell the answer again."""
     old = _kept(row)
     answer = row["text"][len(old) :]
-    new = new.removesuffix(answer) if answer else new
+    if answer.strip():
+        new = new.rstrip().removesuffix(answer.strip()).rstrip() + old[len(old.rstrip()) :]
     pair = Pair.of(old, new, "attribute")
     return [
         Edit(start, was, put, "text") for (start, _), (was, put) in zip(pair.base_spans, pair.contents, strict=True)

@@ -31,7 +31,7 @@ from butfor.core.seeds import generator
 from butfor.data.builtin import read
 from butfor.data.find import lines, parsed
 from butfor.pretrain.corpus.words import Guard, Table
-from butfor.pretrain.pronouns import NOT_A_NOUN, listed, next_word
+from butfor.pretrain.pronouns import ADVERBS, NOT_A_NOUN, listed, next_word
 
 SPECIFIC = 8.0  # how much a share of 1 weighs against a factor e in rank
 FILES = (".json", ".toml", ".csv")
@@ -149,7 +149,7 @@ def _capital_before(text: str, start: int) -> bool:
     found = BEFORE.search(text, max(0, start - 24), start)
     if found is None or not found[1][0].isupper() or found[1].lower() in TITLES:
         return False
-    return found[1].lower() not in NOT_A_NOUN
+    return found[1].lower() not in NOT_A_NOUN | ADVERBS
 
 
 def _capital_after(text: str, stop: int) -> bool:

@@ -28,11 +28,12 @@ ARTICLE = re.compile(rf"(?<!{LETTER})(?<!['’-])(a|an|A|An|AN)([^\S\n]+)$")
 AN = re.compile(r"[aeiou]|h(?:our|onest|eir|ono)", re.IGNORECASE)
 NOT_AN = re.compile(r"eu|u(?:ni(?!n|m)|s[aei]|k|ganda|topi|rugu)|one(?!i)|once", re.IGNORECASE)
 FEW = listed("a an another any each every neither either no one this that who")
-MANY = listed("the these those many most some few several all both two three four five six seven eight ten")
+MANY = listed("these those many most some few several all both two three four five six seven eight ten")
 VERBS = listed(
-    """are can cannot could did do does fell felt get go goes had has have helped is kept knew left live lives
-    made may might must need prayed read said saw say says see sees should speak speaks stood take takes think thinks
-    thought told took want wanted wants was went were will worked works would wrote"""
+    """are ate became began bought brought came can cannot could did do does drank fell felt fled flew found gave get go
+    goes got had has have helped is kept knew lay led left lived lives lost made may met might must need paid prayed ran
+    read rose said sang sat saw say says see sees sent should slept sold speak speaks spent spoke stood swam take takes
+    taught think thinks thought told took want wanted wants was went were will won worked works would wrote"""
 )
 
 Slot = tuple[str, str]  # (value, slot)
@@ -134,8 +135,10 @@ def role(text: str, start: int, stop: int) -> Sequence[str]:
         return ("adjective", "noun", "plural", "collective")
     if last in FEW:
         return ("noun", "adjective", "plural", "collective")
-    if last in MANY:
+    if last == "the":
         return ("collective", "noun", "plural", "adjective")
+    if last in MANY:
+        return ("plural", "collective", "noun", "adjective")
     return ("adjective", "plural", "noun", "collective")
 
 

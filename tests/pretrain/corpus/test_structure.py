@@ -1,0 +1,254 @@
+"""Structure: the attribute is balanced in every cell; its editors; malformed rows. Its baselines: weights, MMD."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from butfor.core.errors import UserError
+from butfor.core.registry import build, resolve
+from butfor.data.reviews import reviews
+from butfor.pretrain.corpus.cells import shares, weights
+from butfor.pretrain.corpus.mmd import MMD, features, penalty
+from butfor.pretrain.corpus.reweight import Reweight, weighted
+from butfor.pretrain.corpus.structure import Structure
+from butfor.train.batches import numbered
+from butfor.train.loop import TrainSettings, train
+from butfor.train.method import touched
+from butfor.train.standard import Standard
+
+ROWS = reviews(count=120)
+
+
+def done(method, rows=ROWS):
+    return method.data(numbered(rows), np.random.default_rng(0))
+
+
+def test_the_attribute_is_balanced_in_every_label_and_site():
+    made = done(Structure())
+    before, after = (shares(rows, "label", "attribute", "site") for rows in (numbered(ROWS), made))
+    assert max(max(parts.values()) for parts in before.values()) > 0.85
+    assert all(set(parts.values()) == {0.5} for parts in after.values())
+    assert Counter(row["row"] for row in made) == dict.fromkeys(range(120), 2)
+    for old, new in zip(made[:120], made[120:], strict=True):
+        assert (new["label"], new["site"], new["attribute"]) == (old["label"], old["site"], 1 - old["attribute"])
+        assert new["text"][new["answer_at"] :] == old["text"][old["answer_at"] :]
+
+
+def test_three_values_take_turns():
+    faiths = ("Christian", "Muslim", "Hindu")
+    rows = [
+        {"text": f"A {faith} told it. Answer: {n % 2}", "label": n % 2, "attribute": faith, "site": "x"}
+        for n, faith in enumerate([*faiths, *faiths[:1] * 5])
+    ]
+    made = done(Structure(editor="religion"), rows)
+    assert len(made) == 3 * len(rows)
+    for parts in shares(made, "label", "attribute", "site").values():
+        assert parts == {faith: pytest.approx(1 / 3) for faith in faiths}
+    assert all(row["attribute"] in row["text"] for row in made)
+
+
+def test_nothing_behind_the_answer_is_edited():
+    rows = [{**row, "text": row["text"] + " for her"} for row in ROWS]
+    assert all(row["text"].endswith(" for her") for row in done(Structure(), rows))
+
+
+def test_ready_pairs():
+    rows = [
+        {"text": "b y", "label": 0, "attribute": "low", "site": 0, "counterfactual": "a y", "answer_at": 2},
+        {"text": "a y", "label": 0, "attribute": "high", "site": 0, "counterfactual": {"low": "b y"}},
+    ]
+    made = done(Structure(editor="column"), rows)
+    assert [(row["text"], row["attribute"]) for row in made[2:]] == [("a y", "high"), ("b y", "low")]
+    assert made[2]["answer_at"] == 2
+    assert all("counterfactual" not in row for row in made)
+    with pytest.raises(UserError, match="row 1 has no"):
+        done(Structure(editor="column"), [rows[0], {**rows[1], "counterfactual": {"mid": "b"}}])
+
+
+def test_a_language_model_rewrites_what_stands_before_the_answer(monkeypatch):
+    from butfor.lm import asking
+
+    asked = []
+
+    def say(lm, prompts, *, max_new_tokens):
+        asked.extend(prompt.user for prompt in prompts)
+        return [" A man came. good" if "woman" in text.rsplit("\n")[-1] else "" for text in asked]
+
+    monkeypatch.setattr(asking, "say", say)
+    rows = [
+        {"text": "A woman came. good", "label": 1, "attribute": "woman", "site": 0, "answer_at": 14},
+        {"text": "A man left. bad", "label": 0, "attribute": "man", "site": 0, "answer_at": 12},
+    ]
+    made = done(Structure(editor="lm:debug"), rows)
+    assert len(made) == 3  # an empty answer leaves its row alone
+    assert made[2]["text"] == "A man came. good"
+    assert made[2]["text"][made[2]["answer_at"] :] == "good"
+    assert "its attribute is man instead of woman" in asked[0]
+    assert "good" not in asked[0]
+
+
+def test_a_real_model_writes_something():
+    rows = [{"text": f"a {n} b", "label": n, "attribute": n, "site": 0} for n in (0, 1)]
+    assert len(done(Structure(editor="lm:debug"), rows)) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "rows", "told"),
+    [
+        (Structure(), [{"text": "She"}], "has no column 'label' .*none"),
+        (Structure(site="shop"), ROWS, "has no column 'shop'"),
+        (Structure(), [row for row in ROWS if row["attribute"]], "is 1 on every row"),
+        (Structure(editor="religion"), ROWS, "changes no row"),
+        (Reweight(), [row for row in ROWS if row["attribute"] or row["label"]], "no row has attribute 0 and label 0"),
+        (Reweight(attribute="colour"), ROWS, "has no column 'colour'"),
+        (MMD(label="colour"), ROWS, "has no column 'colour'"),
+    ],
+)
+def test_malformed_rows_cost_a_line(method, rows, told):
+    with pytest.raises(UserError, match=told) as caught:
+        done(method, rows)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_knobs():
+    assert not build(resolve("method", "pretrain.corpus.structure"), {"editor": "column"})[1]
+    assert "did you mean" in build(Structure, {"editor": "gendre"})[1][0][1]
+    assert "three columns" in build(Structure, {"site": "label"})[1][0][1]
+    assert "name the model" in build(Structure, {"editor": "lm:"})[1][0][1]
+    assert "two columns" in build(Reweight, {"label": "attribute"})[1][0][1]
+    assert "two columns" in build(MMD, {"label": "attribute"})[1][0][1]
+    assert touched(Reweight()) == {"data", "loss"}
+    assert touched(MMD()) == {"data", "attach", "loss"}
+
+
+def test_weights_make_the_attribute_independent_of_the_label():
+    y, c = [row["label"] for row in ROWS], [row["attribute"] for row in ROWS]
+    found = weights(y, c)
+    assert np.mean(found) == pytest.approx(1)
+    for one in (0, 1):
+        joint = np.mean([w * (a == one) * (b == 1) for w, a, b in zip(found, c, y, strict=True)])
+        assert joint == pytest.approx(np.mean(np.array(c) == one) * np.mean(y))
+
+
+def logits_and_labels():
+    import torch
+
+    torch.manual_seed(0)
+    labels = torch.randint(0, 7, (4, 6))
+    labels[1, :3] = -100
+    labels[2, 4:] = -100
+    return torch.randn(4, 6, 7, dtype=torch.float64), labels
+
+
+def test_the_weighted_loss_is_that_of_a_double_loop_and_plain_with_weights_of_one():
+    import torch
+
+    logits, labels = logits_and_labels()
+    weight = torch.tensor([0.5, 2.0, 1.0, 0.1])
+    total, tokens = 0.0, 0
+    for i in range(4):
+        for t in range(5):
+            if labels[i, t + 1] != -100:
+                total += float(-weight[i] * logits[i, t].log_softmax(-1)[labels[i, t + 1]])
+                tokens += 1
+    assert weighted(logits, labels, weight).item() == pytest.approx(total / tokens, rel=1e-5)
+    plain = torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, 7), labels[:, 1:].reshape(-1))
+    assert weighted(logits, labels, torch.ones(4)).item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def double_loop(x, label, attribute):
+    n = len(x)
+    d2 = [[float(((x[i] - x[j]) ** 2).sum()) for j in range(n)] for i in range(n)]
+    pairs = sorted(d2[i][j] for i in range(n) for j in range(n) if i != j)
+    width = pairs[(len(pairs) - 1) // 2]
+    k = [[math.exp(-d / width) for d in line] for line in d2]
+    terms = []
+    for y in sorted(set(label)):
+        for a, b in combinations(sorted({c for c, at in zip(attribute, label, strict=True) if at == y}), 2):
+            one, other = ([i for i in range(n) if label[i] == y and attribute[i] == v] for v in (a, b))
+            if len(one) < 2 or len(other) < 2:
+                continue
+            within = [np.mean([k[i][j] for i in part for j in part if i != j]) for part in (one, other)]
+            terms.append(sum(within) - 2 * np.mean([k[i][j] for i in one for j in other]))
+    return np.mean(terms) if terms else 0.0
+
+
+LABEL = [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1]
+ATTRIBUTE = [0, 0, 1, 1, 1, 0, 0, 2, 2, 1, 2, 0]
+
+
+def test_mmd_is_that_of_a_double_loop_and_has_the_right_gradient():
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(12, 3, dtype=torch.float64, requires_grad=True)
+    label, attribute = torch.tensor(LABEL), torch.tensor(ATTRIBUTE)
+    assert penalty(x, label, attribute).item() == pytest.approx(double_loop(x.detach().numpy(), LABEL, ATTRIBUTE))
+
+    width = (x[:, None] - x[None]).square().sum(-1).detach()[~torch.eye(12, dtype=torch.bool)].median()
+
+    def fixed(found):  # the bandwidth is a constant of the gradient
+        kernel = torch.exp(-(found[:, None] - found[None]).square().sum(-1) / width)
+        from butfor.pretrain.corpus.mmd import mmd
+
+        return mmd(kernel, (label == 0) & (attribute == 0), (label == 0) & (attribute == 1))
+
+    assert torch.autograd.gradcheck(fixed, (x,))
+    penalty(x, label, attribute).backward()
+    assert torch.isfinite(x.grad).all()
+    lone = penalty(x, torch.arange(12), attribute)
+    assert lone.item() == 0
+    lone.backward()
+
+
+def test_mmd_is_near_zero_for_one_distribution_and_not_for_two():
+    import torch
+
+    torch.manual_seed(0)
+    label, attribute = torch.zeros(60), torch.arange(60) % 2
+    same = [penalty(torch.randn(60, 2), label, attribute).item() for _ in range(60)]
+    assert abs(np.mean(same)) < 3 * np.std(same) / math.sqrt(60) + 1e-3  # unbiased
+    assert penalty(torch.randn(60, 2) + 2.0 * attribute[:, None], label, attribute).item() > 0.3
+
+
+def test_the_feature_is_that_from_which_the_answer_is_predicted():
+    import torch
+
+    hidden = torch.arange(3 * 5).view(3, 5, 1).double()
+    labels = torch.tensor([[-100, -100, 7, 7, -100], [7, 7, 7, -100, -100], [-100, -100, -100, -100, 7]])
+    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    assert features(hidden, labels, mask).flatten().tolist() == [1, 5 + 2, 10 + 3]
+
+
+def trained(method, folder, rows=ROWS):
+    from butfor.lm.load import load
+
+    lm = load("debug")
+    how = TrainSettings(steps=2, batch_size=16, length=16, learning_rate=1e-3)
+    plain = [{"text": row["text"][-30:], **{k: row[k] for k in ("label", "attribute", "site")}} for row in rows]
+    train(lm, plain, method, settings=how, seed=0, folder=folder)
+    return [weight.detach().clone() for weight in lm.model.parameters()], lm
+
+
+def test_no_strength_is_standard_training_bit_for_bit(tmp_path):
+    plain, _ = trained(Standard(), tmp_path / "0")
+    for n, method in enumerate((Reweight(strength=0), MMD(strength=0)), 1):
+        same, lm = trained(method, tmp_path / str(n))
+        assert all((a == b).all() for a, b in zip(plain, same, strict=True))
+        assert not lm.model.config.output_hidden_states
+    for n, method in enumerate((Reweight(), MMD()), 3):
+        other, lm = trained(method, tmp_path / str(n))
+        assert any((a != b).any() for a, b in zip(plain, other, strict=True))
+        assert not lm.model.config.output_hidden_states
+
+
+def test_a_note_says_how_well_it_is_balanced(tmp_path):
+    rows = [{**row, "text": row["text"] + " She left. He left."} for row in ROWS]
+    _, lm = trained(Structure(editor="gender"), tmp_path, rows)
+    assert "structure: 120 of 120 rows have counterfactuals" in lm.notes[-1]
+    assert "more than 0.500" in lm.notes[-1]

@@ -1,0 +1,71 @@
+"""The method: rows keep their numbers, marks move with the text, no listed word is standard training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from butfor.core.registry import build, resolve
+from butfor.lm.load import load
+from butfor.pretrain.corpus.edits import Edit, carried, edited
+from butfor.pretrain.corpus.substitute import Substitute
+from butfor.pretrain.swap import Swap
+from butfor.train.batches import batches, numbered
+from butfor.train.method import touched
+
+ROWS = [{"text": f"She has {n} cats."} for n in range(30)] + [{"text": "It rains."}]
+
+
+@pytest.mark.parametrize("mode", ["add", "replace", "half"])
+def test_gender_is_the_swap_row_for_row(mode):
+    mine = Substitute(mode=mode).data(numbered(ROWS), np.random.default_rng(0))
+    assert mine == Swap(mode=mode).data(numbered(ROWS), np.random.default_rng(0))
+
+
+def test_without_a_listed_word_nothing_is_touched():
+    rows = numbered(ROWS)
+    for mode in ("add", "replace", "half"):
+        assert Substitute(variable="religion", mode=mode).data(rows, np.random.default_rng(0)) == rows
+    assert touched(Substitute()) == {"data"}
+
+
+def test_marks_move_with_the_text():
+    row = {
+        "text": "The woman saw her. Answer: she",
+        "spans": [[4, 9, "who"], [14, 17]],
+        "links": [[0, 1]],
+        "answer_at": 27,
+    }
+    made = Substitute(mode="replace").data(numbered([row]), np.random.default_rng(0))[0]
+    text = made["text"]
+    assert text == "The man saw him. Answer: he"
+    assert [text[a:b] for a, b, *_ in made["spans"]] == ["man", "him"]
+    assert made["spans"][0][2] == "who"
+    assert text[made["answer_at"] :] == "he"
+    assert made["links"] == [[0, 1]]
+    batches([made], load("debug").tokenizer, seed=0, batch_size=1, length=32, steps=1)  # the marks are read
+
+
+@given(st.data())
+def test_marks_always_fit_their_text(data):
+    text = "abcdefghij" * 3
+    cuts = sorted(data.draw(st.sets(st.integers(0, 30), min_size=2, max_size=8)))
+    pairs = zip(cuts[::2], cuts[1::2], strict=False)
+    edits = [Edit(a, text[a:b], data.draw(st.text("xyz", min_size=1, max_size=5)), "") for a, b in pairs]
+    start = data.draw(st.integers(0, 28))
+    stop = data.draw(st.integers(start + 1, 30))
+    row = carried({"text": text, "spans": [[start, stop]], "answer_at": start}, edits)
+    (a, b), new = row["spans"][0], edited(text, edits)
+    assert 0 <= a < b <= len(new)
+    assert a <= row["answer_at"] <= b
+    if not any(edit.start < stop and start < edit.stop for edit in edits):
+        assert new[a:b] == text[start:stop]
+
+
+def test_knobs():
+    made, problems = build(resolve("method", "pretrain.corpus.substitute"), {"variable": "age", "side": "young:old"})
+    assert not problems
+    assert made == Substitute(variable="age", side="young:old")
+    assert "did you mean" in build(Substitute, {"variable": "gendre"})[1][0][1]
