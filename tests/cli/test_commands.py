@@ -107,6 +107,24 @@ def test_list(kind: str) -> None:
     assert set(json.loads(call("list", "--json").stdout)) == {"recipes", "methods", "suites", "models", "data"}
 
 
+def test_methods_are_listed_with_source_knobs_and_an_arm_that_can_be_copied() -> None:
+    import tomllib
+
+    from butfor.core.registry import build, full, knobs, resolve
+
+    listed = json.loads(call("list", "methods", "--json").stdout)["methods"]
+    shown = call("list", "methods").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    for name, facts in listed.items():
+        assert set(facts["knobs"]) == set(knobs(resolve("method", name)))
+        assert facts["source"] or name == "standard", name
+        (arm,) = tomllib.loads(facts["example"]).values()
+        assert full("method", arm.pop("method")) == name
+        made, problems = build(resolve("method", name), arm)
+        assert made is not None and not problems, (name, problems)
+        assert f"\n{name}\n" in f"\n{shown}"
+
+
 def test_everything_listed_can_be_explained() -> None:
     from butfor.cli.explain import spec_keys
     from butfor.core.registry import targets

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
+import textwrap
 from pathlib import Path
 from typing import Any, get_args
 
 from butfor.cli.app import show_json
+
+SECTION = re.compile(r"([A-Z][\w-]*)\s{2,}(\S.*)")
 
 
 def list_command(kind: str, *, as_json: bool) -> None:
@@ -18,7 +22,15 @@ def list_command(kind: str, *, as_json: bool) -> None:
         raise UnknownName("kind", kind, known)
     found = {name: list_() for name, list_ in known.items() if kind in {"", name}}
     if as_json:
-        show_json(found)
+        show_json(
+            {
+                name: {key: _method_facts(key) for key in rows} if name == "methods" else rows
+                for name, rows in found.items()
+            }
+        )
+        return
+    if kind == "methods":
+        print("\n".join(line for name in found[kind] for line in _method_lines(name)))
         return
     for name, rows in found.items():
         if not kind:
@@ -47,6 +59,48 @@ def _methods() -> dict[str, str]:
     from butfor.core.registry import resolve, targets
 
     return {name: _first_line(resolve("method", name)) for name in sorted(targets("method"))}
+
+
+def _method_facts(name: str) -> dict[str, Any]:
+    """What there is to know of a method before it is tried: its idea, source, knobs, and an arm to copy."""
+    from butfor.core.registry import knobs, resolve
+
+    made = resolve("method", name)
+    parts = sections(inspect.getdoc(inspect.getmodule(made)) or "")
+    return {
+        "about": _first_line(made),
+        "source": " ".join(parts.get("Source", "").split()),
+        "knobs": {knob.name: None if knob.required else knob.default for knob in knobs(made).values()},
+        "example": parts.get("Example") or f'[treatment]\nmethod = "{name}"',
+    }
+
+
+def _method_lines(name: str) -> list[str]:
+    """The same for a reader, 80 columns wide."""
+    facts = _method_facts(name)
+    knobs = ", ".join(key if value is None else f"{key} = {value!r}" for key, value in facts["knobs"].items())
+    told = {"about": facts["about"], "source": facts["source"] or "none", "knobs": knobs or "none"}
+    lines = [name]
+    for label, text in told.items():
+        lines += textwrap.wrap(text, 80, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11)
+    example = facts["example"].splitlines()
+    return [*lines, f"  {'example':<9}{example[0]}", *(" " * 11 + line for line in example[1:]), ""]
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of a file's opening text, by the word that stands before each: Equation, Source, Example, …"""
+    found: dict[str, list[str]] = {}
+    last = ""
+    for line in text.splitlines():
+        opened = SECTION.match(line)
+        if opened:
+            last = opened[1]
+            found[last] = [opened[2]]
+        elif line.startswith(" ") and last:
+            found[last].append(line)
+        else:
+            last = ""
+    return {name: f"{lines[0]}\n{textwrap.dedent(chr(10).join(lines[1:]))}".strip() for name, lines in found.items()}
 
 
 def _suites() -> dict[str, str]:

@@ -13,6 +13,9 @@ Strength  a = `ridge` × the mean squared length of the concept's words, so that
 Limits    The words of a concept share more than the concept (for gender: people, family), and all of that goes. In
           language models this costs much fluency; a `ridge` of 50 and more is gentler. Needs words: labelled text has
           no vectors that define the concept.
+Example   [treatment]
+          method = "pretrain.half_sibling"
+          ridge = 50
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ Limits    Equalising moves she and he themselves; `equalize = false` leaves them
           they are neutralised like any word. A word in several pairs is equalised in the first. Neighbourhoods keep
           what directions lost (Gonen and Goldberg 2019). For labelled text B comes from class means, and no pair is
           equalised.
+Example   [treatment]
+          method = "pretrain.hard_debias"
+          components = 2
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ Here      Softmax regression. The number of rounds is cross-validated by group: 
           on all vectors. Randomness: the folds alone. x is measured, and projected, from the origin of `embeddings.py`.
 Limits    Takes more dimensions than LEACE, one or more a round. With few words the number of rounds is coarse and
           differs between seeds.
+Example   [treatment]
+          method = "pretrain.inlp"
+          rounds = 10
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ Here      Σ_xz from the words (or texts) of the concept, z one-hot; Σ_xx and �
           are the whole vocabulary this is LEACE to the letter (tested against `concept-erasure`, no shrinkage).
 Limits    Exact for the words it was fitted on; for others as far as they differ by the same direction: see the probe in
           the note. Linear, and in this matrix only: later layers can rebuild from context what the rows no longer say.
+Example   [treatment]
+          method = "pretrain.leace"
+          when = "after"
 """
 
 from __future__ import annotations

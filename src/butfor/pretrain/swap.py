@@ -13,6 +13,9 @@ Limits    Swapping twice gives the text back, but for words that share a partner
           1007 (4.2 %) in the everyday stories of TimeTravel; none of the 44 in our own training text, read by eye.
           The rules were drawn up with errors in WikiText-2 and in our own text in view, so expect the stories' rate on
           other text. Names are swapped where pairs of them are given.
+Example   [treatment]
+          method = "pretrain.swap"
+          mode = "half"
 """
 
 from __future__ import annotations
