@@ -43,6 +43,12 @@ def test_a_bpe_of_a_corpus_gives_its_texts_back(tmp_path: Path) -> None:
     assert len(tokenizer) <= 280
 
 
+def test_the_first_weights_are_as_wide_as_asked() -> None:
+    for name, spread in (("scratch:2x32", 0.02), ("scratch:2x32,init=0.1", 0.1)):
+        model: Any = made(name).model
+        assert abs(float(model.model.layers[0].mlp.up_proj.weight.detach().std()) / spread - 1) < 0.05
+
+
 def test_without_positions_only_what_stands_before_matters() -> None:
     for positions, moves in (("none", False), ("rotary", True)):
         model: Any = made(f"scratch:2x32,positions={positions}").model
@@ -61,6 +67,8 @@ def test_without_positions_only_what_stands_before_matters() -> None:
         ("scratch:2x30,heads=4", "do not share a width of 30"),
         ("scratch:2x32,head=4", "did you mean 'heads'"),
         ("scratch:2x32,heads=four", "a whole number"),
+        ("scratch:2x32,init=2", "above 0, at most 1"),
+        ("scratch:2x32,init=0", "above 0, at most 1"),
         ("scratch:2x32,positions=rotray", "did you mean 'rotary'"),
         ("scratch:2x32,tokens=plain/7", "260 to 65536"),
         ("scratch:2x32,tokens=nothing", "nothing"),

@@ -39,7 +39,7 @@ Rung = Literal["observational", "interventional", "counterfactual"]
 COUNT = 5_000  # passages of the corpus "worlds"
 RUNGS: tuple[Rung, ...] = ("observational", "interventional", "counterfactual")
 LEVELS = ("low", "high")
-PLACES = ("town", "village", "valley", "harbour", "market", "school", "factory", "farm", "clinic", "city", "region")
+PLACES = ("town", "village", "valley", "harbour", "market", "school", "factory", "bakery", "clinic", "city", "region")
 NOUNS = (
     "rain", "demand", "traffic", "pollution", "income", "trust", "noise", "heat", "wealth", "stress", "sleep", "crime",
     "tourism", "rent", "hunger", "wind", "dust", "debt", "output", "supply", "morale", "turnout", "humidity", "yield",

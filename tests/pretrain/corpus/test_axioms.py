@@ -114,7 +114,7 @@ def test_it_resumes_as_if_it_had_not_stopped(tmp_path: Path) -> None:
     cut = lm()
     settings = TrainSettings(steps=4, batch_size=4, length=96, learning_rate=1e-3, save_every=2)
 
-    def stop(step: int, total: int, loss: float) -> None:  # noqa: ARG001
+    def stop(step: int, total: int, loss: float) -> None:
         if step == 3:
             raise KeyboardInterrupt
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -32,6 +32,9 @@ from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import YES_NO, said
 from butfor.evaluate.suite import Card, Metric
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 LONG = 12  # nodes, from which on a chain is long
 ENDS = (" Yes", " No")
@@ -98,13 +101,20 @@ class AxiomLengths(Questions):
                 yield from self._cell(cell, length)
 
     def _cell(self, cell: str, length: int) -> Iterator[Question]:
-        kind, order, shape, turned = CELLS[cell]
+        kind = CELLS[cell][0]
         rng = generator(self.seed, "axiom lengths", self.side, cell, length)
         for number in range(self.each):
-            yes = number % 2 == 0
-            of = drawn_premise(length, self.names, shape, order, NOISE if turned else 0.0, self.side, rng)
+            yes, of = number % 2 == 0, self._premise(cell, length, rng)
             asked = separation(of, rng, yes=yes) if kind == "d-separation" else transitivity(of, rng, yes=yes)
             yield _question(f"{cell}/{length}/{number + 1}", cell, of, asked)
+
+    def _premise(self, cell: str, length: int, rng: Generator) -> Premise:
+        """A graph of the cell; where it is no chain, some two of its nodes do not cause each other."""
+        _, order, shape, turned = CELLS[cell]
+        while True:
+            of = drawn_premise(length, self.names, shape, order, NOISE if turned else 0.0, self.side, rng)
+            if not of.total or (shape == "line" and not turned):
+                return of
 
     def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
         """Accuracy over the parts that the question belongs to."""
