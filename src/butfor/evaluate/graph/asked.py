@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from butfor.scm.columns import Floats
 
 
-def recorded(world: Analyst, item: Item, data: Columns, truth: Floats, group: dict[str, str]) -> Record:
+def recorded(
+    world: Analyst, item: Item, data: Columns, truth: Floats, group: dict[str, str], about: str = ""
+) -> Record:
     """One record; a method that fails on these data leaves `answered` = 0 and the reason."""
     show = {"data": f"{data.n} rows of {len(data.names)} variables", "true edges": str(int(truth.sum()))}
+    show |= {"world": about} if about else {}
     try:
         p = _probabilities(world.discover(data), len(truth))
     except Exception as error:  # whatever a method stumbles over is its answer to these data

@@ -77,5 +77,6 @@ class GraphWorlds:
             family = item.data["family"]
             drawn = one(family, item.data["seed"], item.data["number"])
             group = {"family": family, "distribution": "out" if family.startswith("out_") else "in"}
-            found.append(recorded(world, item, named(drawn.x[0]), drawn.edges[0].astype(float), group))
+            about = FAMILIES[family].about if family in FAMILIES else f"the engine's random models, {ENGINE[family]}"
+            found.append(recorded(world, item, named(drawn.x[0]), drawn.edges[0].astype(float), group, about))
         return found
