@@ -7,6 +7,7 @@ Idea      A token begins as one-hot letter and one-hot place. A head does not ad
           head's matrix A are letters and places, and its part for places is a table of who looks at whom.
 Equation  X_0 = [letter, place];  X_{l+1} = [X_l, softmax(X_l A_{l,1} X_lᵀ) X_l, …, one block a head];  logits = X_L O
           A is d × d (keys, queries and their product in one), d = (letters + places) · (1 + heads)^l; no value matrix.
+Start     normal, 0.1; the first layer 0.001, so that it begins by looking everywhere alike, as the theorem has it.
 Source    Friedman, Wettig & Chen 2023 (the stream); Nichani, Damian & Lee 2024 (this form, where gradient descent is
           proved to write a latent graph into the first layer).
 Limits    The stream grows (1 + heads)-fold a layer: a model to read, not to use. It knows its `letters` and no other
@@ -32,7 +33,7 @@ KIND = "lm"
 FORM = re.compile(r"disentangled:(\d+)((?:,\w+=[^,]+)*)")
 OPTIONS = ("heads", "letters", "context")
 WIDEST = 4096  # coordinates of the last layer
-START = 0.01  # standard deviation of the weights at the start
+START, FIRST = 0.1, 0.001  # standard deviations of the weights at the start, and of those of the first layer
 HOW = "write disentangled:LAYERS, for example disentangled:2 or disentangled:2,heads=1,letters=abcd,context=17"
 
 
@@ -134,9 +135,9 @@ def classes() -> tuple[type, type]:
     class Head(nn.Module):
         """One head: a table of how much each coordinate of the one who looks wants each of the other."""
 
-        def __init__(self, width: int) -> None:
+        def __init__(self, width: int, spread: float) -> None:
             super().__init__()
-            self.table = nn.Parameter(torch.randn(width, width) * START)
+            self.table = nn.Parameter(torch.randn(width, width) * spread)
 
         def forward(self, stream: Any, bias: Any) -> Any:  # [B, L, L] <- [B, L, d], [B, L, L]
             return (stream @ self.table @ stream.transpose(1, 2) + bias).softmax(-1)
@@ -149,11 +150,10 @@ def classes() -> tuple[type, type]:
             places = config.hidden_size - config.vocab_size
             self.letters = _one_hot(config.vocab_size, config.hidden_size, 0)
             self.places = _one_hot(places, config.hidden_size, config.vocab_size)
-            widths = [
-                config.hidden_size * (1 + config.num_attention_heads) ** n for n in range(config.num_hidden_layers)
-            ]
+            heads, first = config.num_attention_heads, config.hidden_size
             self.layers = nn.ModuleList(
-                nn.ModuleList(Head(width) for _ in range(config.num_attention_heads)) for width in widths
+                nn.ModuleList(Head(first * (1 + heads) ** layer, START if layer else FIRST) for _ in range(heads))
+                for layer in range(config.num_hidden_layers)
             )
             self.post_init()
 
