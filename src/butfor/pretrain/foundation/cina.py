@@ -128,6 +128,8 @@ def fitted(table: Table, by_descent: bool, strength: float) -> Answer:
     from butfor.pretrain.foundation.cina_trained import train
 
     arms = _arms(table)
+    if not arms.z.shape[1]:
+        return _answer(arms, np.ones(arms.n), "CInA, no covariates")
     x = np.asarray(standard(torch.from_numpy(arms.z)).numpy())
     problem = Balance.of(x, np.where(arms.treated, 1.0, -1.0), strength)
     alpha = train(problem) if by_descent else solve(problem)
