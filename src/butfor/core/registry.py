@@ -62,6 +62,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.foundation.discovery": "butfor.pretrain.foundation.discovery:Discovery",
         "pretrain.foundation.search": "butfor.pretrain.foundation.searches:GraphSearch",
         "pretrain.attention.dag": "butfor.pretrain.attention.dag:DAG",
+        "pretrain.attention.dag_effect": "butfor.pretrain.attention.dag_effect:DAGEffect",
         "pretrain.attention.cat": "butfor.pretrain.attention.cat:CausalAttentionTuning",
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
         "pretrain.attention.caam": "butfor.pretrain.attention.caam:CaaM",

@@ -20,11 +20,10 @@ Source    our own rule of no leak; masks by a causal graph: e.g. Melnychuk et al
 Limits    strength 0 is standard attention, bit for bit. A variable that is not in the graph is free text. How many
           tokens a span takes moves the places of later ones, and places are seen. In generation the cache is taken
           back where a new token changes what earlier ones tell of; greedy search and sampling are right, beams are not.
-
-    [treatment]
-    method = "pretrain.attention.dag"
-    graph = "Smoking -> Risk; Weight -> Risk; Hormones"
-    variables = { Risk = "Answer:.*" }
+Example   [treatment]
+          method = "pretrain.attention.dag"
+          graph = "Smoking -> Risk; Weight -> Risk; Hormones"
+          variables = { Risk = "Answer:.*" }
 """
 
 from __future__ import annotations
