@@ -12,7 +12,7 @@ import pytest
 from butfor.core.registry import BUILT_IN, build, resolve
 from butfor.pretrain.embeddings import Erasing
 
-PAGE = (Path(__file__).parents[2] / "docs" / "pretrain.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "embeddings.md").read_text(encoding="utf-8")
 
 
 def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -21,7 +21,7 @@ def test_the_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     assert len(blocks) == 2
     space: dict[str, Any] = {"__name__": __name__}
     for block in blocks:
-        exec(compile(block, "docs/pretrain.md", "exec", dont_inherit=True), space)
+        exec(compile(block, "docs/embeddings.md", "exec", dont_inherit=True), space)
     assert capsys.readouterr().out.startswith("leace: the matrix of word vectors")
 
 

@@ -15,6 +15,7 @@ from butfor.pretrain.hard_debias import HardDebias
 from butfor.pretrain.inlp import INLP
 from butfor.pretrain.leace import LEACE
 from butfor.train.method import touched
+from butfor.train.standard import Standard
 
 from .planted import PAIRS, planted
 
@@ -106,3 +107,62 @@ def test_a_memory_map_is_never_written_to(kind: Any, tmp_path: Path):
     kind(concept=case.concept).model(case.world, np.random.default_rng(0))
     assert case.world.fingerprint() != before
     assert (tmp_path / "v.npy").read_bytes() == file
+
+
+def trained(method: Any, folder: Any, stop: int = 0) -> Any:
+    """A model from scratch after six steps; `stop`: torn off after so many, then resumed."""
+    from butfor.data.corpora import rows
+    from butfor.lm.load import load
+    from butfor.train.loop import TrainSettings, train
+
+    class Torn(Exception):
+        pass
+
+    def tear(step: int, *_: Any) -> None:
+        if step == stop:
+            raise Torn
+
+    settings = TrainSettings(steps=6, batch_size=4, length=32, learning_rate=1e-2, save_every=2)
+    for progress in (tear, None) if stop else (None,):
+        lm: Any = load("scratch:1x32,tokens=plain/3000", seed=3)
+        try:
+            train(lm, rows("plain"), method, settings=settings, seed=0, folder=folder, progress=progress)
+        except Torn:
+            continue
+        return lm
+    raise AssertionError
+
+
+def spread(lm: Any) -> float:
+    """How far apart the words of gender still are from what their classes share: Σ_xz of words that are not kept."""
+    from butfor.pretrain.concepts import labelled, read
+    from butfor.pretrain.embeddings import tables_of
+    from butfor.pretrain.leace import cross_covariance
+
+    table = tables_of(lm, "tied")[0][0]
+    return float(np.linalg.norm(cross_covariance(labelled(lm, table.read, read("gender")))))
+
+
+def test_an_eraser_acts_before_during_or_after_training(tmp_path: Any):
+    plain = trained(Standard(), tmp_path / "plain")
+    after = trained(LEACE(when="after", keep="none"), tmp_path / "after")
+    during = trained(LEACE(when="during", keep="none"), tmp_path / "during")
+    assert spread(plain) > 1e-3
+    assert spread(after) < 1e-6 and spread(during) < 1e-6
+    assert not after.hooked and not during.hooked
+    by_hand = trained(Standard(), tmp_path / "hand")
+    LEACE(keep="none").model(by_hand, np.random.default_rng(0))
+    assert by_hand.fingerprint() == after.fingerprint() != during.fingerprint()
+    assert sum("leace" in note for note in during.notes) == 1
+
+
+def test_erasing_during_training_resumes_exactly(tmp_path: Any):
+    method = LEACE(when="during")
+    whole, torn = trained(method, tmp_path / "a"), trained(method, tmp_path / "b", stop=5)
+    assert whole.fingerprint() == torn.fingerprint()
+
+
+def test_when_says_which_hooks_are_at_work():
+    assert touched(LEACE(when="after")) == touched(LEACE(when="during")) == {"attach"}
+    with pytest.raises(ValueError, match='leave matrix = "tied"'):
+        LEACE(when="during", matrix="input")

@@ -172,6 +172,7 @@ class Erasing(Method):
         if self.when == "before":
             yield
             return
+        enough(lm, self.concept)
         seed, notes = int(rng.integers(2**63)), list(lm.notes)
 
         def before_step(*_: Any) -> None:
@@ -200,14 +201,20 @@ def erase(
 
     What `probe` needs of the time before the edit is kept until it has run, or the world is gone.
     """
-    known = read(concept)
-    labelled(world, lambda rows: np.zeros((len(rows), 1)), known)  # too few words are refused before anything changes
+    known = enough(world, concept)
     tables, preface = tables_of(world, matrix)
     kept = np.array(sorted(set(single(world, known.words).values())) if keep == "definitional" else [], dtype=np.int64)
     edits = [_edit(world, table, fit, known, kept, rng) for table in tables]
     world.notes.extend(f"{name}: {preface}{edit.note}" for edit in edits)
     _EDITS[world] = [(name, fit, edit) for edit in edits]
     return world
+
+
+def enough(world: World, concept: str) -> Concept:
+    """The concept, if this world has words enough for it: known before anything changes, or is trained."""
+    known = read(concept)
+    labelled(world, lambda rows: np.zeros((len(rows), 1)), known)
+    return known
 
 
 def probe(world: World, rng: np.random.Generator) -> None:
