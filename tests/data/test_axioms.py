@@ -168,6 +168,8 @@ def test_the_size_of_the_given_set_tells_nothing() -> None:
         ({"nodes": (1, 3)}, "from 2 on"),
         ({"reversal": 0.7, "shuffling": 0.7}, "together"),
         ({"questions": 0}, "questions is 1 or more"),
+        ({"nodes": (2, 2)}, "never d-separated"),
+        ({"nodes": (3, 3000), "names": (1, 2)}, "let names be longer"),
         ({"names": (1, 1), "nodes": (3, 20), "graphs": (2, 2)}, "let names be longer"),
     ],
 )

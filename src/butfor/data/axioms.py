@@ -70,8 +70,11 @@ class Dials:
             low, high = getattr(self, name)
             if not least <= low <= high:
                 raise ValueError(f"{name} is [least, most], from {least} on, not {[low, high]}")
-        if self.names[1] == 1 and self.nodes[1] * self.graphs[1] > len(SIGNS) // 2:
-            raise ValueError(f"there are {len(SIGNS)} names of one character; let names be longer")
+        enough(self.nodes[1] * self.graphs[1], self.names)
+        if self.separation and self.nodes[1] < 3:
+            raise ValueError(
+                "two nodes that are joined are never d-separated; let nodes go to 3, or set separation = 0"
+            )
         if self.questions < 1:
             raise ValueError(f"questions is 1 or more, not {self.questions}")
 
@@ -119,6 +122,13 @@ class Demonstration:
     def answer(self) -> str:
         """Yes or No."""
         return "Yes" if self.yes else "No"
+
+
+def enough(count: int, lengths: tuple[int, int]) -> None:
+    """Refuses names that are too short for so many nodes; half of all names are kept free, so that drawing ends."""
+    there = sum(len(SIGNS) ** size for size in range(lengths[0], min(lengths[1], 4) + 1))
+    if lengths[0] < 5 and 2 * count > there:
+        raise ValueError(f"{count} nodes are too many for the {there} names of so few characters; let names be longer")
 
 
 def told(edges: Sequence[Edge]) -> str:
@@ -252,13 +262,15 @@ def passage(dials: Dials, rng: Generator, on: Side = "train") -> dict[str, Any]:
     """One row: the premises, then questions with their answers; `spans` marks the answers, `answer_at` the first."""
     premises = _apart(dials, int(rng.integers(dials.graphs[0], dials.graphs[1] + 1)), on, rng)
     separate = rng.random() < dials.separation
+    large = [one for one in premises if separate and len(one.graph.names) > 2]  # two joined nodes are never separated
+    about = large or premises
     text = " ".join(one.text for one in premises)
     spans: list[list[Any]] = []
     for _ in range(dials.questions):
-        of = premises[int(rng.integers(len(premises)))]
+        of = about[int(rng.integers(len(about)))]
         yes = bool(rng.random() < 0.5)
         others = [name for one in premises if one is not of for name in one.graph.names]
-        asked = separation(of, rng, yes=yes) if separate else transitivity(of, rng, yes=yes, others=others)
+        asked = separation(of, rng, yes=yes) if large else transitivity(of, rng, yes=yes, others=others)
         text += f" {asked.question} "
         spans.append([len(text), len(text) + len(asked.answer), "answer"])
         text += f"{asked.answer}."

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 from pydantic import Field
 
 from butfor.core.seeds import generator
-from butfor.data.axioms import Demonstration, Order, Premise, Shape, drawn_premise, separation, transitivity
+from butfor.data.axioms import Demonstration, Order, Premise, Shape, drawn_premise, enough, separation, transitivity
 from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import YES_NO, said
@@ -91,8 +91,9 @@ class AxiomLengths(Questions):
     def __post_init__(self) -> None:
         if not self.lengths or min(self.lengths) < 3:
             raise ValueError(f"lengths is a list of numbers of nodes, from 3 on, not {list(self.lengths)}")
-        if not 1 <= self.names[0] <= self.names[1] or (self.names[1] == 1 and max(self.lengths) > 31):
+        if not 1 <= self.names[0] <= self.names[1]:
             raise ValueError(f"names is [least, most] characters, not {list(self.names)}")
+        enough(max(self.lengths), self.names)
 
     def questions(self) -> Iterator[Question]:
         """Every cell at every length."""
