@@ -34,6 +34,8 @@ bench: model peers oracles
 	$(BIN)/python bench/scoring.py
 	$(BIN)/python bench/audit.py
 	$(BIN)/python bench/training.py
+	$(BIN)/python bench/attention.py
+	$(BIN)/python bench/corpus.py
 	for each in causal inference refute discovery; do $(ORACLES)/bin/python -W ignore bench/$$each.py || exit 1; done
 
 peers: $(ENV)
