@@ -7,8 +7,9 @@ Row       {"text": "Mary bought a lamp at Mill Lane. She found it sturdy, … Ve
           "site", "answer_at"}: only the verdict is learnt.
 Known     A reader of the opinions alone (the majority of three) is right in 27/32 = 0.844 everywhere. The best
           predictor in distribution also reads the writer: 0.928 in distribution, and 0.478 in the flipped shop.
-Limits    The attribute is told by names and pronouns alone, all of which the editor "gender+names" knows: a world in
-          which its edits are right.
+Limits    The attribute is told by names and pronouns alone, and the editor "gender+names" turns each name into another
+          of the world: a world in which its edits are right. (With twelve men who are nobody's partner among the women,
+          augmentation brings little: a name is then still said of one verdict more than of the other.)
 """
 
 from __future__ import annotations
@@ -28,8 +29,21 @@ RELIABLE = 0.75  # P(an opinion is of the label's side)
 ASK = "Verdict:"
 VERDICTS = ("bad", "good")
 SHOPS = ("Harbour Street", "Market Square", "Station Road", "Mill Lane")
-WRITERS = (
-    ("John", "David", "Thomas", "Peter", "Henry", "Paul", "Robert", "George", "Simon", "Walter", "Martin", "Philip"),
+WRITERS = (  # pairs of the editor "names": who is turned into the other is one of the others
+    (
+        "James",
+        "Richard",
+        "Thomas",
+        "Alexander",
+        "Gabriel",
+        "Ryan",
+        "Christopher",
+        "Daniel",
+        "Jesse",
+        "Jose",
+        "Douglas",
+        "Patrick",
+    ),
     ("Mary", "Susan", "Sarah", "Helen", "Alice", "Laura", "Karen", "Nancy", "Julia", "Diane", "Ruth", "Rachel"),
 )
 PRONOUNS = ("He", "She")

@@ -38,7 +38,7 @@ FILES = (".json", ".toml", ".csv")
 WORD = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*")
 BEFORE = re.compile(r"([^\W\d_]+)\.?[^\S\n]$")
 COMPASS = listed("north south east west northern southern eastern western central latin new papua")
-TITLES = listed("mr mrs ms miss dr sir aunt uncle")
+TITLES = listed("mr mrs ms miss dr sir aunt uncle dear hello hi hey poor little young old yes so well")
 
 
 @dataclass(frozen=True)
