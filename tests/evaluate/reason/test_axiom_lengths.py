@@ -74,6 +74,7 @@ def test_a_constant_reader_gets_half_and_the_right_one_all() -> None:
         found = records(rule)
         for metric in ("accuracy", *CELLS, "long"):
             assert mean(found, metric) == score, metric
+        assert abs(mean(found, "against_order") - score) < 0.1
 
 
 def test_a_reader_of_the_order_of_names_is_found_out() -> None:

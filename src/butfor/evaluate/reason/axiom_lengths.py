@@ -6,8 +6,8 @@ Groups    task     transitivity, d-separation
           shape    chain: all edges point one way; turned: some point back; branched: several effects or causes
           order    what "the name that is told first is the cause" answers: right or wrong
 Metrics   accuracy, and the same over parts: chains (forward, 3 to 15 nodes), long (chains of 12 to 15), reversed,
-          shuffled, turned (lines with edges turned round), branching, d_separation; against_order: where the order of
-          names answers wrong. The null of all of them is chance, one half.
+          shuffled, turned (lines with edges turned round), branching, d_separation; against_order: those reversed and
+          shuffled, what the order of names answers wrong. The null of all of them is chance, one half.
 Draw      our own, held out: no premise stands on the training side of `butfor.data.axioms`. In each cell (task, told,
           shape, length) half of the answers are Yes. The order of names tells the answer on forward chains and tells
           the opposite on most pairs of reversed ones; in all other cells a No stands as often in the order of its pair
@@ -76,7 +76,10 @@ class AxiomLengths(Questions):
                 ("turned", "on lines some of whose edges point back"),
                 ("branching", "on branched graphs"),
                 ("d_separation", "on d-separation"),
-                ("against_order", "where the name that is told first is not the cause, or is and the answer is No"),
+                (
+                    "against_order",
+                    "on chains told reversed or shuffled, where the name that is told first is not the cause",
+                ),
             )
         ),
     )
@@ -124,7 +127,7 @@ class AxiomLengths(Questions):
         parts = {cell: right}
         if cell == "chains" and int(question.group["length"]) >= LONG:
             parts["long"] = right
-        if question.group.get("order") == "wrong":
+        if cell in ("reversed", "shuffled") and question.group["order"] == "wrong":
             parts["against_order"] = right
         return parts
 
