@@ -1,6 +1,6 @@
 """What does causal attention cost? A training step of each kind against standard attention, same model and batches.
 
-    python bench/attention.py [--repeats 5] [--models scratch smollm2-135m] [--only dag cat]
+    python bench/attention.py [--repeats 5] [--models scratch smollm2-135m] [--only dag cat] [--effects 5]
 
 Every kind trains the same weights on the same batches with the shared loop, in turns, the order turned around every
 time; what a method does before the first step is not in it. A ratio is that of one turn, to standard attention in the
@@ -14,6 +14,9 @@ same turn; shown are the median of the turns' ratios and their range.
 
 The texts are the spurious token game, people told one after another until a row is full, with spans and links, so that
 every method has something to do, and standard attention needs no mask: the hardest it can be made for the others.
+
+--effects N adds the estimator of effects under a causal mask (`pretrain.attention.dag_effect`) beside the engine's, on
+the first N tables of IHDP and of ACIC 2016, where BUTFOR_DATA has them; seconds are of the processor.
 """
 
 from __future__ import annotations
@@ -95,7 +98,7 @@ def cost(name: str, method: Any, rows: Rows, how: TrainSettings) -> Cost:
             lm, rows, method, settings=how, seed=0, folder=Path(folder), progress=lambda *_: ends.append(clock())
         )
     peak = facts.peak_memory_bytes or 0
-    return Cost((ends[-1] - ends[0]) / (len(ends) - 1), peak, peak - before, facts.flops / how.steps)
+    return Cost((ends[-1] - ends[0]) / (len(ends) - 1), peak, peak - before, facts.flops / len(ends))
 
 
 def resident() -> int:
@@ -160,11 +163,47 @@ def measure(name: str, kinds: dict[str, Any], repeats: int) -> None:
         print(f"| {kind} | {' | '.join(cells)} | {found[0].flops / plain[0].flops:.3f} |", flush=True)
 
 
+def effects(count: int) -> None:
+    """Error of the ATE, whether its interval holds the truth, PEHE and seconds, of each estimator."""
+    from butfor.data.acic import acic
+    from butfor.data.ihdp import ihdp
+    from butfor.data.known import Known
+    from butfor.pretrain.attention.dag_effect import DAGEffect
+    from butfor.scm.analyst import Answer
+    from butfor.scm.estimate import Adjust, cate
+
+    def engine(known: Known) -> Answer:
+        found = known.table
+        each = cate(found.data, found.x, found.y, found.given, how="t")
+        return Answer(Adjust(found.x, found.y, found.given)(found.data), each)
+
+    estimators: dict[str, Callable[[Known], Answer]] = {
+        "aipw, t-learner of curves": engine,
+        "dag_effect": lambda known: DAGEffect().estimate(known.table, 0),
+    }
+    print("\n| table | estimator | error of the ATE | interval | holds | PEHE | s |\n|---|---|---:|---|---|---:|---:|")
+    for tables in (ihdp, acic):
+        for known in tables()[:count]:
+            for label, run in estimators.items():
+                start = time.process_time()
+                answer = run(known)
+                took = time.process_time() - start
+                effect, each = answer.effect, answer.each
+                assert each is not None
+                pehe = float(np.sqrt(np.mean((each - known.each) ** 2)))
+                cells = (
+                    f"{abs(effect.estimate - known.truth):.3f}", f"[{effect.low:.2f}, {effect.high:.2f}]",
+                    "no" if effect.excludes(known.truth) else "yes", f"{pehe:.2f}", f"{took:.1f}",
+                )  # fmt: skip
+                print(f"| {known.id} | {label} | {' | '.join(cells)} |", flush=True)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--effects", type=int, default=0)
+    parser.add_argument("--models", nargs="*", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--only", nargs="*", default=[])
     asked = parser.parse_args()
     kinds = methods(asked.only)
@@ -173,6 +212,8 @@ def main() -> None:
             measure(name, kinds, asked.repeats)
         except UserError as error:
             print(f"{name} is left out: {error}")
+    if asked.effects:
+        effects(asked.effects)
 
 
 if __name__ == "__main__":
