@@ -32,7 +32,6 @@ from butfor.data.corpora import rows
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.scm.discovery.agreement import shd, skeleton
 from butfor.scm.discovery.from_attention import causal, pattern, strengths
-from butfor.scm.graph import Graph
 from butfor.scm.graphs.equivalence import Pattern
 
 if TYPE_CHECKING:
@@ -99,8 +98,6 @@ class TokenGraphs:
         return records
 
     def _record(self, item: Item, looks: Numbers) -> Record:
-        names = tuple(f"{n}" for n in range(len(looks)))
-        truth = Graph(names, [(names[i], names[j]) for i, j in item.data["links"]])
         planted = np.zeros(looks.shape, dtype=bool)
         for i, j in item.data["links"]:
             planted[j, i] = True
@@ -109,26 +106,26 @@ class TokenGraphs:
         planted = (planted | planted.T) & pairs
         metrics = {"looks": area(looks + looks.T if ahead else looks, planted, pairs)}
         metrics["distance"] = area(by_distance(looks), planted, pairs)
-        metrics |= self._read(item, looks, truth, planted, pairs)
+        metrics |= self._read(item, looks, planted, pairs)
         show = {"text": item.data["text"], "planted": ", ".join(f"{i} -> {j}" for i, j in item.data["links"])}
         return Record(item.id, item.cluster, metrics, show, {"layer": str(item.data["layer"])})
 
     def _read(
-        self, item: Item, looks: Numbers, truth: Graph, planted: NDArray[np.bool_], pairs: NDArray[np.bool_]
+        self, item: Item, looks: Numbers, planted: NDArray[np.bool_], pairs: NDArray[np.bool_]
     ) -> dict[str, float]:
         """What needs A Aᵀ to have an inverse; nothing where it has none."""
+        known = Pattern(tuple(f"{n}" for n in range(len(looks))), (planted | planted.T).astype(np.int8))
         rng = generator(0, "token graph", item.id)
         try:
-            found = self._pattern(looks, truth.names)
-            shuffled = [self._pattern(dealt(looks, pairs, rng), truth.names) for _ in range(self.shuffles)]
+            found = self._pattern(looks, known.names)
+            shuffled = [self._pattern(dealt(looks, pairs, rng), known.names) for _ in range(self.shuffles)]
             weights = strengths(looks, own=self.own)
         except DataError:
             return {}
-        known = Pattern.from_graph(truth)
         return {
             "graph": area(weights, planted, pairs),
             "f1": skeleton(known, found).f1,
-            "shd": float(shd(bare(known), bare(found))),
+            "shd": float(shd(known, bare(found))),
             "shuffled": float(np.mean([skeleton(known, other).f1 for other in shuffled])),
         }
 
