@@ -1,6 +1,6 @@
 """Causal graphs of random worlds and of the Sachs cells: the amortised network beside classical searches.
 
-    python bench/graphs.py [--each 100] [--checkpoint FILE] [--seed 0] [--out scores.json]
+    python bench/graphs.py [--each 40] [--checkpoint FILE] [--seed 0] [--out scores.json]
 
 Prints a markdown table of each score by family of worlds (`graph.worlds`), the difference of the network from the
 engine's own choice, paired by world, with its 95 % interval; the seconds of the processor that a graph takes; and how
@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,11 +33,10 @@ from butfor.stats import mean, paired
 
 SEARCHES = ("auto", "pc", "ges", "lingam")
 SCORES = ("shd", "auroc", "orientation")
+Found = tuple[dict[str, list[Record]], dict[int, float]]
 
 
-def records(
-    find: Callable[[Columns], Floats], each: int, seed: int
-) -> tuple[dict[str, list[Record]], dict[int, float]]:
+def records(find: Callable[[Columns], Floats], each: int, seed: int) -> Found:
     """Of each family the records; and the median seconds of a graph by number of variables."""
     seconds = defaultdict[int, list[float]](list)
 
@@ -97,17 +97,8 @@ def calibration(network: Network, each: int, seed: int) -> dict[str, list[tuple[
     }
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description="Causal graphs: the amortised network beside classical searches.")
-    parser.add_argument("--each", type=int, default=100, help="worlds of a family")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED)
-    parser.add_argument("--out", type=Path, help="the scores as JSON, too")
-    given = parser.parse_args()
-    network = Network.load(given.checkpoint)
-    found = {"network": records(network.edges, given.each, given.seed)}
-    found |= {name: records(partial(searched, algorithm=name), given.each, given.seed) for name in SEARCHES}
+def report(found: dict[str, Found], network: Network, each: int, seed: int) -> dict[str, Any]:
+    """Print all tables; the scores as they are kept beside a checkpoint."""
     arms = {name: rows for name, (rows, _) in found.items()}
     for metric in SCORES:
         print(table(arms, metric), end="\n\n")
@@ -118,21 +109,33 @@ def main() -> None:
     for name, (_, seconds) in found.items():
         print(f"| {name} | {' | '.join(f'{seconds[d]:.4f}' for d in sizes)} |")
     print("\n| probability | in: edges there | pairs | out: edges there | pairs |\n|---|---|---|---|---|")
-    held = calibration(network, given.each, given.seed)
+    held = calibration(network, each, seed)
     for (p, there, pairs), (q, out_there, out_pairs) in zip(held["in"], held["out"], strict=True):
         print(f"| {p:.2f}, {q:.2f} | {there:.3f} | {pairs:,} | {out_there:.3f} | {out_pairs:,} |")
-    if given.out:
-        kept = {
-            arm: {
-                family: {
-                    metric: round(mean(values(rows, metric)).estimate, 4) for metric in (*SCORES, "brier", "cyclic")
-                }
-                for family, rows in families.items()
-            }
-            for arm, families in arms.items()
+    kept = {
+        arm: {
+            family: {metric: round(mean(values(rows, metric)).estimate, 4) for metric in (*SCORES, "brier", "cyclic")}
+            for family, rows in families.items()
         }
-        about = {"each": given.each, "seed": given.seed, "scores": kept, "reliability": held}
-        given.out.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        for arm, families in arms.items()
+    }
+    return {"each": each, "seed": seed, "scores": kept, "reliability": held}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Causal graphs: the amortised network beside classical searches.")
+    parser.add_argument("--each", type=int, default=40, help="worlds of a family")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, help="the scores as JSON, too")
+    given = parser.parse_args()
+    network = Network.load(given.checkpoint)
+    found = {"network": records(network.edges, given.each, given.seed)}
+    found |= {name: records(partial(searched, algorithm=name), given.each, given.seed) for name in SEARCHES}
+    kept = report(found, network, given.each, given.seed)
+    if given.out:
+        given.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

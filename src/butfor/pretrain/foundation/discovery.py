@@ -9,8 +9,9 @@ Source    Lorch et al. 2022 (AVICI). The network is our own: `discovery_net.py`;
           the training: `train_discovery.py`, whose command, log and scores stand beside the checkpoint.
 Here      Columns are standardised, so that an order of variances tells nothing (Reisach et al. 2021).
 Limits    Trained on 2 to 12 variables, 50 to 400 rows, linear and smooth mechanisms, without hidden causes: elsewhere
-          its probabilities promise nothing. Numbers alone: labels and columns of few whole numbers are refused.
-          Nothing forbids a cycle of three or more; `form = "acyclic"` drops the least likely edges until none is left.
+          its probabilities promise nothing. Numbers alone: labels and columns of few whole numbers are refused. With 2
+          or 3 variables nearly all training worlds are complete graphs: give 5 columns or more. Nothing forbids a
+          cycle of three or more; `form = "acyclic"` drops the least likely edges until none is left.
 Example   [treatment]
           method = "pretrain.foundation.discovery"
           form   = "acyclic"

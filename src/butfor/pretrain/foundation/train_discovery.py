@@ -1,6 +1,6 @@
 """Train the network of amortised discovery on random worlds; the command that made the checkpoint in this package.
 
-    python -m butfor.pretrain.foundation.train_discovery --steps 8000 --out discovery.safetensors
+    python -m butfor.pretrain.foundation.train_discovery --steps 5400 --out discovery.safetensors
 
 Idea      Every step draws worlds of one size from `TRAINING` (data/graph_worlds.py), as many as hold some 8,000 cells,
           and lowers the cross-entropy of each pair of variables: i causes j, j causes i, neither. No world comes
@@ -129,7 +129,7 @@ def main() -> None:
     import torch
 
     parser = argparse.ArgumentParser(description="Train the network of amortised discovery on random worlds.")
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=5400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("discovery.safetensors"))
     given = parser.parse_args()
