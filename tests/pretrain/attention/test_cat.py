@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,13 @@ def test_a_graph_links_spans_by_their_names() -> None:
     assert [sorted(row["links"]) for row in graph] == [sorted(row["links"]) for row in ROWS]
     with pytest.raises(UserError, match="no row has a span of 'Smocking'; spans are named Certain gene"):
         CausalAttentionTuning(graph="Smocking -> Risk").data(ROWS, generator(0))
+
+
+def test_the_page_names_the_knobs_and_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "attention.md").read_text(encoding="utf-8")
+    part = page.split("## Causal Attention Tuning")[1].split("\n## ")[0]
+    cells = "".join(re.findall(r"^\| (`.*?) \|", part, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", cells)) == {field.name for field in fields(CausalAttentionTuning)}
+    (block,) = re.findall(r"```python\n(.*?)```", part, re.DOTALL)
+    exec(compile(block, "docs/attention.md", "exec", dont_inherit=True), {"__name__": __name__})
+    assert capsys.readouterr().out == "['Exercise', 'Smoking', 'Weight']\n"
