@@ -8,8 +8,7 @@ same turn; shown are the median of the turns' ratios and their range.
 
     time    from the end of the first step to the end of the last: of this process on a CPU (a busy machine does not
             stretch it), of the wall on CUDA
-    memory  the most in use at once: of the whole process on a CPU, of torch's allocator on CUDA; "above" counts only
-            what came on top of what the process held before
+    memory  the most in use at once: of the whole process on a CPU, of torch's allocator on CUDA
     flops   of a step, forward and backward, matrix products and attention
 
 The texts are the spurious token game, people told one after another until a row is full, with spans and links, so that
@@ -34,7 +33,6 @@ from typing import Any
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
-import torch
 
 from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve
@@ -66,7 +64,6 @@ class Cost:
 
     time: float
     memory: float
-    above: float
     flops: float
 
 
@@ -92,22 +89,11 @@ def cost(name: str, method: Any, rows: Rows, how: TrainSettings) -> Cost:
     clock: Callable[[], float] = time.perf_counter if cuda else time.process_time
     ends: list[float] = []
     method.model(lm, np.random.default_rng(0))
-    before = torch.cuda.memory_allocated() if cuda else resident()
     with tempfile.TemporaryDirectory() as folder:
         facts = train(
             lm, rows, method, settings=how, seed=0, folder=Path(folder), progress=lambda *_: ends.append(clock())
         )
-    peak = facts.peak_memory_bytes or 0
-    return Cost((ends[-1] - ends[0]) / (len(ends) - 1), peak, peak - before, facts.flops / len(ends))
-
-
-def resident() -> int:
-    """Bytes that this process holds now; 0 where nobody can tell."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)
+    return Cost((ends[-1] - ends[0]) / (len(ends) - 1), facts.peak_memory_bytes or 0, facts.flops / len(ends))
 
 
 def shown(ratios: list[float]) -> str:
@@ -152,13 +138,13 @@ def measure(name: str, kinds: dict[str, Any], repeats: int) -> None:
     plain = costs["standard"]
     step = statistics.median(one.time for one in plain)
     print(f"\n{MODELS[name]}, {batch} x {length} tokens, standard {step * 1000:.0f} ms a step, n = {repeats}\n")
-    print("| attention | time | memory | above | flops |\n|---|---:|---:|---:|---:|")
+    print("| attention | time | memory | flops |\n|---|---:|---:|---:|")
     for kind, found in costs.items():
         cells = [
             shown(
                 [getattr(one, part) / max(getattr(other, part), 1e-9) for one, other in zip(found, plain, strict=True)]
             )
-            for part in ("time", "memory", "above")
+            for part in ("time", "memory")
         ]
         print(f"| {kind} | {' | '.join(cells)} | {found[0].flops / plain[0].flops:.3f} |", flush=True)
 

@@ -166,7 +166,7 @@ def test_what_is_refused():
         SMALL.estimate(Table(three, "x", "y", ("both",)), 0)
     with pytest.raises(UnknownName, match="'alone'"):
         looks(Table(question.data, "x", "y", ("both", "alone"), Graph.parse("both -> x -> y")))
-    made, problems = build(resolve("method", "pretrain.attention.dag_effect"), {"width": 30})
+    made, problems = build(resolve("method", "pretrain.attention.dag_effect"), {"width": 31})
     assert made is None and "does not divide" in problems[0][1]
 
 

@@ -5,6 +5,8 @@ Idea      Every variable is a token; the question "what is y?" looks at the caus
 Equation  effect of a row  τ(z) = m(1, z) − m(0, z), m(x, z) = E[y | do(x), z];  each network says so for all rows, and
           their mean counts.  ATE = mean of m₁ − m₀ + T (y − m₁) / e − (1 − T) (y − m₀) / (1 − e), each row by a network
           that has not seen it (AIPW, cross-fitted over `folds`), with the interval of its influence values.
+          m and e are each the network's, or the engine's curves where these predict unseen rows better (a discrete
+          super learner: van der Laan et al. 2007); the effect's `method` says which. τ is always the network's.
 Graph     Where the table's graph is not known, all of `given` confound x and y, and nothing else is said. Where it is,
           a covariate is hidden from the question of a target iff it tells nothing of it beside the others
           (m-separation), and covariates look at their causes among the covariates.
@@ -30,11 +32,11 @@ from butfor.core.keys import digest
 from butfor.core.seeds import derive, generator
 from butfor.pretrain.attention.dag_net import Sizes, fit, terms
 from butfor.scm.analyst import Analyst, Answer, Table
-from butfor.scm.columns import Columns
+from butfor.scm.columns import Codes, Columns, Floats
 from butfor.scm.estimate import scores
 from butfor.scm.estimate.checks import arm_checks
-from butfor.scm.estimate.design import is_dose, read_arms
-from butfor.scm.estimate.nuisance import folds_of
+from butfor.scm.estimate.design import Arms, is_dose, read_arms
+from butfor.scm.estimate.nuisance import cross_fit, folds_of, least_chance
 from butfor.scm.estimate.result import effect_of
 from butfor.scm.graph import Graph
 from butfor.train.method import Method
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from butfor.lm import World
+    from butfor.stats.effect import Effect
 
 
 @final
@@ -88,13 +91,34 @@ class DAGEffect(Method):
             both = np.stack([fitted.outcome(z, 1.0), fitted.outcome(z, 0.0)])
             means[:, here], chance[here] = both[:, here], fitted.chance(z[here])
             each += (both[0] - both[1]) / self.folds
-        e = (chance, 1 - chance)
+        return Answer(self._average(arms, fold, means, chance), each)
+
+    def _average(self, arms: Arms, fold: Codes, means: Floats, chance: Floats) -> Effect:
+        """AIPW of held-out outcomes [2, n] and propensities [n]; where curves predict unseen rows better, by these."""
+        curved = scores.held_out(arms, "spline", fold)
+        e, of_chance = (chance, 1 - chance), "transformer"
+        if _surprise(arms, curved[0]) < _surprise(arms, chance):
+            e, of_chance = curved, "curves"
+        curves = [cross_fit("spline", arms.z, arms.y, mask, fold, logit=arms.binary) for mask, _ in arms.arms]
+        said, of_means = (means[0], means[1]), "transformer"
+        if _error(arms, (curves[0], curves[1])) < _error(arms, said):
+            said, of_means = (curves[0], curves[1]), "curves"
         weights = scores.weights_of(arms, scores.clipped(e))
-        pull = scores.augmented(arms, (means[0], means[1]), weights)
-        told = f"AIPW, {self.folds} folds, outcomes and propensities by a transformer under the graph's mask, ate"
+        pull = scores.augmented(arms, said, weights)
+        told = f"AIPW, {self.folds} folds, outcomes: {of_means}, propensities: {of_chance}, ate"
         checks = arm_checks(arms, e, weights)
-        effect = effect_of(pull.estimate, pull.se, arms.n, level=0.95, method=told, df=arms.n - 1.0, checks=checks)
-        return Answer(effect, each)
+        return effect_of(pull.estimate, pull.se, arms.n, level=0.95, method=told, df=arms.n - 1.0, checks=checks)
+
+
+def _surprise(arms: Arms, chance: Floats) -> float:
+    """Mean of −log of the chance of what was done."""
+    own = np.where(arms.treated, chance, 1 - chance)
+    return -float(np.mean(np.log(np.maximum(own, least_chance(arms.n)))))
+
+
+def _error(arms: Arms, means: tuple[Floats, Floats]) -> float:
+    """Mean squared error of what was seen."""
+    return float(np.mean((arms.y - np.where(arms.treated, *means)) ** 2))
 
 
 def looks(table: Table) -> NDArray[np.bool_]:
