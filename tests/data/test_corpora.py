@@ -83,3 +83,17 @@ def test_wikitext2_rows_are_paragraphs(public) -> None:
 def test_a_public_corpus_that_is_not_here_names_the_command(bare: Path) -> None:
     with pytest.raises(MissingData, match="butfor fetch wikitext2"):
         rows("wikitext2")
+
+
+def test_the_token_game_says_who_is_told_where_and_what_causes_what() -> None:
+    found = rows("stg")
+    assert len({row["id"] for row in found}) == len({row["text"] for row in found}) == len(found) == 8000
+    row = found[0]
+    assert [row["text"][a:b].split(":")[0] for a, b, _ in row["spans"][:-1]] == [name for *_, name in row["spans"][:-1]]
+    assert row["spans"][-1][2] == "Risk" and row["text"][row["answer_at"] :] in (
+        " Low Risk",
+        " Middle Risk",
+        " High Risk",
+    )
+    assert {row["spans"][i][2] for i, _ in row["links"]} == {"Smoking", "Weight", "Exercise"}
+    assert {j for _, j in row["links"]} == {8}
