@@ -122,12 +122,12 @@ def _tokenizer(shape: Shape) -> Any:
 
 
 @cache
-def classes() -> tuple[type, type]:
-    """The configuration and the model, as classes of `transformers`."""
+def _bodies() -> tuple[type, type]:
+    """The configuration, and the layers without what turns them into letters."""
     import torch
     from torch import nn
-    from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
-    from transformers.modeling_outputs import BaseModelOutput, CausalLMOutput
+    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers.modeling_outputs import BaseModelOutput
 
     class DisentangledConfig(PretrainedConfig):
         model_type = "butfor_disentangled"
@@ -141,6 +141,11 @@ def classes() -> tuple[type, type]:
 
         def forward(self, stream: Any, bias: Any) -> Any:  # [B, L, L] <- [B, L, d], [B, L, L]
             return (stream @ self.table @ stream.transpose(1, 2) + bias).softmax(-1)
+
+    def _one_hot(rows: int, width: int, first: int) -> Any:
+        table = nn.Embedding(rows, width)
+        table.weight = nn.Parameter(torch.eye(width)[first : first + rows].clone(), requires_grad=False)
+        return table
 
     class Body(PreTrainedModel):
         config_class = DisentangledConfig
@@ -177,13 +182,25 @@ def classes() -> tuple[type, type]:
                 stream = torch.cat([stream, *(weights @ stream for weights in seen[-1].unbind(1))], -1)
             return BaseModelOutput(last_hidden_state=stream, attentions=tuple(seen) if output_attentions else None)
 
+    return DisentangledConfig, Body
+
+
+@cache
+def classes() -> tuple[type, type]:
+    """The configuration and the model, as classes of `transformers`."""
+    from torch import nn
+    from transformers import GenerationMixin, PreTrainedModel
+    from transformers.modeling_outputs import CausalLMOutput
+
+    config_of, body_of = _bodies()
+
     class Disentangled(PreTrainedModel, GenerationMixin):
-        config_class = DisentangledConfig
+        config_class = config_of
         base_model_prefix = "model"
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)
-            self.model = Body(config)
+            self.model = body_of(config)
             width = config.hidden_size * (1 + config.num_attention_heads) ** config.num_hidden_layers
             self.head = nn.Linear(width, config.vocab_size, bias=False)
             nn.init.normal_(self.head.weight, std=START)
@@ -205,9 +222,4 @@ def classes() -> tuple[type, type]:
                 loss = nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
             return CausalLMOutput(loss=loss, logits=logits, attentions=found.attentions)
 
-    def _one_hot(rows: int, width: int, first: int) -> Any:
-        table = nn.Embedding(rows, width)
-        table.weight = nn.Parameter(torch.eye(width)[first : first + rows].clone(), requires_grad=False)
-        return table
-
-    return DisentangledConfig, Disentangled
+    return config_of, Disentangled
