@@ -119,6 +119,7 @@ def test_strength_zero_is_standard_attention_bit_for_bit():
     masked(DAG(graph=GRAPH, strength=0.0), lm)
     ids = tokens(lm, TEXT)
     assert torch.equal(lm.model(ids).logits, plain.model(ids).logits)
+    assert not lm.hooked and lm.fingerprint() == plain.fingerprint()
 
 
 def test_a_soft_bias_is_minus_the_strength_where_the_hard_mask_forbids():

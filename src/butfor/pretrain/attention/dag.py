@@ -32,7 +32,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, cast, final
 from weakref import WeakKeyDictionary
 
 from butfor.core.errors import UserError, did_you_mean
@@ -84,16 +84,15 @@ class DAG(Method):
     def model(self, world: World, rng: np.random.Generator) -> World:  # noqa: ARG002
         """The model with the mask on it."""
         lm: Any = world
-        install(lm.model, Masked(self, lm.tokenizer) if self.strength else Variant())
         if self.strength:
+            install(lm.model, Masked(self, lm.tokenizer))
             lm.notes.append(f"attention: a variable's tokens look at its {self.over} by the graph ({self.graph})")
         return world
 
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:  # noqa: ARG002
         """Take the spans of the rows for what they tell of; the mask stays on the model."""
-        masked = held(lm.model)[0]
-        if isinstance(masked, Masked):
-            masked.learn(planned, lm.notes)
+        for masked in held(lm.model)[:1]:
+            cast("Masked", masked).learn(planned, lm.notes)
         return nullcontext()
 
 
