@@ -11,7 +11,8 @@ confounds it is among the covariates, and every row has a chance of either arm.
     binary          Y is 0 or 1
     many            60 covariates, each like its neighbour; 8 of them count
 
-No world has waves, a factor model or a logistic rule of treatment: those are what `pretrain.foundation` trains on.
+No world has waves, a factor model or a logistic rule of treatment: those are what `pretrain.foundation` trains on, and
+lines, which stand in both.
 The truth is the mean effect over the rows that were drawn, not over all that could have been.
 """
 

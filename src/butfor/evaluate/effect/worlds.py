@@ -2,7 +2,7 @@
 
 Idea      The same seven families at 100, 1,000 and 10,000 rows: what does an estimator get wrong, and what do more rows
           mend? A world keeps its constants at every number of rows, so those tables are a cluster.
-Data      our own draw (`data/effect_worlds.py`): no world has the form of those that networks are trained on.
+Data      our own draw (`data/effect_worlds.py`); how that differs from what networks are trained on stands there.
 Metrics   see `asked.py`; ate_error_100, _1000, _10000 are ate_error at that number of rows alone.
 Limits    Everything that confounds is given: nothing here says what an estimator does where something is unseen.
 """

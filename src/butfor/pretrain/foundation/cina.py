@@ -12,7 +12,7 @@ Calibrate The weights of the amortised form, moved as little as can be so that t
           `calibrate = false` reads them off as they are.
 Interval  Influence values with the weights taken as given: residuals from each arm's weighted mean, or from its
           weighted line where calibrated, with their degrees of freedom. It does not know about imbalance that is left:
-          at many rows, where sampling error is small, the uncalibrated form's bias shows as coverage below 95 %.
+          at many rows, where sampling error is small, that bias shows as coverage below 95 %, calibrated or not.
 Source    Zhang et al. 2024, "Towards causal foundation model: on duality between optimal balancing and attention",
           from memory; that network learns the loss of the primal, ours the error of the effect over random functions,
           for everyone and not for the subset that is easily balanced. No published code or weights were used.
