@@ -145,6 +145,14 @@ def test_a_group_is_what_stands_before_the_dot_and_what_is_missing_there_is_told
         choose(Audit(model="debug", suites=("bias.winobias",)))
 
 
+def test_a_suite_for_trained_models_is_asked_where_it_is_named_in_full() -> None:
+    chosen, passed = choose(Audit(model="debug", suites=("shortcut",)))
+    assert "shortcut.trained_game" not in {one.name for one in chosen}
+    assert "were trained on the token game" in dict(passed)["shortcut.trained_game"]
+    chosen, _ = choose(Audit(model="debug", suites=("shortcut.trained_game",)))
+    assert [one.name for one in chosen] == ["shortcut.trained_game"]
+
+
 def test_what_needs_log_probabilities_is_passed_over_behind_an_address() -> None:
     chosen, passed = choose(Audit(model="m", endpoint="http://127.0.0.1:9", suites=("bias.professions", GRADED)[1:]))
     assert [one.name for one in chosen] == [GRADED] and not passed

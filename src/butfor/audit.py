@@ -214,6 +214,8 @@ def _built(asked: Audit, name: str, kind: str, *, exact: bool) -> Any:
             "vectors": "it asks a language model, and this is a table of word vectors",
         }
         raise _Unfit(why.get(kind, f"it measures {' and '.join(suite.worlds)}"))
+    if not exact and (why := getattr(suite, "only_named", "")):
+        raise _Unfit(f"{why}; name it in full to ask it all the same")
     own = knobs(suite)
     settings: dict[str, Any] = {}
     if adapted:

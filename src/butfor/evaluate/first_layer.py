@@ -48,6 +48,7 @@ class FirstLayer:
         faults=("attention says where a layer looks, not what the model does with it",),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    only_named: ClassVar[str] = "it is for models that were trained on the in-context task"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("mass", "higher", "share", "attention that positions put on their parents", null="uniform"),
         Metric("found", "higher", "share", "share of positions that attend most to their parent", null="uniform"),

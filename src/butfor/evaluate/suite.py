@@ -73,7 +73,8 @@ class Record:
 class Suite(Protocol):
     """A benchmark. Concrete suites are final, frozen, keyword-only dataclasses; their fields are the knobs.
 
-    `card` is a ClassVar too, for suites that an audit shows to strangers.
+    `card` is a ClassVar too, for suites that an audit shows to strangers; `only_named` says why an audit takes a suite
+    only where it is named in full.
     """
 
     worlds: ClassVar[tuple[str, ...]]

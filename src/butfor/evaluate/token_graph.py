@@ -52,6 +52,7 @@ class TokenGraphs:
         faults=("planted edges are the writer's; attention has no duty to follow them",),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    only_named: ClassVar[str] = "it is for models that were trained on the in-context task"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("graph", "higher", "area", "how well the causal reading ranks planted edges first", null="distance"),
         Metric("looks", "higher", "area", "how well plain attention ranks planted edges first", null="distance"),

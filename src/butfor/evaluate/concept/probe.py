@@ -40,6 +40,7 @@ class ConceptProbe:
         source="the probe of Ravfogel et al. 2020 on mean-pooled states; texts: any corpus",
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    only_named: ClassVar[str] = "it is for experiments that make a model forget a concept"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("right", "lower", "share", "share of texts whose concept is read right", "binary", null="majority"),
         Metric("majority", "zero", "share", "what always saying the most frequent label gives", "binary"),

@@ -83,6 +83,7 @@ class AxiomLengths(Questions):
             )
         ),
     )
+    only_named: ClassVar[str] = 'it is for models that were trained on axioms (corpus "axioms")'
     chunk: ClassVar[int] = 64
 
     lengths: tuple[int, ...] = tuple(range(3, 16))

@@ -42,6 +42,7 @@ class Flipped:
         faults=("short texts of one form, in which the attribute is told by a name and a pronoun alone",),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    only_named: ClassVar[str] = 'it is for models that were trained on the reviews (corpus "reviews")'
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("flipped_accuracy", "higher", "share", "share right where the attribute misleads", "binary", 0.5),
         Metric(

@@ -54,6 +54,7 @@ class TrainedGame:
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    only_named: ClassVar[str] = 'it is for models that were trained on the token game (corpus "stg")'
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("ood_accuracy", "higher", "share", "share right where company parts from cause", "binary", "chance"),
         Metric("iid_accuracy", "higher", "share", "share right where both agree, as in training", "binary", "chance"),
