@@ -234,6 +234,7 @@ def test_attention_goes_where_it_is_told(tmp_path: Path) -> None:
         ({"graph": "A <-> B"}, "needs directed edges"),
         ({"graph": "A ->"}, "A ->"),
         ({"task": "x"}, "give marker"),
+        ({"marker": "debugg"}, "debug"),
         ({"form": "sum"}, "form"),
         ({"alpha": 0}, "alpha"),
     ],

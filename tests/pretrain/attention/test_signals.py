@@ -44,7 +44,7 @@ class Marker:
 def marked(monkeypatch: pytest.MonkeyPatch, writes: Callable[[Prompt], str], rows: Any, **knobs: Any) -> Any:
     world = Marker(writes)
     monkeypatch.setattr(signals, "_world", lambda *_: world)
-    made = CausalAttentionTuning(marker="scripted", **knobs).data(rows, generator(0))
+    made = CausalAttentionTuning(marker="debug", **knobs).data(rows, generator(0))
     return SimpleNamespace(rows=made, seen=world.seen)
 
 

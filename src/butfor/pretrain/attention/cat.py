@@ -31,7 +31,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, final
 
 from pydantic import Field
 
-from butfor.core.errors import GraphError, UserError
+from butfor.core.errors import UserError
+from butfor.lm.load import check
 from butfor.pretrain.attention.signals import How, linked, marked, parsed
 from butfor.pretrain.attention.switch import Call, Variant, attention_layers, held, switched
 from butfor.train.method import Batch, Method, Rows, fed
@@ -54,8 +55,8 @@ class CausalAttentionTuning(Method):
     """Draw attention to the causes of what is said."""
 
     form: Form = "nll"
-    strength: Annotated[float, Field(ge=0)] = 1.0
-    alpha: Annotated[float, Field(gt=0)] = 2.0
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 2.0
     decay: Decay = "linear"
     path: bool = False
     layers: tuple[int, ...] = ()  # which are averaged, from 0, or from -1 backwards; none given = all
@@ -72,11 +73,13 @@ class CausalAttentionTuning(Method):
             raise ValueError("signals come from a graph or from a marker; leave one of the two out")
         if (self.endpoint or self.task) and not self.marker:
             raise ValueError("endpoint and task are for a marker; give marker = the model's name")
-        if self.graph:
-            try:
+        try:
+            if self.graph:
                 parsed(self.graph)
-            except GraphError as error:
-                raise ValueError(str(error)) from None
+            if self.marker and not self.endpoint:
+                check(self.marker)
+        except UserError as error:
+            raise ValueError(str(error)) from None
 
     @property
     def idle(self) -> frozenset[str]:
