@@ -9,6 +9,7 @@ A function  takes a text and returns the counterfactual text; it must give the s
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -109,10 +110,15 @@ class Several:
         """All edits, without those that overlap one of an earlier editor."""
         made: list[Edit] = []
         for each in self.editors:
-            new = each.edits(text)
-            taken = [(edit.start, edit.stop) for edit in made]
-            made += [edit for edit in new if not any(edit.start < stop and start < edit.stop for start, stop in taken)]
-        return sorted(made)
+            starts = [edit.start for edit in made]
+            made = sorted([*made, *(edit for edit in each.edits(text) if _free(edit, made, starts))])
+        return made
+
+
+def _free(edit: Edit, made: list[Edit], starts: list[int]) -> bool:
+    """Whether an edit overlaps none of those made, which are in order."""
+    place = bisect_left(starts, edit.stop)
+    return place == 0 or made[place - 1].stop <= edit.start
 
 
 @dataclass(frozen=True)
