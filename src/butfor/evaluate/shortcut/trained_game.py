@@ -47,6 +47,7 @@ class TrainedGame:
             "compares with one number where it means a range (counted by us): a game of two risks",
             "published files: out of distribution the spurious numbers leave their old range too (Hormones up to 10, "
             "before at most 5)",
+            "published files: 8 of the 400 iid people have the values of somebody in the training file (counted by us)",
         ),
         published=(
             "Llama-3.1-8B fine-tuned on STG_M: ood accuracy 0.645, with causal attention tuning 0.905 "
