@@ -5,7 +5,7 @@ Idea      If attention mixes tokens as a linear causal model does, A = (I − G)
           parts (spans) and which part causes which (links). So the reading can be marked.
 Equation  A = the layer's attention between parts, mean over heads; ties i → j are weighed by |ρ(i, j | all before j)|
           (decoders) or |ρ(i, j | all others)| (encoders) under A Aᵀ, and `graph` by the area under the ROC curve of
-          these weights over all pairs. f1, shd: of the skeleton that PC finds, as if from `draws` columns of V, at `alpha`.
+          these weights over all pairs. f1, shd: of the skeleton that PC finds at `alpha` with as many `draws` of V.
           `looks`: the same area for the attention itself, without any causal reading.
 Nulls     `distance`: the area when each weight is replaced by the text's mean attention at that distance, so what is
           known from "near parts are tied" alone; `shuffled`: f1 when each row's attention is dealt anew among the parts
