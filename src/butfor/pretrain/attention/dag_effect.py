@@ -15,7 +15,7 @@ Limits    The treatment is 0 or 1. The ATE is right if outcomes or propensities 
           Trained anew for every table, some seconds to minutes; the same numbers for the same seed on one machine.
 Example   [treatment]
           method = "pretrain.attention.dag_effect"
-          folds = 3
+          steps = 300
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class DAGEffect(Method):
     layers: Annotated[int, Field(ge=1)] = 2
     heads: Annotated[int, Field(ge=1)] = 2
     steps: Annotated[int, Field(ge=1)] = 300
-    folds: Annotated[int, Field(ge=2)] = 3
+    folds: Annotated[int, Field(ge=2)] = 5
     decay: Annotated[float, Field(ge=0)] = 0.01
 
     def __post_init__(self) -> None:
