@@ -61,6 +61,10 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             method = experiment.method(arm)
         except UserError:
             continue
+        try:
+            getattr(method, "rests_on", ())
+        except UserError as error:
+            yield (*places[name], "method"), str(error)
         hooks = touched(method)
         if hooks and "model" not in hooks and not experiment.budget.trains:
             yield (
@@ -126,6 +130,7 @@ def sources(experiment: Experiment) -> str:
     for measure in experiment.measure:
         read |= _digests(getattr(experiment.suite(measure), "ready", lambda: None))
     made = [experiment.method(arm) for arm in experiment.arms.values()]
+    read |= {digest for method in made for digest in getattr(method, "rests_on", ())}
     for knobs in map(settings_of, [*made, *map(experiment.suite, experiment.measure)]):
         read |= {file_digest(file) for file in files_named(knobs)}
     kinds = map(type, [*made, *map(experiment.suite, experiment.measure)])
@@ -336,6 +341,8 @@ class _Run:
 
     def _found_differences(self) -> list[dict[str, Any]]:
         """What turned out different between an arm and the one it is compared with, seed by seed."""
+        from butfor.lm.load import made
+
         rows: list[dict[str, Any]] = []
         for name, against in self.experiment.pairs:
             for seed in self.experiment.seeds:
@@ -343,6 +350,8 @@ class _Run:
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
                 own = self.experiment.seeding == "own"
                 declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
+                if own and made(self.experiment.model_of(self.experiment.arms[name])):
+                    declared |= {"start"}  # its weights are drawn by the arm's own seed
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows
                     declared |= {"start", "tokenizer", "device", "batches", "tokens"}

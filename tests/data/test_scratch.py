@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,6 +50,22 @@ def test_the_first_weights_are_as_wide_as_asked() -> None:
         assert abs(float(model.model.layers[0].mlp.up_proj.weight.detach().std()) / spread - 1) < 0.05
 
 
+def test_arms_with_seeds_of_their_own_start_from_weights_of_their_own(tmp_path: Path) -> None:
+    from butfor.experiment import run
+
+    table: dict[str, Any] = {
+        "name": "own",
+        "model": "scratch:1x32",
+        "seeds": [0],
+        "seeding": "own",
+        "keep": "records",
+        "treatment": {"method": "standard"},
+        "measure": [{"suite": "bias.professions", "primary": True, "limit": 4}],
+    }
+    rows = json.loads((run(table, out=tmp_path).path / "diff.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["declared"] for row in rows if row["key"] == "start (seed 0)"] == [True]
+
+
 def test_without_positions_only_what_stands_before_matters() -> None:
     for positions, moves in (("none", False), ("rotary", True)):
         model: Any = made(f"scratch:2x32,positions={positions}").model
@@ -73,6 +90,9 @@ def test_without_positions_only_what_stands_before_matters() -> None:
         ("scratch:2x32,tokens=plain/7", "260 to 65536"),
         ("scratch:2x32,tokens=nothing", "nothing"),
         ("scratch:2x32,tokens=planes/512", "corpus"),
+        ("scratch:2x32,tokens=debug", "no tokenizer to borrow"),
+        ("scratch:2x32,tokens=analyst", "no tokenizer to borrow"),
+        ("scratch:2x32,tokens=scratch:1x32", "no tokenizer to borrow"),
         ("analyst:two", "analyst"),
     ],
 )

@@ -58,9 +58,11 @@ def check(name: str) -> None:
     if corpus := _corpus(shape.tokens):
         rows(corpus[0])
     elif shape.tokens != "bytes":
-        from butfor.lm.load import check as loadable
+        from butfor.lm.load import kind, made
 
-        loadable(shape.tokens)
+        if shape.tokens == "debug" or made(shape.tokens) is not None or kind(shape.tokens) != "lm":
+            how = "give bytes, CORPUS/SIZE, or a model that is loaded"
+            raise UserError(f"scratch: {shape.tokens!r} has no tokenizer to borrow; {how}")
 
 
 def stamp(name: str) -> str:

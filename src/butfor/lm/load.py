@@ -104,8 +104,11 @@ def tokenizer(name: str) -> Any:
     from transformers import AutoTokenizer
 
     where = check(name)
-    with quiet():
-        return AutoTokenizer.from_pretrained(name if where is None else str(where), local_files_only=where is not None)
+    try:
+        with quiet():
+            return AutoTokenizer.from_pretrained(str(where or name), local_files_only=where is not None)
+    except (OSError, ValueError) as error:
+        raise _explained(name, where, error) from error
 
 
 def stamp(name: str) -> str:

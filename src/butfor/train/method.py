@@ -66,6 +66,14 @@ class Method(Protocol):
         """Hooks that are there and, with these knobs, do nothing."""
         return frozenset()
 
+    @property
+    def rests_on(self) -> list[str]:
+        """Digests of what decides the result beside knobs and our own code: weights, the user's words and functions.
+
+        They are part of the run's name. What cannot be read is a `UserError`, before anything runs.
+        """
+        return []
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows to train on."""
         return rows

@@ -69,3 +69,19 @@ def test_knobs():
     assert not problems
     assert made == Substitute(variable="age", side="young:old")
     assert "did you mean" in build(Substitute, {"variable": "gendre"})[1][0][1]
+
+
+def test_what_the_user_wrote_is_part_of_the_runs_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    pairs, function = tmp_path / "w.csv", tmp_path / "my_words_of_a_test.py"
+    for variable, file, texts in (
+        (f"gender+{pairs}", pairs, ("cat,dog\n", "cat,cow\n")),
+        ("my_words_of_a_test:louder", function, ("def louder(text): return text.upper()\n", "louder = str.lower\n")),
+    ):
+        file.write_text(texts[0], encoding="utf-8")
+        method = Substitute(variable=variable)
+        before = method.rests_on
+        file.write_text(texts[1], encoding="utf-8")
+        assert before and method.rests_on != before
+    assert not Substitute(variable="gender+names").rests_on

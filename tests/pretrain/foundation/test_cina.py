@@ -220,6 +220,29 @@ def test_bad_checkpoints(tmp_path: Path) -> None:
         analyst(checkpoint=str(tmp_path / "other.safetensors"))
 
 
+def test_weights_are_part_of_a_runs_name_and_a_missing_file_is_told_before_it(tmp_path: Path) -> None:
+    from butfor.core.errors import SpecError
+    from butfor.experiment import load, name_of, sources
+
+    table = {
+        "name": "x",
+        "model": "analyst",
+        "seeds": [0],
+        "measure": [{"suite": "effect.worlds", "primary": True}],
+        "control": {"method": "pretrain.foundation.classical"},
+        "treatment": {"method": "pretrain.foundation.cina", "checkpoint": str(tmp_path / "weights")},
+    }
+    with pytest.raises(SpecError, match="does not exist"):
+        load(table)
+    names: list[str] = []
+    for content in (b"one", b"other"):
+        (tmp_path / "weights").write_bytes(content)
+        experiment = load(table)
+        names.append(name_of(experiment, sources(experiment)))
+    assert names[0] != names[1]
+    assert CInA().rests_on and not CInA(form="exact").rests_on
+
+
 def test_identity_follows_what_decides_the_answers() -> None:
     arms = [analyst(), analyst(calibrate=False), analyst(form="exact"), analyst(form="exact", strength=2.0)]
     assert len({arm.fingerprint() for arm in arms}) == 4 and analyst().fingerprint() == arms[0].fingerprint()

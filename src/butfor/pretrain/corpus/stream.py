@@ -18,7 +18,7 @@ import gzip
 import os
 import re
 import shutil
-import sys
+import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -34,9 +34,9 @@ from butfor.core.folder import RunFolder, write_bytes
 from butfor.core.journal import Journal, entries
 from butfor.core.keys import code_version, digest
 from butfor.pretrain.corpus.page import page
-from butfor.pretrain.corpus.piece import Counts, Piece, Plan, worked
+from butfor.pretrain.corpus.piece import Counts, Done, Piece, Plan, worked
 from butfor.pretrain.corpus.substitute import Mode
-from butfor.pretrain.corpus.variables import FILES, called, editor
+from butfor.pretrain.corpus.variables import FILES, editor, reads
 from butfor.pretrain.corpus.words import Words
 
 BLOCK = 1 << 22
@@ -143,24 +143,15 @@ def _key(corpus: Corpus) -> str:
     facts = corpus.source.stat()
     with corpus.source.open("rb") as file:
         head = file.read(1 << 16)
-    own = [_own(part) for part in corpus.variable.split("+")]
     return digest(
         list(corpus.plan),
-        own,
+        reads(corpus.variable),
         str(corpus.source.resolve()),
         facts.st_size,
         facts.st_mtime_ns,
         head.hex(),
         code_version(),
     )
-
-
-def _own(variable: str) -> str:
-    """What the user's own words or function say."""
-    if Path(variable).suffix in FILES:
-        return Path(variable).expanduser().read_bytes().hex()
-    file = sys.modules[called(variable).__module__].__file__ if ":" in variable else None
-    return Path(file).read_bytes().hex() if file else ""
 
 
 def _resumed(corpus: Corpus, folder: Path, journal: Journal) -> Made:
@@ -242,7 +233,7 @@ def _cut(source: IO[bytes], form: str, made: Made, path: Path) -> Iterator[Piece
 def _read(source: IO[bytes], size: int, path: Path) -> bytes:
     try:
         return source.read(size)
-    except (EOFError, gzip.BadGzipFile, ValueError) as error:
+    except (EOFError, gzip.BadGzipFile, ValueError, zlib.error) as error:
         raise UserError(f"{path} is no whole .gz file ({error}); bring it here again") from error
 
 
@@ -259,24 +250,39 @@ def _place(data: bytes, form: str, *, last: bool) -> int:
     return len(re.sub(rb"[\xc0-\xff][\x80-\xbf]*\Z", b"", data)) or len(data)
 
 
-def _mapped(plan: Plan, pieces: Iterator[Piece], corpus: Corpus) -> Iterator[Any]:
+def _mapped(plan: Plan, pieces: Iterator[Piece], corpus: Corpus) -> Iterator[Done]:
     """The work on each piece, in order, a few ahead; in this process where there is but one."""
     if corpus.jobs == 1:
         yield from (worked(plan, piece) for piece in pieces)
         return
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[Future[Done | str]] = deque()
     pool = ProcessPoolExecutor(corpus.jobs, mp_context=get_context("spawn"))
     try:
         for piece in pieces:
-            waiting.append(pool.submit(worked, plan, piece))
+            waiting.append(pool.submit(_apart, plan, piece))
             if len(waiting) > 2 * corpus.jobs:
-                yield waiting.popleft().result()
+                yield _done(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _done(waiting.popleft())
     except BrokenProcessPool as error:
         raise RunError("a process died, perhaps for want of memory; the same command goes on, with --jobs 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _apart(plan: Plan, piece: Piece) -> Done | str:
+    """The work in another process. A mistake of the user's comes back as a text: not every error survives the way."""
+    try:
+        return worked(plan, piece)
+    except UserError as error:
+        return str(error)
+
+
+def _done(future: Future[Done | str]) -> Done:
+    found = future.result()
+    if isinstance(found, str):
+        raise UserError(found)
+    return found
 
 
 def _nothing(corpus: Corpus, made: Made) -> str:

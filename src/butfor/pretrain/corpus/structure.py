@@ -29,7 +29,7 @@ from butfor.core.errors import UserError
 from butfor.data.pairs import Pair
 from butfor.pretrain.corpus.cells import column, shares, values
 from butfor.pretrain.corpus.edits import Edit, carried
-from butfor.pretrain.corpus.variables import editor
+from butfor.pretrain.corpus.variables import editor, reads
 from butfor.train.method import Method, Rows
 
 if TYPE_CHECKING:
@@ -69,6 +69,14 @@ class Structure(Method):
             editor(self.editor)
         except UserError as error:
             raise ValueError(f"{error}; or lm:MODEL, or column") from error
+
+    @property
+    def rests_on(self) -> list[str]:
+        if self.editor.startswith(MODEL):
+            from butfor.lm.load import stamp
+
+            return [stamp(self.editor.removeprefix(MODEL))]
+        return [] if self.editor == "column" else reads(self.editor)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows and their counterfactuals, which keep their numbers."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, final
 
 from butfor.core.errors import UserError
 from butfor.pretrain.corpus.edits import carried
-from butfor.pretrain.corpus.variables import editor
+from butfor.pretrain.corpus.variables import editor, reads
 from butfor.train.method import Method, Rows
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Substitute(Method):
             editor(self.variable, self.side, self.seed)
         except UserError as error:
             raise ValueError(str(error)) from error
+
+    @property
+    def rests_on(self) -> list[str]:
+        return reads(self.variable)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows under `mode`; a counterfactual row keeps its number."""

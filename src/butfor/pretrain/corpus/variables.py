@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from butfor.core.errors import UnknownName, UserError
+from butfor.core.keys import file_digest
 from butfor.data.builtin import gender_words
 from butfor.data.pairs import Pair
 from butfor.pretrain import swap
@@ -35,6 +36,18 @@ def editor(variable: str, side: str = "both", seed: int = 0) -> Editor:
     if len(parts) == 1:
         return _one(variable, side, seed)
     return Several(tuple(_one(part, side, seed) for part in parts))
+
+
+def reads(variable: str) -> list[str]:
+    """Digests of the user's own word maps and functions that a variable names."""
+    found: list[str] = []
+    for part in variable.split("+"):
+        file = part if Path(part).suffix in FILES else None
+        if file is None and ":" in part:
+            module = sys.modules.get(getattr(called(part), "__module__", ""))
+            file = getattr(module, "__file__", None)
+        found += [file_digest(Path(file).expanduser())] if file else []
+    return found
 
 
 def _one(variable: str, side: str, seed: int) -> Editor:
@@ -132,7 +145,11 @@ class Function:
 
     def edits(self, text: str) -> list[Edit]:
         """Where the function's text differs, token by token."""
-        new = called(self.name)(text)
+        try:
+            new = called(self.name)(text)
+        except Exception as error:  # the user's function may fail in any way
+            told = f"{type(error).__name__}: {error}"
+            raise UserError(f"{self.name} failed on the text {text[:40]!r} ({told})") from error
         if not isinstance(new, str):
             raise UserError(f"{self.name} returned {type(new).__name__}, not a text")
         if new == text:

@@ -62,10 +62,19 @@ class CInA(Method):
     calibrate: bool = True  # the amortised form's weights
     strength: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0  # λ of the other forms
 
+    @property
+    def file(self) -> Path:
+        """The weights of the amortised form."""
+        return Path(self.checkpoint).expanduser() if self.checkpoint else SHIPPED
+
+    @property
+    def rests_on(self) -> list[str]:
+        return [file_digest(there(self.file))] if self.form == "amortised" else []
+
     def model(self, world: World, rng: np.random.Generator) -> World:  # noqa: ARG002
         analyst = cast("Analyst", world)
         if self.form == "amortised":
-            file = Path(self.checkpoint).expanduser() if self.checkpoint else SHIPPED
+            file = self.file
             weights = loaded(file)
             analyst.estimate = lambda table: amortised(table, weights, self.calibrate)
             told = f"weights and effect are read off one pass of {file.name}"
@@ -78,6 +87,13 @@ class CInA(Method):
         return world
 
 
+def there(file: Path) -> Path:
+    """The file, or what to do without it."""
+    if not file.is_file():
+        raise MissingData(f"the checkpoint {file} does not exist; leave `checkpoint` out for the one that ships")
+    return file
+
+
 def loaded(file: Path) -> dict[str, Tensor]:
     """The network's weights, from safetensors alone."""
     from safetensors import SafetensorError
@@ -85,10 +101,8 @@ def loaded(file: Path) -> dict[str, Tensor]:
 
     from butfor.pretrain.foundation.cina_net import scores
 
-    if not file.is_file():
-        raise MissingData(f"the checkpoint {file} does not exist; leave `checkpoint` out for the one that ships")
     try:
-        weights = {name: value.float() for name, value in load_file(file).items()}
+        weights = {name: value.float() for name, value in load_file(there(file)).items()}
         import torch
 
         scores(weights, torch.zeros(1, 4, 2), torch.tensor([[0.0, 1.0, 0.0, 1.0]]))

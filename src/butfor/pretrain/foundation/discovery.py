@@ -47,9 +47,18 @@ class Discovery(Method):
     checkpoint: str = ""  # a file of weights; empty: the one that ships with butfor
     form: Form = "probabilities"
 
+    @property
+    def file(self) -> Path:
+        """The weights."""
+        return Path(self.checkpoint).expanduser() if self.checkpoint else SHIPPED
+
+    @property
+    def rests_on(self) -> list[str]:
+        return [file_digest(there(self.file))]
+
     def model(self, world: Any, rng: np.random.Generator) -> Any:  # noqa: ARG002
         """Put the network in the place of the search."""
-        file = Path(self.checkpoint).expanduser() if self.checkpoint else SHIPPED
+        file = self.file
         network = Network.load(file)
         world.discover = network.edges if self.form == "probabilities" else network.acyclic
         world.identity = digest(world.identity, "discovery", file_digest(file), self.form)
@@ -71,13 +80,8 @@ class Network:
         """From a file that `train_discovery.py` wrote; computes in float32."""
         from safetensors import SafetensorError, safe_open
 
-        if not file.is_file():
-            raise MissingData(
-                f"there is no checkpoint {file}; leave checkpoint out for the one that ships, or make one:\n"
-                "python -m butfor.pretrain.foundation.train_discovery --out FILE"
-            )
         try:
-            with safe_open(file, "pt") as opened:
+            with safe_open(there(file), "pt") as opened:
                 shape = Shape.read(opened.metadata() or {})
                 weights = {name: opened.get_tensor(name).float() for name in sizes(shape)}
         except (SafetensorError, KeyError, ValueError) as error:
@@ -97,6 +101,16 @@ class Network:
     def acyclic(self, data: Columns) -> Floats:
         """The same, with the least likely edges of every cycle at 0."""
         return without_cycles(self.edges(data))
+
+
+def there(file: Path) -> Path:
+    """The file, or what to do without it."""
+    if not file.is_file():
+        raise MissingData(
+            f"there is no checkpoint {file}; leave checkpoint out for the one that ships, or make one:\n"
+            "python -m butfor.pretrain.foundation.train_discovery --out FILE"
+        )
+    return file
 
 
 def numbers(data: Columns) -> Floats:
