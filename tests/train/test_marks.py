@@ -49,7 +49,7 @@ def test_a_token_of_many_characters_belongs_to_every_span_that_it_touches() -> N
 
 
 def test_rows_without_marks_have_none_in_their_batch() -> None:
-    assert set(planned([{"text": "plain"}])[0]) == {"input_ids", "attention_mask", "labels", "row"}
+    assert set(planned([{"text": "plain"}])[0]) == {"input_ids", "attention_mask", "labels", "row", "step"}
 
 
 def test_marks_decide_what_a_checkpoint_belongs_to() -> None:
@@ -82,3 +82,12 @@ def test_an_answer_behind_the_cut_is_refused() -> None:
     with pytest.raises(UserError, match=r"raise train\.length"):
         planned([ROW], length=20)
     assert torch.equal(planned([ROW], length=32)[0]["labels"][0, 31:], torch.tensor([planned([ROW]).encoded[0][31]]))
+
+
+def test_a_last_row_cut_before_its_answer_joins_its_neighbours() -> None:
+    size = len(planned([ROW]).encoded[0])
+    made = planned([ROW], batch_size=1, steps=None, tokens=size + 9)
+    assert [len(batch) for batch in made.plan] == [2] and sum(made.tokens) == size + 9
+    assert (made[0]["labels"][1] == -100).all() and (made[0]["labels"][0] != -100).any()
+    with pytest.raises(UserError, match=r"raise budget\.tokens"):
+        planned([ROW], batch_size=1, steps=None, tokens=9)

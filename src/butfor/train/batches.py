@@ -153,10 +153,10 @@ def batches(
                 left -= 1 if tokens is None else size
                 fed.append((place, size))
     plan = [fed[start : start + batch_size] for start in range(0, len(fed), batch_size)]
-    if (
-        len(plan) > 1 and sum(size for _, size in plan[-1]) == 1
-    ):  # a lone token predicts nothing: it joins its neighbours
-        plan[-2:] = [plan[-2] + plan[-1]]
+    if not any(size > max(1, marks[place].answer if place in marks else 0) for place, size in plan[-1]):
+        if len(plan) == 1:
+            raise UserError("the budget ends before the first token that is learnt; raise budget.tokens")
+        plan[-2:] = [plan[-2] + plan[-1]]  # its rows were cut before what they teach: they join their neighbours
     cut = len({place for place, _ in fed if len(encoded[place]) > length})
     return Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut, marks, variables)
 
