@@ -1,8 +1,9 @@
 """CausaLM: a representation that has forgotten one concept and kept another, to ask what the concept caused.
 
-Equation  L = L_text + control · CE(c_k(h), controlled) + strength · CE(c_t(R(h)), treated)
+Equation  L = L_text + control · CE(c_k(h), controlled) + CE(c_t(R(h)), treated)
           h = mean of the last hidden states over a text's tokens; c = linear heads, attached while training;
-          R = gradient reversal: R(h) = h, dR/dh = -1: the head learns to read the treated concept, the model to hide it
+          R = gradient reversal: R(h) = h, dR/dh = -strength: the head learns to read the treated concept at any
+          strength, the model to hide it
           L_text: the next token for decoders, hidden words for encoders.
 Effect    TReATE = mean over texts of ‖f(h_O(x)) - f(h_CF(x))‖₁, O = the model as it was, CF = as trained here; f = a
           classifier of the question's label, fitted on each representation by itself: `treate`. The same between O and

@@ -58,7 +58,9 @@ def test_a_killed_run_goes_on_exactly(tmp_path: Path) -> None:
     assert all(torch.equal(kept.weights[name], whole[name].bfloat16().float()) for name in whole)
 
 
-def test_another_shape_does_not_resume(tmp_path: Path) -> None:
+def test_another_shape_or_seed_does_not_resume(tmp_path: Path) -> None:
     train(2, tmp_path / "a.safetensors", TINY)
+    with pytest.raises(UserError, match="another --seed; remove it"):
+        train(2, tmp_path / "a.safetensors", TINY, seed=1)
     with pytest.raises(UserError, match="another shape; remove it"):
         train(2, tmp_path / "a.safetensors", Shape(cell=4, heads=2, points=2, outer=2, pair=8, pair_blocks=2))

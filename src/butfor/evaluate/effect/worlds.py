@@ -63,9 +63,7 @@ class EffectWorlds:
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """One item a world and number of rows."""
         found = [
-            Item(
-                f"{family} {number}, {rows} rows", f"{family} {number}", {"family": family, "of": number, "rows": rows}
-            )
+            _item(family, number, rows)
             for rows in self.rows
             for family in self.families
             for number in range(self.repeats)

@@ -39,7 +39,7 @@ class GraphWorlds:
         source="drawn here; the design of the simulators follows Lorch et al. 2022, scaled after Reisach et al. 2021",
         faults=(
             "no hidden causes and independent rows: what most methods assume, and nature does not promise",
-            "the families without out_ are drawn as the network's training worlds are: read the others for transfer",
+            "only out_ and engine_ are drawn otherwise than the network's training worlds: read these for transfer",
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("analyst",)
@@ -76,7 +76,12 @@ class GraphWorlds:
         for item in items:
             family = item.data["family"]
             drawn = one(family, item.data["seed"], item.data["number"])
-            group = {"family": family, "distribution": "out" if family.startswith("out_") else "in"}
+            group = {"family": family, "distribution": _distribution(family)}
             about = FAMILIES[family].about if family in FAMILIES else f"the engine's random models, {ENGINE[family]}"
             found.append(recorded(world, item, named(drawn.x[0]), drawn.edges[0].astype(float), group, about))
         return found
+
+
+def _distribution(family: str) -> str:
+    """How the family stands to the network's training."""
+    return "engine" if family in ENGINE else "out" if family.startswith("out_") else "in"

@@ -127,7 +127,7 @@ def _largest(matrix: Floats) -> float:
 
 
 def intercept(told: Floats, w: Floats) -> float:
-    """The least over b of Σ [1 − W (told + b)]₊, which lies where the hinge of a row bends; the middle, where several."""
+    """The least over b of Σ [1 − W (told + b)]₊, where the hinge of a row bends; the middle, where several."""
     bends = np.sort(w - told)  # W (told + b) = 1 there
     low, high = 0, len(bends) - 1
     while low < high:

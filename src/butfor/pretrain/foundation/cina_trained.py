@@ -1,7 +1,8 @@
 """CInA on one data set as self-attention trained by gradient descent: the primal of `cina_dual`, and the same weights.
 
 Equation  min over β, b of  λ/2 ‖β‖² + Σ_i [1 − W_i (softmax(log k)_i V + b)]₊,   β = Σ_j v_j φ_j / h̄
-          A step of length 2 / (λ (t + 1)) along −(λ β − Σ_j s_j W_j ψ_j), where s_j = 1 for rows inside the margin, is
+          A step of length 2 / (λ (t + 1)), t = 2, 3, …, along −(λ β − Σ_j s_j W_j ψ_j), where s_j = 1 for rows inside
+          the margin, is
           β ← β (1 − 2 / (t + 1)) + 2 / (λ (t + 1)) Σ_j s_j W_j ψ_j; in the layer's values, v_j moves towards
           s_j W_j h̄² / (λ h_j). So V stays readable at every step: α_j = λ h_j v_j W_j / h̄² is a running mean of s_j.
           b is set to its best before each step.

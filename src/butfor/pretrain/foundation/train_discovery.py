@@ -62,7 +62,7 @@ def train(steps: int, out: Path, shape: Shape | None = None, seed: int = 0) -> W
         value.requires_grad_(True)
     optimiser = torch.optim.AdamW(list(weights.values()), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
     state, log = out.with_suffix(".state"), out.with_suffix(".log.jsonl")
-    start = _resumed(state, weights, optimiser) if state.exists() else 0
+    start = _resumed(state, weights, optimiser, seed) if state.exists() else 0
     if start == 0:
         log.write_text("", encoding="utf-8")
     losses, seen, begin = list[float](), 0, time.process_time()
@@ -83,7 +83,7 @@ def train(steps: int, out: Path, shape: Shape | None = None, seed: int = 0) -> W
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             losses, seen, begin = [], 0, time.process_time()
-            _keep(state, weights, optimiser, step + 1)
+            _keep(state, weights, optimiser, step + 1, seed)
     save(out, weights, shape, {"steps": str(steps), "seed": str(seed)})
     return {name: value.detach() for name, value in weights.items()}
 
@@ -97,24 +97,26 @@ def save(out: Path, weights: Weights, shape: Shape, about: dict[str, str]) -> No
     save_file(kept, out, metadata={"form": "discovery", **shape.told(), **about})
 
 
-def _keep(state: Path, weights: Weights, optimiser: torch.optim.Optimizer, step: int) -> None:
+def _keep(state: Path, weights: Weights, optimiser: torch.optim.Optimizer, step: int, seed: int) -> None:
     from safetensors.torch import save_file
 
     kept = {f"weight {name}": value.detach() for name, value in weights.items()}
     for name, value in weights.items():
         kept |= {f"{part} {name}": optimiser.state[value][part] for part in PARTS}
     beside = state.with_suffix(".part")
-    save_file(kept, beside, metadata={"step": str(step)})
+    save_file(kept, beside, metadata={"step": str(step), "seed": str(seed)})
     beside.replace(state)
 
 
-def _resumed(state: Path, weights: Weights, optimiser: torch.optim.Optimizer) -> int:
+def _resumed(state: Path, weights: Weights, optimiser: torch.optim.Optimizer, seed: int) -> int:
     """Put weights and moments back; the step to go on with."""
     import torch
     from safetensors import safe_open
 
     with safe_open(state, "pt") as file:
         step = int(file.metadata()["step"])
+        if file.metadata().get("seed") != str(seed):
+            raise UserError(f"{state} is of another --seed; remove it, or give another --out")
         if any(f"weight {name}" not in file.keys() for name in weights):  # noqa: SIM118
             raise UserError(f"{state} is of a network of another shape; remove it, or give another --out")
         for name, value in weights.items():
