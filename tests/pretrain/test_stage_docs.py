@@ -22,10 +22,10 @@ def test_every_method_of_the_stage_stands_in_the_table_with_a_page_and_recipes_t
     named: set[str] = set()
     for row in re.findall(r"^\| (`pretrain.*) \|$", PAGE, re.MULTILINE):
         methods, _, pages, made = row.split(" | ")
+        whole = ""
         for name in re.findall(r"`([\w.]+)`", methods):
-            stem = "pretrain" if not name.startswith(".") else ".".join(first.split(".")[:-1])
-            first = name if not name.startswith(".") else stem + name
-            named.add(first)
+            whole = whole.rpartition(".")[0] + name if name.startswith(".") else name
+            named.add(whole)
         assert all((DOCS / page).is_file() for page in re.findall(r"\]\(([\w-]+\.md)\)", pages)), pages
         assert set(re.findall(r"`(\w+)`", made)) <= set(recipes()), made
     assert named == {name for name in BUILT_IN["method"] if name.startswith("pretrain.")}
