@@ -7,6 +7,7 @@ import pytest
 
 from butfor.core.errors import UnknownName
 from butfor.data.effect_worlds import FAMILIES, world
+from butfor.scm.estimate import Adjust
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -37,6 +38,8 @@ def test_the_truth_is_what_the_right_regression_finds() -> None:
 def test_binary_outcomes_have_the_chances_that_the_truth_says() -> None:
     known = world("binary", 0, 20000)
     assert set(known.data["y"].tolist()) == {0.0, 1.0} and -1 < known.each.min() <= known.each.max() < 1
+    found = Adjust("t", "y", known.given)(known.data)
+    assert found.estimate == pytest.approx(known.truth, abs=0.02)
 
 
 def test_effects_differ_where_the_family_says_so() -> None:

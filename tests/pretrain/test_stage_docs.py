@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from butfor.cli.app import app
 from butfor.core.read import recipes
-from butfor.core.registry import BUILT_IN
+from butfor.core.registry import BUILT_IN, full
 
 DOCS = Path(__file__).parents[2] / "docs"
+METHOD = re.compile(r'^method\s*= "([\w.]+)"', re.MULTILINE)
 PAGE = (DOCS / "pretrain.md").read_text(encoding="utf-8")
 
 
@@ -29,6 +30,9 @@ def test_every_method_of_the_stage_stands_in_the_table_with_a_page_and_recipes_t
         assert all((DOCS / page).is_file() for page in re.findall(r"\]\(([\w-]+\.md)\)", pages)), pages
         assert set(re.findall(r"`(\w+)`", made)) <= set(recipes()), made
     assert named == {name for name in BUILT_IN["method"] if name.startswith("pretrain.")}
+    used = {full("method", name) for path in recipes().values() for name in METHOD.findall(path.read_text("utf-8"))}
+    (alone,) = re.findall(r"^In no recipe: (.*)\.$", PAGE, re.MULTILINE)
+    assert named - used == set(re.findall(r"`([\w.]+)`", alone))
 
 
 def test_the_files_and_commands_of_the_page_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
