@@ -52,6 +52,17 @@ def test_three_values_take_turns():
     assert all(row["attribute"] in row["text"] for row in made)
 
 
+def test_two_nations_become_each_other_and_no_third():
+    rows = [
+        {"text": f"The {nation} baker sang.", "label": n % 2, "attribute": nation, "site": "x"}
+        for n, nation in enumerate(["Irish", "French", "French", "Irish"])
+    ]
+    made = done(Structure(editor="nationality"), rows)
+    assert len(made) == 8 and all(f"The {row['attribute']} baker" in row["text"] for row in made)
+    with pytest.raises(UserError, match="unknown value of nationality"):
+        done(Structure(editor="nationality"), [{**row, "attribute": row["label"]} for row in rows])
+
+
 def test_nothing_behind_the_answer_is_edited():
     rows = [{**row, "text": row["text"] + " for her"} for row in ROWS]
     assert all(row["text"].endswith(" for her") for row in done(Structure(), rows))
@@ -103,7 +114,7 @@ def test_a_real_model_writes_something():
         (Structure(), [{"text": "She"}], "has no column 'label' .*none"),
         (Structure(site="shop"), ROWS, "has no column 'shop'"),
         (Structure(), [row for row in ROWS if row["attribute"]], "is 1 on every row"),
-        (Structure(editor="religion"), ROWS, "changes no row"),
+        (Structure(editor="age"), ROWS, "changes no row"),
         (Reweight(), [row for row in ROWS if row["attribute"] or row["label"]], "no row has attribute 0 and label 0"),
         (Reweight(attribute="colour"), ROWS, "has no column 'colour'"),
         (MMD(label="colour"), ROWS, "has no column 'colour'"),

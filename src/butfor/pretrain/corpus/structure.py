@@ -7,7 +7,8 @@ Equation  rows' = rows ∪ {text(do(C = c')), y, e : c' ≠ c};   then P(C | Y =
           whose rows could be edited, whatever it was. Versions of a row take turns in its slot: the budget is the same.
 Source    Feder et al. 2023 (data augmentations for improved generalization under confounding).
 Editor    a variable of `substitute` ("gender+names", a file of word pairs, "module:function"): two values are each
-          other's counterfactual; more must be values that the variable knows (nationality, religion).
+          other's counterfactual; of nationality and religion, and wherever there are more than two, they must be
+          values that the variable knows (Irish, French).
           "lm:MODEL": a language model rewrites what stands before the answer, by greedy generation.
           "column": the row has it, {"counterfactual": "text"}, or {"counterfactual": {"value": "text", …}}.
 Example   [treatment]
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
 READY, MODEL = "counterfactual", "lm:"
+DRAWN = frozenset({"nationality", "religion"})  # whose partners a seed draws, from among many
 ROOM = 1.5  # new tokens for each token of the text to rewrite
 ASKED = (
     "Rewrite the text so that its {attribute} is {new} instead of {old}. Change nothing else, and write only the "
@@ -113,10 +115,11 @@ class Structure(Method):
             return [_before(rows[place], _told(rows[place], place, to)) for place, to in tasks]
         if self.editor.startswith(MODEL):
             return self._rewritten(rows, tasks)
+        swapped = len(known) == 2 and not DRAWN & set(self.editor.split("+"))
         found: dict[Any, Callable[[str], list[Edit]]] = {}
         made: list[list[Edit]] = []
         for place, to in tasks:
-            side = "both" if len(known) == 2 else f"{rows[place][self.attribute]}:{to}"
+            side = "both" if swapped else f"{rows[place][self.attribute]}:{to}"
             if side not in found:
                 found[side] = editor(self.editor, side).edits
             end = rows[place].get("answer_at", len(rows[place]["text"]))
