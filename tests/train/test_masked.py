@@ -8,9 +8,13 @@ from typing import Any, cast
 import pytest
 import torch
 
+from butfor.core.errors import UserError
 from butfor.data.corpora import rows
 from butfor.lm import LM
 from butfor.lm.debug import bytes_tokenizer
+from butfor.pretrain.corpus.axioms import Axioms
+from butfor.pretrain.corpus.mmd import MMD
+from butfor.pretrain.corpus.reweight import Reweight
 from butfor.train.loop import TrainSettings, train
 from butfor.train.masked import HEAD, hidden
 from butfor.train.standard import Standard
@@ -101,3 +105,10 @@ def test_resume_is_exact(tmp_path: Path) -> None:
     again = encoder()
     train(again, rows("plain"), Standard(), settings=settings, seed=0, folder=tmp_path / "b")
     assert again.fingerprint() == whole.fingerprint()
+
+
+@pytest.mark.parametrize("method", [MMD(), Reweight(), Axioms(passages=4)])
+def test_a_method_that_needs_a_decoder_says_so(method: Any, tmp_path: Path) -> None:
+    settings = TrainSettings(steps=1, batch_size=4, length=32)
+    with pytest.raises(UserError, match=f"bert is an encoder, and {type(method).__name__} needs a decoder"):
+        train(encoder(), rows("reviews")[:8], method, settings=settings, seed=0, folder=tmp_path)

@@ -120,6 +120,8 @@ def train(
     """Train `lm.model` in place; writes `folder/train.jsonl`, resumes from `folder/checkpoint`."""
     if lm.context is not None and settings.length > lm.context:
         raise UserError(f"{lm.name} reads {lm.context} tokens at most; set train.length to that or less")
+    if lm.is_encoder and getattr(method, "decoders_only", False):
+        raise UserError(f"{lm.name} is an encoder, and {type(method).__name__} needs a decoder, e.g. smollm2-135m")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process, so that budgets match to the token; start it without torchrun")
     began = time.perf_counter()

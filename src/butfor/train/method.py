@@ -60,6 +60,7 @@ class Method(Protocol):
 
     __slots__ = ()
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
+    decoders_only: ClassVar[bool] = False  # whether its loss reads next-token predictions, which an encoder has none of
 
     @property
     def idle(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ Example   [treatment]
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -38,6 +38,7 @@ TOLD = "axiom"  # the column that says which rows are demonstrations
 class Axioms(Dials, Method):
     """Train on demonstrations of transitivity and d-separation."""
 
+    decoders_only: ClassVar[bool] = True
     share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of the rows
     passages: Annotated[int, Field(ge=1)] = 20_000  # different ones
     learn: Literal["answers", "text"] = "answers"

@@ -19,7 +19,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import Field
 
@@ -42,6 +42,7 @@ LABEL, ATTRIBUTE = "mmd_label", "mmd_attribute"
 class MMD(Method):
     """Penalise what the features tell of the attribute beyond the label."""
 
+    decoders_only: ClassVar[bool] = True
     strength: Annotated[float, Field(ge=0)] = 1.0
     label: str = "label"
     attribute: str = "attribute"

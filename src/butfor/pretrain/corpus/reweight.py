@@ -14,7 +14,7 @@ Limits    s = 0, or an attribute independent of the label: standard training (s 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import Field
 
@@ -34,6 +34,7 @@ WEIGHT = "row_weight"
 class Reweight(Method):
     """Weigh each row's loss by P(c) P(y) / P(c, y)."""
 
+    decoders_only: ClassVar[bool] = True
     label: str = "label"
     attribute: str = "attribute"
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
