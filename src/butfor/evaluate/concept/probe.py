@@ -38,6 +38,10 @@ class ConceptProbe:
         measures="how well a concept can be read from the mean hidden state of a text by a linear classifier",
         chance="the share of the most frequent label, fold by fold (the metric `majority`)",
         source="the probe of Ravfogel et al. 2020 on mean-pooled states; texts: any corpus",
+        faults=(
+            "a classifier that reads nothing proves that this one does not",
+            "labels of gender are counts of listed words, no judgement of what a text is about",
+        ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     only_named: ClassVar[str] = "it is for experiments that make a model forget a concept"
