@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from butfor.lm.load import kind, load
-from butfor.scm.analyst import Analyst, Table
+from butfor.scm.analyst import Analyst, Answer, Table
 from butfor.scm.columns import Columns
 from butfor.scm.estimate import Adjust
 
@@ -29,6 +29,14 @@ def test_it_draws_probabilities_of_edges() -> None:
     b = a + 0.5 * rng.uniform(size=600)
     edges = Analyst().discover(Columns.read({"A": a, "B": b}))
     assert edges.shape == (2, 2) and edges[0, 1] + edges[1, 0] == 1 and not edges.diagonal().any()
+
+
+def test_what_has_no_name_shares_no_result_with_the_analyst_as_it_comes() -> None:
+    def other(table: Table) -> Answer:
+        return Answer(Adjust(table.x, table.y)(table.data))
+
+    assert not Analyst().hooked and Analyst(estimate=other).hooked
+    assert not Analyst(estimate=other, identity="other").hooked
 
 
 def test_it_is_a_world_by_name() -> None:

@@ -34,8 +34,9 @@ UNFETCHED = (
 def ihdp(path: str | Path | None = None) -> list[Known]:
     """The replications that are here, by number; `path`: a file, or a folder that holds them."""
     first = find(NAME, FILE, path, UNFETCHED)
-    beside = {int(name[1]): file for file in first.parent.iterdir() if (name := NUMBERED.fullmatch(file.name))}
-    files = {1: first} if path is not None and Path(path).is_file() else beside
+    alone = path is not None and Path(path).is_file()
+    near = [first] if alone else first.parent.iterdir()
+    files = {int(name[1]): file for file in near if (name := NUMBERED.fullmatch(file.name))} or {1: first}
     return [_read(files[number], f"ihdp {number}") for number in sorted(files)]
 
 

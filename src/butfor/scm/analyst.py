@@ -79,12 +79,16 @@ class Analyst:
     """Estimates effects and draws graphs from tables."""
 
     kind: ClassVar[str] = KIND
-    hooked: ClassVar[bool] = False
     name: str = "analyst"
     estimate: Estimate = aipw
     discover: Discover = searched
     identity: str = ""  # names all that decides the answers of what a method put in
     notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def hooked(self) -> bool:
+        """Whether something was put in that `identity` does not name, so that answers hang on the method as a whole."""
+        return not self.identity and (self.estimate is not aipw or self.discover is not searched)
 
     def fingerprint(self) -> str:
         """Hash of what decides the answers."""
