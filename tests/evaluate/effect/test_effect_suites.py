@@ -89,3 +89,15 @@ def test_public_sets_are_asked_one_record_a_table(tmp_path: Path) -> None:
         (record,) = suite.measure(analyst, items)
         assert record.item == name and record.metrics["answered"] == 1
     assert record.metrics["ate_error"] == 0 and record.metrics["covered"] == 1
+
+
+def test_another_table_of_the_same_name_is_another_question(tmp_path: Path) -> None:
+    assert {item.id for item in EffectWorlds().items(Analyst())} == {
+        item.id for item in EffectWorlds(seed=1).items(Analyst())
+    }
+    assert EffectWorlds(limit=1).items(Analyst())[0].data != EffectWorlds(limit=1, seed=1).items(Analyst())[0].data
+    asked_before = []
+    for text in (IHDP, IHDP.replace("0.5", "0.6", 1)):
+        (tmp_path / "ihdp_npci_1.csv").write_text(text)
+        asked_before += EffectIHDP(path=str(tmp_path)).items(Analyst())
+    assert asked_before[0].id == asked_before[1].id and asked_before[0].data != asked_before[1].data

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.acic import acic
-from butfor.evaluate.effect.asked import METRICS, asked
+from butfor.evaluate.effect.asked import METRICS, asked, item_of
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class EffectACIC:
 
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """One item a simulation."""
-        return spread([Item(known.id, known.id, {}) for known in acic(self.path)], self.limit)
+        return spread([item_of(known) for known in acic(self.path)], self.limit)
 
     def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
         """Ask about each simulation."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from butfor.evaluate.suite import Metric, Record
+from butfor.core.keys import digest
+from butfor.evaluate.suite import Item, Metric, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,12 @@ METRICS = (
     Metric("answered", "higher", "share", "share of tables for which there was an answer", "binary", null=1.0),
     Metric("naive", "lower", DEVIATIONS, "the error of the bare difference of means"),
 )
+
+
+def item_of(known: Known) -> Item:
+    """The item of a table from a file; `what` names its content, so that another table of this name never pairs."""
+    what = digest([known.data[name].tolist() for name in known.data.names], known.each.tolist())
+    return Item(known.id, known.id, {"what": what})
 
 
 def asked(world: Analyst, known: Known, item: str, cluster: str, group: Mapping[str, str]) -> Record:

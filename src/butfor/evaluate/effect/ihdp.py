@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.ihdp import ihdp
-from butfor.evaluate.effect.asked import METRICS, asked
+from butfor.evaluate.effect.asked import METRICS, asked, item_of
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class EffectIHDP:
 
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """One item a replication."""
-        return spread([Item(known.id, known.id, {}) for known in ihdp(self.path)], self.limit)
+        return spread([item_of(known) for known in ihdp(self.path)], self.limit)
 
     def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
         """Ask about each replication."""

@@ -63,7 +63,7 @@ class EffectWorlds:
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """One item a world and number of rows."""
         found = [
-            _item(family, number, rows)
+            _item(family, number, rows, self.seed)
             for rows in self.rows
             for family in self.families
             for number in range(self.repeats)
@@ -76,13 +76,13 @@ class EffectWorlds:
 
     def _record(self, analyst: Analyst, item: Item) -> Record:
         family, rows = item.data["family"], item.data["rows"]
-        known = world(family, item.data["of"], rows, self.seed)
+        known = world(family, item.data["of"], rows, item.data["seed"])
         record = asked(analyst, known, item.id, item.cluster, {"family": family, "rows": str(rows)})
         if rows in SIZES and "ate_error" in record.metrics:
             record.metrics[f"ate_error_{rows}"] = record.metrics["ate_error"]
         return record
 
 
-def _item(family: str, number: int, rows: int) -> Item:
+def _item(family: str, number: int, rows: int, seed: int) -> Item:
     name = f"{family} {number}"
-    return Item(f"{name}, {rows} rows", name, {"family": family, "of": number, "rows": rows})
+    return Item(f"{name}, {rows} rows", name, {"family": family, "of": number, "rows": rows, "seed": seed})
