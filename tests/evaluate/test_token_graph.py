@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +122,24 @@ def test_spans_are_put_in_the_order_of_the_text() -> None:
     }
     with pytest.raises(UserError, match="no row of 'plain' has spans"):
         TokenGraphs(corpus="plain").ready()
+
+
+def test_marks_that_do_not_fit_cost_one_line(tmp_path: Path) -> None:
+    text, spans = "Age: 4, Risk: 3, Sex: 1", [[0, 6, "Age"], [8, 15, "Risk"], [17, 23, "Sex"]]
+    wrong = {
+        "two places in spans": {"links": [[0, 9]]},
+        "does not lie inside": {"spans": [[0, 900, "Age"], *spans[1:]]},
+        "a span is": {"spans": ["Age", *spans[1:]]},
+        "some pairs untied": {"links": [[1, 1]]},
+    }
+    file = tmp_path / "rows.jsonl"
+    for told, part in wrong.items():
+        file.write_text(json.dumps({"text": text, "spans": spans, "links": [[0, 1]], **part}))
+        with pytest.raises(UserError, match=told) as caught:
+            TokenGraphs(corpus=str(file)).ready()
+        assert "\n" not in str(caught.value)
+    file.write_text(json.dumps({"text": text, "spans": spans, "links": [[0, 1], [1, 0], [2, 2], [1, 2]]}))
+    TokenGraphs(corpus=str(file)).ready()
 
 
 def test_letters_must_be_tokens(monkeypatch: pytest.MonkeyPatch) -> None:

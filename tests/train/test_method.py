@@ -38,7 +38,7 @@ def test_standard_is_the_identity() -> None:
     assert rng.bit_generator.state == before
     assert touched(method) == frozenset()
     assert fields(method) == ()
-    assert method.worlds == ("lm", "vectors")
+    assert method.worlds == ("lm", "vectors", "analyst")
 
 
 def test_touched_names_the_hooks_that_differ() -> None:

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
-PACKAGES = ("butfor", "numpy", "scipy", "torch", "transformers", "tokenizers")
+PACKAGES = ("butfor", "numpy", "scipy", "torch", "transformers", "tokenizers", "andrey-core")
 
 
 def canonical(value: Any) -> str:

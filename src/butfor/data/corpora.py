@@ -95,7 +95,8 @@ def _stories() -> list[Row]:
         retold = enumerate(dict.fromkeys(story.endings), 1)
         told = [("0", story.initial, story.original), *((str(n), story.counterfactual, end) for n, end in retold)]
         found += [
-            {"id": f"stories/{story.id}/{n}", "text": f"{story.premise} {second} {end}"} for n, second, end in told
+            {"id": f"stories/{story.id}/{n}", "group": story.id, "text": f"{story.premise} {second} {end}"}
+            for n, second, end in told
         ]
     return found
 

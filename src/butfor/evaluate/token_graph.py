@@ -33,6 +33,7 @@ from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.scm.discovery.agreement import shd, skeleton
 from butfor.scm.discovery.from_attention import causal, pattern, strengths
 from butfor.scm.graphs.equivalence import Pattern
+from butfor.train.marks import checked
 
 if TYPE_CHECKING:
     from butfor.lm import LM
@@ -135,24 +136,31 @@ class TokenGraphs:
 
     def _texts(self) -> list[dict[str, Any]]:
         """Rows that have spans and links, the spans in the order of the text."""
-        found = [ordered(row) for row in rows(self.corpus) if row.get("spans") and row.get("links")]
-        found = [row for row in found if 0 < len(row["links"]) < len(row["spans"]) * (len(row["spans"]) - 1) / 2]
+        given = rows(self.corpus)
+        checked(given)
+        found = [ordered(row) for row in given if row.get("spans") and row.get("links")]
+        found = [row for row in found if 0 < tied(row) < len(row["spans"]) * (len(row["spans"]) - 1) / 2]
         if not found:
             raise UserError(f"probe.token_graph: no row of {self.corpus!r} has spans and links with some pairs untied")
         return found
 
 
 def ordered(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Text, spans and links of a row, the spans by where they begin."""
+    """Text, spans and links of a row, the spans by where they begin; a link of a span to itself ties nothing."""
     order = sorted(range(len(row["spans"])), key=lambda at: row["spans"][at][0])
     place = {old: new for new, old in enumerate(order)}
-    links = sorted({(place[i], place[j]) for i, j in row["links"]})
+    links = sorted({(place[i], place[j]) for i, j in row["links"] if i != j})
     return {
         "id": row["id"],
         "text": row["text"],
         "spans": [list(row["spans"][at]) for at in order],
         "links": [list(link) for link in links],
     }
+
+
+def tied(row: Mapping[str, Any]) -> int:
+    """How many pairs of spans are linked, whichever way."""
+    return len({frozenset(link) for link in row["links"]})
 
 
 def area(weights: Numbers, planted: NDArray[np.bool_], pairs: NDArray[np.bool_]) -> float:

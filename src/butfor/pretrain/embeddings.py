@@ -16,7 +16,7 @@ Origin    Static vectors are compared by angles at zero, so there o = 0, as publ
           word from another; there o = the mean row: erasing takes away differences and moves no mean.
 When      "before": the matrix that training starts from. "after": the one that it ends with. "during": before every
           step, so that training never reads, nor moves along, what is erased (projected gradient descent); each step
-          fits the eraser anew, as the words move. Where nothing is trained, only "before" means anything.
+          fits the eraser anew, as the words move (no probe: nothing is "before"). Without training, "before" alone.
 Probe     `check`, after the edit and outside its cost: can the concept still be read from words that no eraser saw?
 Numbers   float64 in blocks of rows, rounded once to the type of the matrix; a d × d covariance at most.
 Limits    The output bias of a head, where there is one, is left alone. With "head" and she and he kept, the log-odds of
@@ -187,6 +187,8 @@ class Erasing(Method):
             if hook is not None:
                 hook.remove()
         self.erase(lm, np.random.default_rng(seed))
+        if self.when == "during":
+            _EDITS.pop(lm, None)  # what a probe would call "before" was erased a step ago
 
     def erase(self, world: World, rng: np.random.Generator) -> World:
         """Edit the world now."""

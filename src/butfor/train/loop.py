@@ -138,7 +138,8 @@ def train(
     )
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
-    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, mask_token(lm), seed)
+    special = tuple(lm.tokenizer.all_special_ids)
+    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, mask_token(lm), seed, special)
     size = weight_norm(lm.model)
     clock = Clock()
     attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
@@ -190,6 +191,7 @@ class Run:
     progress: Progress | None
     mask_token: int | None  # of an encoder, which learns by guessing hidden words
     seed: int
+    special: tuple[int, ...] = ()  # tokens that are no words, and never hidden
     flops: int = 0
     loss: float = math.nan
     rate: float = math.nan
@@ -248,7 +250,7 @@ class Run:
             if self.mask_token is None:
                 outputs = model(**{name: batch[name] for name in TAKEN})
             else:
-                outputs = masked_outputs(model, batch, self.mask_token, self.seed)
+                outputs = masked_outputs(model, batch, self.mask_token, self.seed, self.special)
         return self.method.loss(model, batch, outputs)
 
     def diverged(self, growth: float) -> list[str]:

@@ -77,7 +77,8 @@ def _problem(row: dict[str, Any]) -> str:
             return f"the span {span!r} does not lie inside its text of {size} characters"
     for link in links:
         if not _whole(link, 2, 2) or not all(0 <= end < len(spans) for end in link):
-            return f"a link is two places in spans (0 to {len(spans) - 1}), not {link!r}"
+            known = f"0 to {len(spans) - 1}" if spans else "and there are none"
+            return f"a link is two places in spans ({known}), not {link!r}"
     if not isinstance(at, int) or isinstance(at, bool) or not 0 <= at < max(size, 1):
         return f"answer_at is {at!r}, no character of its text of {size}"
     return ""

@@ -10,7 +10,7 @@ Seeds     which tokens are hidden depends on the seed and the step alone, so all
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +64,12 @@ def _head(lm: LM, seed: int) -> Any:
     return head.to(lm.device, lm.embedding.dtype)
 
 
-def masked_outputs(model: Any, batch: Batch, token: int, seed: int) -> Any:
+def masked_outputs(model: Any, batch: Batch, token: int, seed: int, special: Sequence[int]) -> Any:
     """What the model makes of a batch whose words are partly hidden: loss, logits of the learnt tokens [N, V]."""
     from torch.nn.functional import cross_entropy
     from transformers.modeling_outputs import MaskedLMOutput
 
-    ids, labels = hidden(batch, token, model.get_input_embeddings().num_embeddings, seed)
+    ids, labels = hidden(batch, token, model.get_input_embeddings().num_embeddings, seed, special)
     states = model(input_ids=ids, attention_mask=batch["attention_mask"]).last_hidden_state  # [B, L, d]
     learnt = labels != -100
     head = getattr(model, HEAD)
@@ -77,15 +77,15 @@ def masked_outputs(model: Any, batch: Batch, token: int, seed: int) -> Any:
     return MaskedLMOutput(loss=cross_entropy(logits.float(), labels[learnt]), logits=logits)
 
 
-def hidden(batch: Batch, token: int, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Token ids [B, L] with some hidden, and labels that are -100 where nothing is learnt."""
+def hidden(batch: Batch, token: int, size: int, seed: int, special: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+    """Token ids [B, L] with some hidden, none of them `special`, and labels that are -100 where nothing is learnt."""
     import torch
 
     ids, labels = batch["input_ids"], batch["labels"]
     draw = torch.Generator().manual_seed(derive(seed, "masked", int(batch["step"])))
     chance, how = torch.rand((2, *ids.shape), generator=draw).to(ids.device)
     other = torch.randint(size, ids.shape, generator=draw).to(ids.device)
-    real = labels != -100
+    real = (labels != -100) & ~torch.isin(ids, torch.tensor(list(special), dtype=ids.dtype, device=ids.device))
     learnt = real & (chance < SHARE)
     if not learnt.any():
         learnt = real & (real.cumsum(1) == 1)

@@ -16,4 +16,4 @@ from butfor.train.method import Method
 class Standard(Method):
     """Train and measure the model as it is."""
 
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors")
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "vectors", "analyst")

@@ -84,6 +84,15 @@ def test_the_loss_is_that_of_the_answers_alone() -> None:
             if any(start < b and stop > a for a, b, _ in row["spans"]):
                 worked.append(-float(logp[line, at - 1, batch["input_ids"][line, at]]))
     assert float(loss.detach()) == pytest.approx(np.mean(worked), rel=1e-5)
+
+
+def test_what_is_learnt_as_text_is_learnt_from_its_first_token() -> None:
+    model = lm()
+    planned = batches(made(learn="text"), model.tokenizer, seed=0, batch_size=4, length=256, steps=1)
+    batch = planned[0]
+    assert [row["text"] for row in planned.rows] == [row["text"] for row in made()]  # the same demonstrations
+    assert torch.equal(batch["labels"] != -100, batch["attention_mask"] > 0)
+    outputs = model.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=batch["labels"])
     assert Axioms(learn="text").loss(model.model, batch, outputs) is outputs.loss
 
 

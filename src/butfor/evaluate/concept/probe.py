@@ -5,6 +5,7 @@ Equation  h(x) = the mean of the last hidden states over a text's tokens;   righ
           label of the other folds = concept(x)], the null.
 Use       before and after a method that is to make a model forget a concept, or keep it: `pretrain.causalm`, erasers.
 Concept   "gender": by the words of a text; else a column of whole numbers of the corpus (`data/labels.py`).
+Groups    Texts whose rows name one `group` (tellings of one story) are in one fold, and are one cluster.
 Limits    A classifier that reads nothing proves that this one does not; with few texts the estimate is coarse. Texts of
           one item number fall into the same fold in every arm, so arms are paired.
 """
@@ -67,7 +68,7 @@ class ConceptProbe:
         """One item a text that has a label."""
         texts = rows(self.data)
         found = [
-            Item(row["id"], row["id"], {"text": row["text"], "label": label})
+            Item(row["id"], str(row.get("group", row["id"])), {"text": row["text"], "label": label})
             for row, label in zip(texts, labels(texts, self.concept), strict=True)
             if label != NONE
         ]
@@ -81,12 +82,12 @@ class ConceptProbe:
         from butfor.stats.nullspace import softmax_fit
 
         y = np.array([item.data["label"] for item in items])
-        order = np.argsort([derive(self.seed, "fold", item.id) for item in items])
-        fold = np.empty(len(items), dtype=np.int64)
-        fold[order] = np.arange(len(items)) % FOLDS
+        groups = sorted({item.cluster for item in items}, key=lambda group: derive(self.seed, "fold", group))
+        place = {group: n % FOLDS for n, group in enumerate(groups)}
+        fold = np.array([place[item.cluster] for item in items])
         x = features(world, [self._cut(world, item.data["text"]) for item in items]).astype(np.float64)
         read, usual = np.full_like(y, NONE), np.full_like(y, NONE)
-        for number in range(min(FOLDS, len(items))):
+        for number in sorted(set(place.values())):
             seen = fold != number
             if not seen.any():  # one text alone: nobody has taught the classifier anything
                 continue

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 import numpy as np
 from pydantic import Field
 
+from butfor.core.keys import digest
 from butfor.core.seeds import generator
 from butfor.data.sachs import sachs
 from butfor.evaluate.graph.asked import recorded
@@ -62,9 +63,15 @@ class Sachs:
 
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """As many samples without overlap as there are."""
-        order = generator(self.seed, "sachs").permutation(sachs(self.path).data.n)
+        cells = sachs(self.path)
+        what = digest([cells.data[name].tolist() for name in cells.data.names], cells.edges.tolist())
+        order = generator(self.seed, "sachs").permutation(cells.data.n)
         found = [
-            Item(f"cells-{number}", f"cells-{number}", {"rows": sorted(order[start : start + self.rows].tolist())})
+            Item(
+                f"cells-{number}",
+                f"cells-{number}",
+                {"rows": sorted(order[start : start + self.rows].tolist()), "of": what},
+            )
             for number, start in enumerate(range(0, len(order) - self.rows + 1, self.rows))
         ]
         return found[: self.limit]

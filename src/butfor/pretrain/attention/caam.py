@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
@@ -72,6 +72,7 @@ MOST = 1024  # different answer tokens; a head for each environment has a row fo
 class CaaM(Method):
     """A causal and a confounded stream, told apart by environments that training finds."""
 
+    decoders_only: ClassVar[bool] = True
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     environments: Annotated[int, Field(ge=1, le=16)] = 2
     penalty: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e4

@@ -45,8 +45,13 @@ class Axioms(Dials, Method):
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows, a share of their slots filled by demonstrations that take turns."""
-        made = filled(rows, self.share, self.passages, lambda: passage(self, rng), rng)
+        made = filled(rows, self.share, self.passages, lambda: self._passage(rng), rng)
         return [{**row, TOLD: int(new)} for row, new in made] if self.share else rows
+
+    def _passage(self, rng: np.random.Generator) -> dict[str, Any]:
+        """A demonstration; of one that is learnt as text no token is left out."""
+        made = passage(self, rng)
+        return made if self.learn == "answers" else {"text": made["text"]}
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss of the text and of the answers."""

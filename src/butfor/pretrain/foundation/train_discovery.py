@@ -135,6 +135,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("discovery.safetensors"))
     given = parser.parse_args()
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     train(given.steps, given.out, seed=given.seed)
 
