@@ -58,8 +58,8 @@ def test_the_best_guess_is_the_mean_of_the_posterior() -> None:
         edges = [(letters[n, tree[at]], letters[n, at]) for at in range(LENGTH) if tree[at] != ROOT]
         weight = np.prod([laws[:, a, b] for a, b in edges], axis=0)
         wanted = weight @ laws[:, letters[n, LENGTH - 1]] / weight.sum()
-        if 1 / ((weight / weight.sum()) ** 2).sum() > 500:  # enough of them count
-            assert best(letters, tree)[n] == pytest.approx(wanted, abs=0.03)
+        assert 1 / ((weight / weight.sum()) ** 2).sum() > 500  # enough of them count
+        assert best(letters, tree)[n] == pytest.approx(wanted, abs=0.03)
 
 
 def test_knowing_the_graph_pays() -> None:
@@ -117,6 +117,15 @@ def test_padding_changes_nothing() -> None:
         alone = lm.model(torch.tensor([[3, 4]])).logits
         padded = lm.model(torch.tensor([[3, 4, 0]]), attention_mask=torch.tensor([[1, 1, 0]])).logits
     assert torch.allclose(alone, padded[:, :2], atol=1e-7)
+
+
+def test_a_character_that_is_no_letter_costs_one_line() -> None:
+    lm: Any = load("disentangled:1")
+    read = lm.tokenizer(["abcd", "abxd"], return_tensors="pt")
+    with pytest.raises(UserError, match="none of this model's letters") as caught:
+        lm.model(**{key: read[key] for key in ("input_ids", "attention_mask")})
+    assert "\n" not in str(caught.value)
+    lm.model(input_ids=read["input_ids"][:1], attention_mask=read["attention_mask"][:1])
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ Equation  X_0 = [letter, place];  X_{l+1} = [X_l, softmax(X_l A_{l,1} X_lᵀ) X_
 Start     normal, 0.1; the first layer 0.001, so that it begins by looking everywhere alike, as the theorem has it.
 Source    Friedman, Wettig & Chen 2023 (the stream); Nichani, Damian & Lee 2024 (this form, where gradient descent is
           proved to write a latent graph into the first layer).
-Limits    The stream grows (1 + heads)-fold a layer: a model to read, not to use. It knows its `letters` and no other
-          character. It is no architecture of `transformers`: a saved one can be loaded by its maker alone, so give
-          `keep = "records"` in an experiment.
+Limits    The stream grows (1 + heads)-fold a layer: a model to read, not to use. It knows its `letters` and refuses a
+          batch with other characters. It is no architecture of `transformers`: a saved one can be loaded by its maker
+          alone, so give `keep = "records"` in an experiment.
 """
 
 from __future__ import annotations
@@ -172,6 +172,10 @@ def _bodies() -> tuple[type, type]:
             size = input_ids.shape[1]
             allowed = torch.ones(size, size, dtype=torch.bool, device=input_ids.device).tril()
             if attention_mask is not None:
+                if ((input_ids == self.config.pad_token_id) & attention_mask.bool()).any():
+                    raise UserError(
+                        "a text has a character that is none of this model's letters; give them: disentangled:2,letters=abcd"
+                    )
                 allowed = allowed & (attention_mask[:, None, :].bool() | torch.eye(size, dtype=torch.bool).to(allowed))
             stream = self.letters(input_ids) + self.places(torch.arange(size, device=input_ids.device))
             bias = torch.zeros(allowed.shape, dtype=stream.dtype, device=stream.device)

@@ -268,6 +268,39 @@ def test_each_row_has_its_own_links():
             assert seen == set(wanted[place[0]])
 
 
+def test_a_text_read_at_once_knows_what_is_being_named_and_no_value_of_it():
+    """The limit that the method states: at "Ag" the mask is that of the name that follows, when it does follow."""
+    lm = masked(DAG(graph="Risk -> Agent; Age"))
+
+    def said(text: str, upto: str) -> torch.Tensor:
+        with torch.no_grad():
+            return lm.model(tokens(lm, text)).logits[0, : len(upto)]
+
+    begun = "Risk: 1, Ag"
+    assert not torch.allclose(said(f"{begun}e: 7", begun), said(f"{begun}ent: 7", begun))
+    assert torch.equal(said("Risk: 1, Age: 7", begun + "e: "), said("Risk: 1, Age: 3", begun + "e: "))
+
+
+def test_in_the_recipe_what_is_scored_decides_no_mask_before_it():
+    from butfor.core.read import recipes
+    from butfor.data.stg import RISKS, asked
+    from butfor.experiment import load
+
+    experiment = load("attention")
+    assert "attention" in recipes()
+    method = experiment.method(experiment.arms["dag"])
+    name = "scratch:1x16,heads=1,tokens=stg/400"
+    found = held(masked(method, model(name, torch.float32)).model)[0]
+    tokenizer = found.tokenizer
+    for person in drawn("ood", 20):
+        before = tokenizer(asked(person.values))["input_ids"]
+        alone = found.spans.labels(before)
+        assert alone[-1] == 1 + found.graph.index["Risk"]
+        for risk in RISKS:
+            ids = tokenizer(f"{asked(person.values)} {risk}")["input_ids"]
+            assert ids[: len(before)] == before and found.spans.labels(ids)[: len(before)] == alone
+
+
 # generation, padding, training ----------------------------------------------------------------------------------------
 
 

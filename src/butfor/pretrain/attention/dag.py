@@ -17,7 +17,12 @@ Graph     "Smoking -> Risk; Weight -> Risk; Hormones": a variable that stands al
           by any other. "links": the links of the training rows, row by row; in evaluation, all of them together.
           Latent causes (<->) let nobody look.
 Source    our own rule of no leak; masks by a causal graph: e.g. Melnychuk et al. 2022, Zhang et al. 2024.
-Limits    strength 0 is standard attention, bit for bit. A variable that is not in the graph is free text. How many
+Limits    strength 0 is standard attention, bit for bit. A variable that is not in the graph is free text.
+          What a token tells of may show only by what follows it ("Ag" of "Age" or of "Agent"), and the mask knows that
+          wherever a text is read at once, in training and in scoring: predictions made inside a span's first tokens,
+          before they can be told apart, know what is being named, though not what is said of it. Generation knows only
+          what was read. Where this counts, learn from `answer_at` on, behind the name: there the mask tells nothing
+          new (so in the recipe, where "Answer:" stands before all that is learnt and scored). How many
           tokens a span takes moves the places of later ones, and places are seen. In generation the cache is taken
           back where a new token changes what earlier ones tell of; greedy search and sampling are right, beams are not.
 Example   [treatment]
