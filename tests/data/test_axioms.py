@@ -149,6 +149,28 @@ def test_a_no_stands_in_the_order_of_its_pair_as_often_as_a_yes() -> None:
     assert abs(np.mean(first[True]) - np.mean(first[False])) < 0.1
 
 
+@pytest.mark.parametrize(
+    ("dials", "right"),
+    [
+        ({"noise": 0.0}, 1.0),
+        ({"noise": 0.1, "nodes": (2, 6), "names": (1, 1)}, 0.87),
+        ({"noise": 0.2, "nodes": (2, 6)}, 0.78),
+        ({}, 0.64),
+        ({"noise": 0.2, "nodes": (2, 6), "branching": 0.3, "reversal": 0.2, "shuffling": 0.2}, 0.68),
+        ({"branching": 1.0}, 0.65),
+        ({"branching": 1.0, "nodes": (6, 6)}, 0.51),
+    ],
+)
+def test_what_the_order_of_names_gets_is_what_the_pages_say(dials: dict[str, Any], right: float) -> None:
+    found: list[bool] = []
+    for row in rows(1500, questions=1, separation=0.0, **dials):
+        words = row["text"].replace(".", " ").split()
+        [(text, answer)] = parts(row)[1]
+        _, a, _, b = text.rstrip("?").split()
+        found.append((words.index(a) < words.index(b)) == (answer == "Yes"))
+    assert abs(np.mean(found) - right) < 0.04
+
+
 def test_the_size_of_the_given_set_tells_nothing() -> None:
     rng = generator(0, "sizes")
     found: dict[int, list[bool]] = {}

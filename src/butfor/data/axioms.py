@@ -9,9 +9,13 @@ Dials     nodes, noise (share of edges turned round), branching, how the edges a
           graphs stand side by side in a passage, how many questions are asked, how long names are: `Dials`.
 Sides     The digest of what a graph's edges read like says whether it may stand in "train", "validation" or "test": no
           two of these share a premise, whatever the seeds.
-Balance   Half of the answers are Yes. A "No" is as often told in the order of its pair as a "Yes" (where the graph has
-          such a pair), so that the order of two names in the text tells nothing, but on chains told forward or
-          reversed, where it tells all. Half of the questions on separation are Yes at each size of the given set.
+Balance   Half of the answers are Yes. A "No" is told in the order of its pair as a "Yes" would be, where the graph has
+          such a pair, and then the order of two names in the text tells nothing. On chains told forward or reversed it
+          tells all, and small graphs and little noise leave many chains: "the name told first is the cause" is right
+          for 0.64 of the questions on transitivity by default, 0.78 at noise 0.2 and 2 to 6 nodes, 0.65 on branched
+          graphs of 3 to 6 nodes, 0.51 on those of 6 (`tests/data/test_axioms.py`). A No about two graphs stands in
+          either order alike. Half of the questions on separation are Yes at each size of the given set, where the
+          graph has both answers.
 Wording   that of the published set (`butfor.data.causal_axioms`), which its `edges` reads.
 Source    Vashishtha et al. 2024 (axiomatic training); the generator is our own.
 Limits    A branched graph is never turned round edge by edge (that could close a circle): noise is for lines.

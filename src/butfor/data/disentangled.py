@@ -174,7 +174,7 @@ def _bodies() -> tuple[type, type]:
             if attention_mask is not None:
                 if ((input_ids == self.config.pad_token_id) & attention_mask.bool()).any():
                     raise UserError(
-                        "a text has a character that is none of this model's letters; give them: disentangled:2,letters=abcd"
+                        "a character is none of this model's letters; name them: disentangled:2,letters=abcd"
                     )
                 allowed = allowed & (attention_mask[:, None, :].bool() | torch.eye(size, dtype=torch.bool).to(allowed))
             stream = self.letters(input_ids) + self.places(torch.arange(size, device=input_ids.device))

@@ -65,6 +65,8 @@ def test_it_asks_the_text_of_training_and_nobody_who_was_trained_on(monkeypatch:
     base = [item.data["texts"]["base"] for item in suite.items(WORLD)]
     assert len(trained) == TRAINED and len(base) == 600
     assert not begins & {prompt.user for prompt in seen} and not known & {frozenset(values(t).items()) for t in base}
+    causes = {tuple(values(text)[name] for name in TENTHS) for text in begins}
+    assert len(causes) == 1000  # all that there are, as the suite and the page say
     drawn_anew = drawn("iid", 600)
     assert any(frozenset(person.values.items()) in known for person in drawn_anew)  # or leaving them out is not tested
     for row, text in zip(trained[:50], sorted(begins), strict=False):
