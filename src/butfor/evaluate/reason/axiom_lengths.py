@@ -10,7 +10,7 @@ Metrics   accuracy, and the same over parts: chains (forward, 3 to 15 nodes), lo
           shuffled, what the order of names answers wrong. The null of all of them is chance, one half.
 Draw      our own, held out: no premise stands on the training side of `butfor.data.axioms`. In each cell (task, told,
           shape, length) half of the answers are Yes. The order of names tells the answer on forward chains and tells
-          the opposite on most pairs of reversed ones. Short chains that are shuffled often come out forward, so there it
+          the opposite on most pairs of reversed ones. Short shuffled chains often come out forward, so that there it
           is right for about 0.8 at 3 nodes, 0.7 at 4 and half from 5 on. In all other cells a No stands as often in the
           order of its pair as a Yes, so that the order is worth nothing.
 Asked     as in the demonstrations: the premise, the question, and the likelier of " Yes" and " No".
