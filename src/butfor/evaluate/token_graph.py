@@ -13,7 +13,8 @@ Nulls     `distance`: the area when each weight is replaced by the text's mean a
 Source    Rohekar, Gurwicz & Nisimov 2023; the marking against planted graphs is ours.
 Limits    Planted is what the writer's model says; a model may rightly attend elsewhere. A layer is read by itself. With
           `own` = 0 (as published) parts that hardly look at themselves make A Aᵀ singular: such a record has no
-          `graph`. Nulls are texts' own, so texts whose graphs are alike are not independent of one another.
+          `graph`. Nulls are texts' own, so texts whose graphs are alike are not independent of one another. Parts that
+          share a token look at each other, so that a decoder's text with such parts is read like an encoder's.
 """
 
 from __future__ import annotations
