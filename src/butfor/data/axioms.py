@@ -47,6 +47,7 @@ SECOND = 0.4  # of the nodes of a branched graph have a second cause
 APART = 0.3  # of the answers No are about names of two graphs, where a passage has several
 GIVEN = 3  # variables at most that a question on separation holds fixed
 ATTEMPTS = 60
+LONGEST = 64  # characters of a name
 COUNT = 8_000  # passages of the corpus "axioms"
 
 
@@ -74,6 +75,8 @@ class Dials:
             low, high = getattr(self, name)
             if not least <= low <= high:
                 raise ValueError(f"{name} is [least, most], from {least} on, not {[low, high]}")
+        if self.names[1] > LONGEST:
+            raise ValueError(f"names have {LONGEST} characters at most, not {self.names[1]}")
         enough(self.nodes[1] * self.graphs[1], self.names)
         if self.separation and self.nodes[1] < 3:
             raise ValueError(

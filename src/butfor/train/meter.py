@@ -27,11 +27,12 @@ class Meter:
     device: torch.device
     seconds: float = 0.0
     peak: int | None = None
+    watched: bool = True  # whether the system let us begin a peak of our own
     _began: float | None = None
 
     def start(self) -> None:
         """Begin to watch memory."""
-        reset_peak(self.device)
+        self.watched = reset_peak(self.device)
 
     def step_begins(self) -> None:
         self._began = time.perf_counter()
@@ -43,6 +44,8 @@ class Meter:
 
     def read(self) -> tuple[float, int | None]:
         """Seconds and peak bytes so far."""
+        if not self.watched:
+            return self.seconds, None
         now = peak_memory(self.device)
         self.peak = now if self.peak is None else max(self.peak, now or 0)
         return self.seconds, self.peak
@@ -65,17 +68,18 @@ class Clock:
         self.seconds += time.perf_counter() - began
 
 
-def reset_peak(device: torch.device) -> None:
-    """Forget the peak so far, where the system lets us."""
+def reset_peak(device: torch.device) -> bool:
+    """Forget the peak so far; False where the system does not let us, and a later peak would be of another time."""
     if device.type == "cuda":
         import torch
 
         torch.cuda.reset_peak_memory_stats(device)
-        return
+        return True
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
-        return
+        return False
+    return True
 
 
 def peak_memory(device: torch.device) -> int | None:
