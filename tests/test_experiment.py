@@ -533,3 +533,39 @@ def test_failed_checks_of_the_primary_effect_stand_beside_it(tmp_path: Path) -> 
     result.report.write_text("torn", encoding="utf-8")
     run_table(tmp_path, measure=[{"suite": "plugs:Norm", "primary": True, "count": 8}])
     assert result.report.read_text(encoding="utf-8") == page
+
+
+def test_an_arm_whose_rows_are_shorter_may_take_more_steps_for_the_same_tokens(tmp_path: Path) -> None:
+    table = {
+        "model": "scratch:1x32",
+        "seeds": [0],
+        "budget": {"tokens": 2000},
+        "train": {"corpus": "plain", "batch_size": 4, "length": 256},
+        "treatment": {"method": "pretrain.corpus.axioms", "passages": 20, "questions": 1},
+    }
+    result = run_table(tmp_path, **table)
+    steps = {
+        arm: json.loads((result.path / arm / "seed-0" / "facts.json").read_text())["compared"]["steps"]
+        for arm in ("control", "treatment")
+    }
+    assert steps["treatment"] != steps["control"]
+
+
+@pytest.mark.parametrize(
+    ("treatment", "said"),
+    [
+        ({"method": "pretrain.causalm", "treated": "politics"}, "no row has a column 'politics'"),
+        ({"method": "pretrain.corpus.reweight"}, "label"),
+        ({"method": "pretrain.corpus.mmd"}, "label"),
+        ({"method": "pretrain.corpus.structure"}, "label"),
+        ({"method": "pretrain.attention.cat"}, "no row says what causes what"),
+        ({"method": "pretrain.attention.cat", "graph": "Smoke -> Risk"}, "no row has a span of"),
+    ],
+)
+def test_a_corpus_that_a_method_cannot_use_is_refused_before_anything_is_trained(
+    tmp_path: Path, treatment: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SpecError, match=r"treatment\.method") as caught:
+        run_table(tmp_path, model="debug", budget={"steps": 2}, treatment=treatment)
+    assert said in str(caught.value)
+    assert not list(tmp_path.rglob("train.jsonl"))

@@ -46,6 +46,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     """What stands in the way here. Names and knobs that do not fit have been reported already, and are passed over."""
     from butfor.data.corpora import rows
     from butfor.lm.load import kind, place
+    from butfor.train.marks import checked
     from butfor.train.method import touched
 
     places = {"control": ("control",), "treatment": ("treatment",)}
@@ -80,10 +81,19 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             )
     trained: set[str] = set()
     if experiment.budget.trains:
+        read_rows: list[dict[str, Any]] = []
         try:
-            trained = _digests(lambda: rows(experiment.train.corpus))
+            trained = _digests(lambda: read_rows.extend(rows(experiment.train.corpus)))
+            checked(read_rows)
         except UserError as error:
             yield ("train", "corpus"), str(error)
+        else:
+            for name, arm in experiment.arms.items():
+                try:
+                    experiment.method(arm).fits(read_rows)
+                except (UserError, AttributeError) as error:  # of a plug-in without the hook
+                    if isinstance(error, UserError):
+                        yield (*places[name], "method"), str(error)
         try:
             train_settings(experiment)
         except SpecError as error:
@@ -349,12 +359,12 @@ class _Run:
                 pair = {label: self.facts[label, seed] for label in (against, name)}
                 hooks = {hook for facts in pair.values() for hook in facts["touched"]}
                 own = self.experiment.seeding == "own"
-                declared = {"batches", "tokens"} if "data" in hooks or own else set[str]()
+                declared = {"batches", "tokens", "steps"} if "data" in hooks or own else set[str]()
                 if own and made(self.experiment.model_of(self.experiment.arms[name])):
                     declared |= {"start"}  # its weights are drawn by the arm's own seed
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows
-                    declared |= {"start", "tokenizer", "device", "batches", "tokens"}
+                    declared |= {"start", "tokenizer", "device", "batches", "tokens", "steps"}
                     declared |= {key for facts in compared.values() for key in facts if key.startswith("items of ")}
                 found = arm_diff(compared, frozenset(declared), [(name, against)])
                 rows += [{**row, "key": f"{row['key']} (seed {seed})"} for row in found]

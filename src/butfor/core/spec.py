@@ -65,7 +65,7 @@ class Budget(_Frozen):
 class Train(_Frozen):
     """How every arm trains: the same rows, order and optimiser in all of them."""
 
-    corpus: str = Field("plain", description="training text: plain, wikitext2, stg, or a path to .txt or .jsonl")
+    corpus: str = Field("plain", description="training text: a path to .txt or .jsonl, or plain, stories, stg, …")
     batch_size: Annotated[int, Field(ge=1)] = Field(8, description="rows in a batch")
     length: Annotated[int, Field(ge=2)] = Field(128, description="tokens in a row")
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(

@@ -20,6 +20,10 @@ WORD = re.compile(r"[^\W\d_]+")
 
 def labels(rows: Sequence[Mapping[str, Any]], concept: str) -> list[int]:
     """The label of every row; -1 where it has none. A concept with fewer than two labels is refused."""
+    if concept != "gender" and not any(concept in row for row in rows):
+        known = sorted({key for row in rows for key, value in row.items() if isinstance(value, int)})
+        has = f"the rows have {', '.join(known)}" if known else "the rows have none"
+        raise UserError(f'no row has a column {concept!r} of labels ({has}); name one, or "gender"')
     found = [_gender(row["text"]) if concept == "gender" else _column(row, concept) for row in rows]
     if len(set(found) - {NONE}) < 2:
         raise UserError(

@@ -67,10 +67,16 @@ class CausaLM(Method):
         weights = {TREATED: -self.strength, CONTROLLED: self.control if self.controlled else 0.0}
         return {name: weight for name, weight in weights.items() if weight}
 
+    def fits(self, rows: Rows) -> None:
+        self._labels(rows)
+
+    def _labels(self, rows: Rows) -> dict[str, list[int]]:
+        concepts = {TREATED: self.treated, CONTROLLED: self.controlled}
+        return {name: labels(rows, concepts[name]) for name in self._weights}
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows with their labels as numbers."""
-        concepts = {TREATED: self.treated, CONTROLLED: self.controlled}
-        columns = {name: labels(rows, concepts[name]) for name in self._weights}
+        columns = self._labels(rows)
         return [{**row, **{name: found[n] for name, found in columns.items()}} for n, row in enumerate(rows)]
 
     @contextmanager

@@ -61,7 +61,7 @@ def checked(rows: Rows) -> tuple[str, ...]:
             continue
         problem = _problem(row)
         if problem:
-            raise UserError(f"row {place}: {problem}")
+            raise UserError(f"row {row.get('id', place)}: {problem}")
         names |= {span[2] for span in row.get("spans", ()) if len(span) == 3}
     return tuple(sorted(names))
 

@@ -75,6 +75,9 @@ class Method(Protocol):
         """
         return []
 
+    def fits(self, rows: Rows) -> None:
+        """Refuse a corpus that this method cannot work with: asked before anything is loaded, so it should be quick."""
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows to train on."""
         return rows

@@ -86,14 +86,19 @@ class CausalAttentionTuning(Method):
         """At strength 0 nothing is watched."""
         return frozenset() if self.strength else frozenset({"attach", "loss"})
 
+    def fits(self, rows: Rows) -> None:
+        if self.graph:
+            linked(rows, self.graph)
+        elif not self.marker and not any(row.get("links") for row in rows):
+            raise UserError("cat: no row says what causes what; give links in the corpus, a graph, or a marker")
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows with links from a graph or a marker, or with their own."""
+        self.fits(rows)
         if self.graph:
             return linked(rows, self.graph)
         if self.marker:
             return marked(rows, self.marker, self.endpoint, task=self.task, how=self.how, asked=self.asked, rng=rng)
-        if not any(row.get("links") for row in rows):
-            raise UserError("cat: no row says what causes what; give links in the corpus, a graph, or a marker")
         return rows
 
     @contextmanager

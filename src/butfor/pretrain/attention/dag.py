@@ -151,6 +151,12 @@ class Masked(Variant):
     def _compared(self, planned: Batches) -> list[str]:
         """Do the expressions find in the text what the rows' spans say? Evaluation has nothing else to go by."""
         places = [place for place in sorted(planned.marks) if any(planned.marks[place].variable)][:COMPARED]
+        some = [planned.encoded[place] for place in sorted(planned.encoded)][:COMPARED]
+        if not any(any(self.spans.labels(ids)) for ids in some):
+            raise UserError(
+                f"none of the variables {', '.join(self.graph.names)} is found in the first {len(some)} texts; "
+                'give variables.NAME = "an expression that marks it"'
+            )
         number = [0, *(1 + self.graph.index[name] for name in self.annotated)]
         pairs: Counter[tuple[int, int]] = Counter()
         for place in places:

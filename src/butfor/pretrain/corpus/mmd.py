@@ -51,9 +51,13 @@ class MMD(Method):
         if self.label == self.attribute:
             raise ValueError("label and attribute name two columns")
 
+    def fits(self, rows: Rows) -> None:
+        column(rows, self.label)
+        values(rows, self.attribute)
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, their label and attribute as numbers."""
-        values(rows, self.attribute)
+        self.fits(rows)
         numbers = [
             {value: n for n, value in enumerate(dict.fromkeys(column(rows, name)))}
             for name in (self.label, self.attribute)

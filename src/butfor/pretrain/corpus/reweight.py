@@ -43,9 +43,13 @@ class Reweight(Method):
         if self.label == self.attribute:
             raise ValueError("label and attribute name two columns")
 
+    def fits(self, rows: Rows) -> None:
+        column(rows, self.label)
+        values(rows, self.attribute)
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, each with its weight."""
-        values(rows, self.attribute)
+        self.fits(rows)
         found = weights(column(rows, self.label), column(rows, self.attribute))
         return [{**row, WEIGHT: weight**self.strength} for row, weight in zip(rows, found, strict=True)]
 

@@ -18,6 +18,8 @@ import gzip
 import os
 import re
 import shutil
+import threading
+import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
@@ -256,7 +258,7 @@ def _mapped(plan: Plan, pieces: Iterator[Piece], corpus: Corpus) -> Iterator[Don
         yield from (worked(plan, piece) for piece in pieces)
         return
     waiting: deque[Future[Done | str]] = deque()
-    pool = ProcessPoolExecutor(corpus.jobs, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(corpus.jobs, mp_context=get_context("spawn"), initializer=_no_orphan)
     try:
         for piece in pieces:
             waiting.append(pool.submit(_apart, plan, piece))
@@ -268,6 +270,18 @@ def _mapped(plan: Plan, pieces: Iterator[Piece], corpus: Corpus) -> Iterator[Don
         raise RunError("a process died, perhaps for want of memory; the same command goes on, with --jobs 1") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _no_orphan() -> None:
+    """End this process soon after the one that started it, however that one ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _apart(plan: Plan, piece: Piece) -> Done | str:

@@ -80,10 +80,14 @@ class Structure(Method):
             return [stamp(self.editor.removeprefix(MODEL))]
         return [] if self.editor == "column" else reads(self.editor)
 
-    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
-        """The rows and their counterfactuals, which keep their numbers."""
+    def fits(self, rows: Rows) -> None:
         for name in (self.label, self.site):
             column(rows, name)
+        values(rows, self.attribute)
+
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
+        """The rows and their counterfactuals, which keep their numbers."""
+        self.fits(rows)
         known = values(rows, self.attribute)
         tasks = [(place, to) for place, row in enumerate(rows) for to in known if to != row[self.attribute]]
         made: Rows = []
