@@ -6,7 +6,7 @@ import inspect
 import re
 import textwrap
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from butfor.cli.app import show_json
 
@@ -232,6 +232,9 @@ def card_lines(card: Any) -> list[str]:
 
 def type_text(hint: Any) -> str:
     """A type as a person would say it."""
+    if get_origin(hint) in (tuple, list, dict):
+        parts = [type_text(part) for part in get_args(hint) if part is not ...]
+        return f"table of {parts[-1]}" if get_origin(hint) is dict else f"list of {' and '.join(dict.fromkeys(parts))}"
     options = [option for option in get_args(hint) if not hasattr(option, "annotation")]
     if isinstance(hint, type) and not options:
         return "nothing" if hint is type(None) else hint.__name__
