@@ -81,23 +81,28 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             )
     trained: set[str] = set()
     if experiment.budget.trains:
-        read_rows: list[dict[str, Any]] = []
+        corpus: list[dict[str, Any]] = []
         try:
-            trained = _digests(lambda: read_rows.extend(rows(experiment.train.corpus)))
-            checked(read_rows)
+            trained = _digests(lambda: corpus.extend(rows(experiment.train.corpus)))
+            checked(corpus)
         except UserError as error:
             yield ("train", "corpus"), str(error)
         else:
-            for name, arm in experiment.arms.items():
-                try:
-                    experiment.method(arm).fits(read_rows)
-                except (UserError, AttributeError) as error:  # of a plug-in without the hook
-                    if isinstance(error, UserError):
-                        yield (*places[name], "method"), str(error)
+            yield from _unfit(experiment, places, corpus)
         try:
             train_settings(experiment)
         except SpecError as error:
             yield from ((tuple(mistake.where.split(".")), mistake.problem) for mistake in error.mistakes)
+    yield from _unmeasurable(experiment, set(worlds.values()), trained)
+    if experiment.device != "auto":
+        try:
+            place(experiment.device)
+        except UserError as error:
+            yield ("device",), str(error)
+
+
+def _unmeasurable(experiment: Experiment, worlds: set[str], trained: set[str]) -> Iterator[Problem]:
+    """Suites whose data are not here, that measure no arm, or that read what every arm trains on."""
     for number, measure in enumerate(experiment.measure):
         try:
             suite = experiment.suite(measure)
@@ -108,18 +113,28 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             read = _digests(getattr(suite, "ready", lambda: None))
         except UserError as error:
             yield ("measure", number), str(error)
-        if worlds and not set(suite.worlds) & set(worlds.values()):
+        if worlds and not set(suite.worlds) & worlds:
             yield (
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
         if trained & read:
             yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
-    if experiment.device != "auto":
+
+
+def _unfit(
+    experiment: Experiment, places: Mapping[str, tuple[str | int, ...]], corpus: list[dict[str, Any]]
+) -> Iterator[Problem]:
+    """Arms whose method cannot work with the corpus: known before anything is trained."""
+    for name, arm in experiment.arms.items():
         try:
-            place(experiment.device)
+            method = experiment.method(arm)
+        except UserError:  # its knobs have been reported
+            continue
+        try:
+            getattr(method, "fits", lambda _: None)(corpus)
         except UserError as error:
-            yield ("device",), str(error)
+            yield (*places[name], "method"), str(error)
 
 
 def _digests(look: Callable[[], object]) -> set[str]:
