@@ -6,21 +6,20 @@ Limits    The few simulations that causallib carries, of 7,700; all have the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.acic import acic
-from butfor.evaluate.effect.asked import METRICS, asked, item_of
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.effect.asked import OfFiles
+from butfor.evaluate.suite import Card
 
 if TYPE_CHECKING:
-    from butfor.scm.analyst import Analyst
+    from butfor.data.known import Known
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EffectACIC:
+class EffectACIC(OfFiles):
     """Error of average and row effects on ACIC."""
 
     card: ClassVar[Card] = Card(
@@ -29,22 +28,6 @@ class EffectACIC:
         source="Dorie et al. 2019; five simulations, as causallib carries them (Apache-2.0): butfor fetch acic2016",
         faults=("the simulations share their covariates, so they are no independent data sets",),
     )
-    worlds: ClassVar[tuple[str, ...]] = ("analyst",)
-    metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    chunk: ClassVar[int] = 16  # read once
 
-    limit: Limit = None
-    path: str | None = None
-
-    def ready(self) -> None:
-        """The files are here and can be read."""
-        acic(self.path)
-
-    def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
-        """One item a simulation."""
-        return spread([item_of(known) for known in acic(self.path)], self.limit)
-
-    def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
-        """Ask about each simulation."""
-        known = {one.id: one for one in acic(self.path)}
-        return [asked(world, known[item.id], item.id, item.cluster, {}) for item in items]
+    def known(self) -> list[Known]:
+        return acic(self.path)

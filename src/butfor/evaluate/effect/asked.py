@@ -10,12 +10,15 @@ Time      Not in the records: the runner times every table.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from butfor.core.keys import digest
-from butfor.evaluate.suite import Item, Metric, Record
+from butfor.evaluate.suite import Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +35,36 @@ METRICS = (
     Metric("answered", "higher", "share", "share of tables for which there was an answer", "binary", null=1.0),
     Metric("naive", "lower", DEVIATIONS, "the error of the bare difference of means"),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfFiles:
+    """A suite whose tables stand in files of a public set, each of them an item."""
+
+    worlds: ClassVar[tuple[str, ...]] = ("analyst",)
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    chunk: ClassVar[int] = 16  # read once
+
+    limit: Limit = None
+    path: str | None = None
+
+    @abstractmethod
+    def known(self) -> list[Known]:
+        """The tables with their true effects."""
+        ...
+
+    def ready(self) -> None:
+        """The files are here and can be read."""
+        self.known()
+
+    def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
+        """One item a table."""
+        return spread([item_of(known) for known in self.known()], self.limit)
+
+    def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
+        """Ask about each table."""
+        known = {one.id: one for one in self.known()}
+        return [asked(world, known[item.id], item.id, item.cluster, {}) for item in items]
 
 
 def item_of(known: Known) -> Item:

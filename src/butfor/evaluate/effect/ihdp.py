@@ -7,21 +7,20 @@ Limits    All replications have the same 747 rows and the same treatment; only o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.ihdp import ihdp
-from butfor.evaluate.effect.asked import METRICS, asked, item_of
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.effect.asked import OfFiles
+from butfor.evaluate.suite import Card
 
 if TYPE_CHECKING:
-    from butfor.scm.analyst import Analyst
+    from butfor.data.known import Known
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EffectIHDP:
+class EffectIHDP(OfFiles):
     """Error of average and row effects on IHDP."""
 
     card: ClassVar[Card] = Card(
@@ -34,22 +33,6 @@ class EffectIHDP:
             "(Shalit et al. 2017; not checked by us)",
         ),
     )
-    worlds: ClassVar[tuple[str, ...]] = ("analyst",)
-    metrics: ClassVar[tuple[Metric, ...]] = METRICS
-    chunk: ClassVar[int] = 16  # read once
 
-    limit: Limit = None
-    path: str | None = None
-
-    def ready(self) -> None:
-        """The files are here and can be read."""
-        ihdp(self.path)
-
-    def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
-        """One item a replication."""
-        return spread([item_of(known) for known in ihdp(self.path)], self.limit)
-
-    def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
-        """Ask about each replication."""
-        known = {one.id: one for one in ihdp(self.path)}
-        return [asked(world, known[item.id], item.id, item.cluster, {}) for item in items]
+    def known(self) -> list[Known]:
+        return ihdp(self.path)

@@ -94,11 +94,11 @@ class CausalAttentionTuning(Method):
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows with links from a graph or a marker, or with their own."""
-        self.fits(rows)
         if self.graph:
             return linked(rows, self.graph)
         if self.marker:
             return marked(rows, self.marker, self.endpoint, task=self.task, how=self.how, asked=self.asked, rng=rng)
+        self.fits(rows)
         return rows
 
     @contextmanager

@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from butfor.core.errors import UserError
 from butfor.train.batches import ROW
-from butfor.train.method import Rows
+from butfor.train.method import Method, Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confounded(Method):
+    """A method for rows whose attribute hangs together with their label; its loss reads next-token predictions."""
+
+    decoders_only: ClassVar[bool] = True
+    label: str = "label"
+    attribute: str = "attribute"
+
+    def __post_init__(self) -> None:
+        if self.label == self.attribute:
+            raise ValueError("label and attribute name two columns")
+
+    def fits(self, rows: Rows) -> None:
+        column(rows, self.label)
+        values(rows, self.attribute)
 
 
 def column(rows: Rows, name: str) -> list[Hashable]:

@@ -19,12 +19,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
-from butfor.pretrain.corpus.cells import column, values
-from butfor.train.method import Batch, Method, Rows
+from butfor.pretrain.corpus.cells import Confounded, column
+from butfor.train.method import Batch, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,21 +39,10 @@ LABEL, ATTRIBUTE = "mmd_label", "mmd_attribute"
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MMD(Method):
+class MMD(Confounded):
     """Penalise what the features tell of the attribute beyond the label."""
 
-    decoders_only: ClassVar[bool] = True
     strength: Annotated[float, Field(ge=0)] = 1.0
-    label: str = "label"
-    attribute: str = "attribute"
-
-    def __post_init__(self) -> None:
-        if self.label == self.attribute:
-            raise ValueError("label and attribute name two columns")
-
-    def fits(self, rows: Rows) -> None:
-        column(rows, self.label)
-        values(rows, self.attribute)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, their label and attribute as numbers."""

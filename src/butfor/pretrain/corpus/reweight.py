@@ -14,12 +14,12 @@ Limits    s = 0, or an attribute independent of the label: standard training (s 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
-from butfor.pretrain.corpus.cells import column, values, weights
-from butfor.train.method import Batch, Method, Rows
+from butfor.pretrain.corpus.cells import Confounded, column, weights
+from butfor.train.method import Batch, Rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,21 +31,10 @@ WEIGHT = "row_weight"
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reweight(Method):
+class Reweight(Confounded):
     """Weigh each row's loss by P(c) P(y) / P(c, y)."""
 
-    decoders_only: ClassVar[bool] = True
-    label: str = "label"
-    attribute: str = "attribute"
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
-
-    def __post_init__(self) -> None:
-        if self.label == self.attribute:
-            raise ValueError("label and attribute name two columns")
-
-    def fits(self, rows: Rows) -> None:
-        column(rows, self.label)
-        values(rows, self.attribute)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, each with its weight."""
