@@ -117,6 +117,11 @@ def test_twice_is_nothing_on_random_text(variable):
     twice()
 
 
+@pytest.mark.parametrize("text", ["AN imam came", "An IMAM came", "AN Imam came", "An rabbi came", "a imam came"])
+def test_an_article_whose_capitals_would_be_lost_stays_with_its_word(text):
+    assert put(editor("religion"), text) == text
+
+
 def test_twice_is_nothing_on_any_text():
     words = editor("names+religion")
 

@@ -95,9 +95,10 @@ class Words:
         if article is None:
             return Edit(start, surface, shown, kind)
         before, gap = article[1], article[2]
-        if (before.lower() == "an") != takes_an(surface):
-            return None  # not the article of this word: left, so that twice gives the text back
-        return Edit(article.start(), before + gap + surface, _article(before, shown) + gap + shown, kind)
+        after = _article(before, shown)
+        if _article(after, surface) != before:
+            return None  # not the article of this word, or its capitals would be lost: left, so that twice gives the text back
+        return Edit(article.start(), before + gap + surface, after + gap + shown, kind)
 
     def _slot(self, word: str, text: str, start: int, stop: int) -> Slot:
         """The value and the slot of a word at its place."""
