@@ -44,6 +44,7 @@ ALLOWED = {
     "data": {"core", "stats", "lm", "scm", "data"},
     "train": {"core", "stats", "lm", "scm", "train"},
     "pretrain": {"core", "stats", "lm", "scm", "data", "train", "pretrain"},
+    "finetune": {"core", "stats", "lm", "scm", "data", "train", "finetune"},
     "evaluate": {"core", "stats", "lm", "scm", "data", "train", "evaluate"},
 }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     from butfor.lm.load import kind, place
     from butfor.train.marks import checked
     from butfor.train.method import touched
+    from butfor.train.task import labelled
 
     places = {"control": ("control",), "treatment": ("treatment",)}
     places |= {arm.name: ("arm", number) for number, arm in enumerate(experiment.arm)}
@@ -85,6 +87,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
         try:
             trained = _digests(lambda: corpus.extend(rows(experiment.train.corpus)))
             checked(corpus)
+            labelled(corpus, experiment.train.objective)
         except UserError as error:
             yield ("train", "corpus"), str(error)
         else:
@@ -125,7 +128,9 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: set[str]) -
 def _unfit(
     experiment: Experiment, places: Mapping[str, tuple[str | int, ...]], corpus: list[dict[str, Any]]
 ) -> Iterator[Problem]:
-    """Arms whose method cannot work with the corpus: known before anything is trained."""
+    """Arms whose method cannot work with the corpus or the training: known before anything is trained."""
+    from butfor.train.loop import unsuited
+
     for name, arm in experiment.arms.items():
         try:
             method = experiment.method(arm)
@@ -135,6 +140,9 @@ def _unfit(
             getattr(method, "fits", lambda _: None)(corpus)
         except UserError as error:
             yield (*places[name], "method"), str(error)
+        with suppress(SpecError):  # settings that cannot be have been reported
+            if problem := unsuited(method, train_settings(experiment)):
+                yield (*places[name], "method"), problem
 
 
 def _digests(look: Callable[[], object]) -> set[str]:

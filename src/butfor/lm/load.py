@@ -19,6 +19,7 @@ from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.extras import need
 from butfor.core.keys import digest
 from butfor.core.registry import MADE
+from butfor.lm.head import FILE, put
 from butfor.lm.quiet import quiet
 from butfor.lm.world import LM, Vectors, World
 
@@ -258,7 +259,21 @@ def _pretrained(
         raise _explained(name, where, error) from error
     if device is not None:
         model = model.to(device)
-    return LM(name, model.eval(), tokenizer)
+    lm = LM(name, model.eval(), tokenizer)
+    if where is not None and (where / FILE).is_file():
+        _with_head(lm, where / FILE)
+    return lm
+
+
+def _with_head(lm: LM, file: Path) -> None:
+    """Put the head that was saved beside a model on it."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        put(lm, load_file(file))
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise UserError(f"{file} holds no head for this model ({str(error).splitlines()[0]}); remove it") from error
 
 
 def _read(

@@ -18,14 +18,24 @@ from butfor.lm.world import LM
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
-def features(lm: LM, texts: Sequence[str], *, batch_tokens: int = 2048) -> NDArray[np.float32]:
-    """One row [d] a text, in order."""
+def pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The mean over a text's own tokens [B, d] <- [B, T, d], [B, T]."""
+    weights = mask[..., None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+def features(
+    lm: LM, texts: Sequence[str], *, batch_tokens: int = 2048, length: int | None = None
+) -> NDArray[np.float32]:
+    """One row [d] a text, in order; of the first `length` tokens, where it is given."""
     import numpy as np
     import torch
 
-    ids: list[list[int]] = [lm.tokenizer(text)["input_ids"] for text in checked_texts("texts", texts)]
+    given = [lm.tokenizer(text, verbose=False)["input_ids"] for text in checked_texts("texts", texts)]
+    ids: list[list[int]] = [text[:length] for text in given]
     for number, text in enumerate(ids):
         if not text or (lm.context is not None and len(text) > lm.context):
             raise UserError(f"text {number} has {len(text)} tokens; {lm.name} reads 1 to {lm.context or 'any number'}")
@@ -42,8 +52,7 @@ def features(lm: LM, texts: Sequence[str], *, batch_tokens: int = 2048) -> NDArr
             rows = [ids[at] + [pad] * (width - len(ids[at])) for at in batch]
             mask = torch.tensor([[1] * len(ids[at]) + [0] * (width - len(ids[at])) for at in batch], device=lm.device)
             hidden = lm.model.base_model(input_ids=torch.tensor(rows, device=lm.device), attention_mask=mask)[0]
-            weights = mask[..., None].to(hidden.dtype)  # [B, T, 1]
             if hidden.shape[-1] != result.shape[-1]:  # some models end on a stream of another width
                 result = np.empty((len(ids), hidden.shape[-1]), dtype=np.float32)
-            result[batch] = ((hidden * weights).sum(1) / weights.sum(1)).float().cpu().numpy()
+            result[batch] = pool(hidden, mask).float().cpu().numpy()
     return result

@@ -11,11 +11,16 @@ def save(world: World, folder: Path) -> None:
     """Write a world into a new folder."""
     folder.mkdir(parents=True)
     if isinstance(world, LM):
+        from safetensors.torch import save_file
+
+        from butfor.lm.head import FILE, has_head, headless, state
         from butfor.lm.quiet import quiet
 
-        with quiet():
+        with quiet(), headless(world):
             world.model.save_pretrained(folder)
             world.tokenizer.save_pretrained(folder)
+        if has_head(world):
+            save_file({name: tensor.contiguous() for name, tensor in state(world).items()}, folder / FILE)
         return
     import numpy as np
 

@@ -14,7 +14,11 @@ Marks     A row may say more about its text, by characters; each becomes a tenso
                        the name in `variables`; 0 outside, and where a span has no name
             links      [[i, j], …]                 span i causes span j                links  [B, L, L]: row = effect
             answer_at  a character                 only tokens from here on are learnt labels [B, L]: -100 before it
+Beside    A row may hold other rows: {"text": …, "beside": {"pair": {"text": …, "label": 1}}}. Each is read like a row
+          of its own, and stands in the batch under its name: "pair.input_ids", "pair.label" … (`train.task.under`).
+Options   The answers to choose from, ["…", "…"], where choosing is the task: `options` [B, K, O], -1 where none is.
 Limits    Rows of fewer than two tokens predict nothing and are passed over; `cut` counts rows longer than `length`.
+          The budget counts the rows' own texts, not what stands beside them.
 """
 
 from __future__ import annotations
@@ -71,6 +75,9 @@ class Batches:
     cut: int
     marks: dict[int, Marks] = field(default_factory=dict, repr=False)  # of rows that have any
     variables: tuple[str, ...] = ()  # the names of spans, sorted
+    beside: dict[str, Batches] = field(default_factory=dict, repr=False)  # the rows in the rows, in the same plan
+    options: dict[int, list[list[int]]] = field(default_factory=dict, repr=False)  # tokens of a row's answers
+    features: dict[int, Tensor] = field(default_factory=dict, repr=False)  # of rows that a frozen model has read
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -100,7 +107,9 @@ class Batches:
             hasher.update(np.array([place, *self.encoded[place]], dtype=np.int64).tobytes())
         values = {name: [row[name] for row in self.rows] for name in self.columns}
         marks = [[place, *self.marks[place]] for place in sorted(self.marks)]
-        return digest(hasher.hexdigest(), values, self.plan, *([self.variables, marks] if marks else []))
+        more = [(name, other.content) for name, other in sorted(self.beside.items())], sorted(self.options.items())
+        parts = [*([self.variables, marks] if marks else []), *(more if any(more) else [])]
+        return digest(hasher.hexdigest(), values, self.plan, *parts)
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         """input_ids, attention_mask, labels [B, L], padded on the right; marks; the rows' numbers [B]; step []."""
@@ -116,8 +125,18 @@ class Batches:
         columns = {name: torch.tensor([self.rows[place][name] for place, _ in batch]) for name in self.columns}
         labels = ids.masked_fill(mask == 0, -100)
         found = marked([self.marks.get(place) for place, _ in batch], labels) if self.marks else {}
+        if self.options:
+            found["options"] = _padded([self.options[place] for place, _ in batch])
+        if self.features:
+            found["features"] = torch.stack([self.features[place] for place, _ in batch])
+        for name, other in self.beside.items():
+            found |= {f"{name}.{key}": value for key, value in other[step].items() if key != STEP}
         when = torch.tensor(step)
         return {"input_ids": ids, "attention_mask": mask, "labels": labels, **found, **columns, STEP: when}
+
+    def texts(self) -> dict[int, str]:
+        """The text of every row that is fed, by its place."""
+        return {place: self.rows[place]["text"] for place in sorted(self.encoded)}
 
 
 def batches(
@@ -129,9 +148,11 @@ def batches(
     length: int,
     steps: int | None = None,
     tokens: int | None = None,
+    objective: str = "text",
 ) -> Batches:
     """Plan every batch of a training ahead: `steps` batches, or as many as `tokens` tokens fill exactly."""
     rows = _complete(rows)
+    least = 2 if objective == "text" else 1
     columns = _numeric(rows)
     variables = checked(rows)
     stream = visits([row[ROW] for row in rows], seed)
@@ -143,22 +164,76 @@ def batches(
     while left > 0:
         block = list(islice(stream, BLOCK))
         _encode([place for place in block if place not in encoded], rows, tokenizer, length, encoded, marks, variables)
-        barren = 0 if any(len(encoded[place]) > 1 for place in block) else barren + len(block)
+        barren = 0 if any(len(encoded[place]) >= least for place in block) else barren + len(block)
         if barren > len(rows):
             raise UserError("no row has two tokens or more: there is nothing to predict; look at the corpus")
         for place in block:
             size = min(len(encoded[place]), length)
-            if size > 1 and left > 0:
+            if size >= least and left > 0:
                 size = size if tokens is None else min(size, left)
                 left -= 1 if tokens is None else size
                 fed.append((place, size))
     plan = [fed[start : start + batch_size] for start in range(0, len(fed), batch_size)]
-    if not any(size > max(1, marks[place].answer if place in marks else 0) for place, size in plan[-1]):
+    learnt = (size > max(1, marks[place].answer if place in marks else 0) for place, size in plan[-1])
+    if objective == "text" and not any(learnt):
         if len(plan) == 1:
             raise UserError("the budget ends before the first token that is learnt; raise budget.tokens")
         plan[-2:] = [plan[-2] + plan[-1]]  # its rows were cut before what they teach: they join their neighbours
     cut = len({place for place, _ in fed if len(encoded[place]) > length})
-    return Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut, marks, variables)
+    made = Batches(rows, columns, plan, encoded, tokenizer.pad_token_id or 0, cut, marks, variables)
+    if objective == "choice":
+        made.options.update(_options(made, tokenizer))
+    made.beside.update(_beside(made, tokenizer, length, objective))
+    return made
+
+
+def _beside(main: Batches, tokenizer: Any, length: int, objective: str) -> dict[str, Batches]:
+    """The rows that stand in the rows, in the plan of these."""
+    found: dict[str, Batches] = {}
+    places = sorted({place for batch in main.plan for place, _ in batch})
+    names = sorted({name for row in main.rows for name in row.get("beside", ())})
+    for name in names:
+        if lacking := [row[ROW] for row in main.rows if name not in row.get("beside", ())]:
+            raise UserError(f"{name!r} stands beside some rows, and not beside row {lacking[0]}; give it to all")
+        rows: Rows = [row["beside"][name] for row in main.rows]
+        for row, outer in zip(rows, main.rows, strict=True):
+            if not isinstance(row.get("text"), str) or not row["text"]:
+                raise UserError(f"row {outer[ROW]}: {name!r} beside it has no text")
+        encoded: Encoded = {}
+        marks: dict[int, Marks] = {}
+        variables = checked(rows)
+        _encode(places, rows, tokenizer, length, encoded, marks, variables)
+        plan = [[(place, min(len(encoded[place]), length)) for place, _ in batch] for batch in main.plan]
+        other = Batches(rows, _numeric(rows), plan, encoded, main.pad, 0, marks, variables)
+        if objective == "choice":
+            other.options.update(_options(other, tokenizer))
+        found[name] = other
+    return found
+
+
+def _options(made: Batches, tokenizer: Any) -> dict[int, list[list[int]]]:
+    """The tokens of the answers of every row that is fed."""
+    found: dict[int, list[list[int]]] = {}
+    for place in made.encoded:
+        row = made.rows[place]
+        given = row.get("options")
+        if not isinstance(given, (list, tuple)) or len(given) < 2 or not all(isinstance(o, str) and o for o in given):
+            raise UserError(f"row {row.get(ROW, place)} has no options to choose from: give two texts or more")
+        ids = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in given]
+        found[place] = ids
+    return found
+
+
+def _padded(rows: list[list[list[int]]]) -> Tensor:
+    """Tokens of options as one tensor [B, K, O], -1 where there is none."""
+    import torch
+
+    shape = len(rows), max(map(len, rows)), max(len(option) for row in rows for option in row)
+    made = torch.full(shape, -1)
+    for line, row in enumerate(rows):
+        for number, option in enumerate(row):
+            made[line, number, : len(option)] = torch.tensor(option)
+    return made
 
 
 def _complete(rows: Rows) -> Rows:
@@ -182,7 +257,9 @@ def _numeric(rows: Rows) -> tuple[str, ...]:
             if isinstance(value, (bool, int, float)) and name not in MARKS:
                 held[name] += 1
                 if not (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
-                    raise UserError(f"column {name!r} is {value} on row {row[ROW]}, not a finite number of 64 bits")
+                    raise UserError(
+                        f"column {name!r} is {value} on row {row.get(ROW, '')}, not a finite number of 64 bits"
+                    )
     for name, number in held.items():
         if 0 < number < len(rows):
             raise UserError(f"column {name!r} is a number on {number} of {len(rows)} rows; give it on all, or on none")

@@ -19,7 +19,8 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,11 +29,13 @@ from butfor.core.errors import Mistake, RunError, SpecError, UserError, disk_err
 from butfor.core.keys import code_version, digest, environment, source_version
 from butfor.core.seeds import derive, generator
 from butfor.train import checkpoint
-from butfor.train.batches import ROW, TAKEN, Batches, batches, numbered
+from butfor.train.adapt import Adapt
+from butfor.train.batches import ROW, Batches, batches, numbered
 from butfor.train.borrow import borrowed
 from butfor.train.masked import mask_token, masked_head, masked_outputs
 from butfor.train.meter import Clock, Meter, count_flops
-from butfor.train.method import Method, Rows, feeding
+from butfor.train.method import Method, Rows, feeding, touched
+from butfor.train.task import INPUTS, Objective, labelled, read, ready
 from butfor.train.trainer import shell
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 BLOWN = 10.0  # times the length of all weights; training from a random start stays well below
 RISEN = 1.0  # nats, mean of the last tenth of the steps over the first step
+LEAST = {"batch_size": 1, "length": 2, "warmup": 0, "save_every": 1, "weight_decay": 0, "rank": 1}
 MOST_TOKENS, MOST_ROWS = 2**22, 2**26  # in one batch, and in the plan of all batches, which stand in memory
 
 Progress = Callable[[int, int, float], None]  # step, total, loss
@@ -60,13 +64,20 @@ class TrainSettings:
     warmup: int = 0
     weight_decay: float = 0.0
     save_every: int = 50
+    objective: Objective = "text"
+    adapt: Adapt = "full"
+    rank: int = 8  # of the additions that adapt = "lora" trains
 
     def __post_init__(self) -> None:
         wrong = [
             Mistake(f"train.{name}", f"should be {least} or more, not {value}")
-            for name, least in (("batch_size", 1), ("length", 2), ("warmup", 0), ("save_every", 1), ("weight_decay", 0))
+            for name, least in LEAST.items()
             if (value := getattr(self, name)) < least
         ]
+        if self.adapt == "head" and self.objective != "label":
+            wrong.append(
+                Mistake("train.adapt", "'head' trains the head of train.objective = 'label', and nothing else")
+            )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             wrong.append(Mistake("train.learning_rate", f"should be above 0, not {self.learning_rate}"))
         if (self.steps is None) == (self.tokens is None):
@@ -124,26 +135,36 @@ def train(
         raise UserError(f"{lm.name} is an encoder, and {type(method).__name__} needs a decoder, e.g. smollm2-135m")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process, so that budgets match to the token; start it without torchrun")
+    if problem := unsuited(method, settings):
+        raise UserError(problem)
+    if lm.is_encoder and settings.objective == "choice":
+        raise UserError(f"{lm.name} is an encoder and goes on with no text; set train.objective = 'label'")
     began = time.perf_counter()
     given = numbered(rows)
     rows_hash = digest(given)
+    changed = method.data(given, generator(seed, "method", "data"))
+    labelled(changed, settings.objective)
     planned = batches(
-        method.data(given, generator(seed, "method", "data")),
+        changed,
         lm.tokenizer,
         seed=seed,
         batch_size=settings.batch_size,
         length=settings.length,
         steps=settings.steps,
         tokens=settings.tokens,
+        objective=settings.objective,
     )
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
     special = tuple(lm.tokenizer.all_special_ids)
-    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, mask_token(lm), seed, special)
+    guesses = mask_token(lm) if settings.objective == "text" else None
+    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, guesses, seed, special)
     size = weight_norm(lm.model)
     clock = Clock()
+    task = ready(lm, planned, settings.objective, settings.adapt, settings.rank, settings.length, seed)
+    head = nullcontext() if guesses is None else masked_head(lm, seed)
     attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
-    with borrowed(lm.model), masked_head(lm, seed), attached, disk_errors(folder):
+    with borrowed(lm.model), task, head, attached, disk_errors(folder), memory_errors(settings):
         run.train(lm.model, seed)
     lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
     seconds, peak = run.meter.read()
@@ -162,6 +183,31 @@ def train(
         flops=run.flops,
         final_loss=run.loss,
     )
+
+
+def unsuited(method: Method, settings: TrainSettings) -> str:
+    """Why this method cannot be trained in this way; "" where it can."""
+    name = type(method).__name__
+    if {"loss", "attach"} & touched(method) and settings.objective not in method.objectives:
+        return f"{name} learns from train.objective = {' or '.join(map(repr, method.objectives))}"
+    if method.looks_inside and settings.adapt == "head":
+        return f"{name} looks inside the model, which train.adapt = 'head' freezes; set 'lora' or 'full'"
+    return ""
+
+
+@contextmanager
+def memory_errors(settings: TrainSettings) -> Generator[None]:
+    """Running out of memory is a `RunError` that names what helps."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not (isinstance(error, MemoryError) or "memory" in str(error).lower()):
+            raise
+        adapt = " or --set train.adapt='\"lora\"'" if settings.adapt == "full" else ""
+        raise RunError(
+            f"out of memory: {settings.batch_size} rows of {settings.length} tokens in a step.\n"
+            f"Try --set train.batch_size={max(1, settings.batch_size // 2)}, a smaller train.length{adapt}."
+        ) from error
 
 
 def _key(lm: LM, method: Method, planned: Batches, settings: TrainSettings, seed: int) -> str:
@@ -247,8 +293,10 @@ class Run:
     def compute(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
         """The method's loss of one batch; the model gets the tokens, the method all columns."""
         with feeding(batch):
-            if self.mask_token is None:
-                outputs = model(**{name: batch[name] for name in TAKEN})
+            if self.settings.objective != "text":
+                outputs = read(model, batch)
+            elif self.mask_token is None:
+                outputs = model(**{name: batch[name] for name in INPUTS})
             else:
                 outputs = masked_outputs(model, batch, self.mask_token, self.seed, self.special)
         return self.method.loss(model, batch, outputs)

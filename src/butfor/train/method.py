@@ -61,6 +61,8 @@ class Method(Protocol):
     __slots__ = ()
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
     decoders_only: ClassVar[bool] = False  # whether its loss reads next-token predictions, which an encoder has none of
+    objectives: ClassVar[tuple[str, ...]] = ("text",)  # what its loss and attach can be trained on (`train.task`)
+    looks_inside: ClassVar[bool] = False  # whether it needs the model to run, and frozen features do not do
 
     @property
     def idle(self) -> frozenset[str]:

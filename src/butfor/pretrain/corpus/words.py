@@ -97,7 +97,7 @@ class Words:
         before, gap = article[1], article[2]
         after = _article(before, shown)
         if _article(after, surface) != before:
-            return None  # not the article of this word, or its capitals would be lost: left, so that twice gives the text back
+            return None  # not this word's article, or its capitals would be lost: left, so that twice is nothing
         return Edit(article.start(), before + gap + surface, after + gap + shown, kind)
 
     def _slot(self, word: str, text: str, start: int, stop: int) -> Slot:

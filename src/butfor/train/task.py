@@ -1,0 +1,146 @@
+"""What is learnt from a row: its text, its label, or which of its options comes next.
+
+objective   row                                                   outputs.logits          loss
+"text"      {"text"}                                              next (hidden) tokens    the model's own
+"label"     {"text", "label": 0…C-1}                              [B, C], of a head       cross-entropy
+"choice"    {"text", "options": ["…", …], "label": 0…K-1}         [B, K], log P(o | text) cross-entropy
+
+"label" hangs a head on the model (`lm.head`), which stays; "choice" needs a decoder and adds nothing to it: the logits
+are log-probabilities of the options, summed over their tokens, so a label may be said in words (" bad", " good").
+
+A method asks the same of any row of a batch: `read(model, batch)` of the batch's own rows, and of those that stand
+beside them `read(model, under(batch, "pair"))`. All outputs have `logits`, `loss` (without a label None) and `features`
+[B, d]: what the head reads, or the last hidden state of the text, from which options go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from butfor.core.errors import UserError
+from butfor.lm.head import NAME, frozen, hang, has_head, pooled
+from butfor.train.adapt import Adapt, adapted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from butfor.lm import LM
+    from butfor.train.batches import Batches
+    from butfor.train.method import Batch, Rows
+
+Objective = Literal["text", "label", "choice"]
+INPUTS = ("input_ids", "attention_mask", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a model makes of a batch of rows with labels."""
+
+    loss: Tensor | None
+    logits: Tensor  # [B, C] or [B, K]; minus infinity where a row has fewer options
+    features: Tensor  # [B, d]
+
+
+def under(batch: Batch, name: str) -> dict[str, Any]:
+    """The rows that stand beside those of the batch under this name, as a batch of their own."""
+    prefix = f"{name}."
+    found = {key.removeprefix(prefix): value for key, value in batch.items() if key.startswith(prefix)}
+    if not found:
+        raise UserError(f"no row has another beside it under {name!r}; look at the method's data hook")
+    return found
+
+
+def read(model: Any, batch: Batch) -> Any:
+    """What the model makes of a batch, or of what `under` gives, by the objective that it is being trained for."""
+    if "options" in batch:
+        return _choice(model, batch)
+    if hasattr(model, NAME):
+        return _label(model, batch)
+    return model(**{name: batch[name] for name in INPUTS})
+
+
+@contextmanager
+def ready(
+    lm: LM, planned: Batches, objective: Objective, adapt: Adapt, rank: int, length: int, seed: int
+) -> Generator[None]:
+    """The model as its training needs it: the head for its labels, adapters or frozen weights."""
+    with adapted(lm, adapt, rank, seed):
+        if objective == "label":
+            classes = 1 + max(row["label"] for row in planned.rows)
+            if not has_head(lm):
+                hang(lm, classes, length, seed)
+            if adapt == "head":
+                _keep_features(lm, planned, length)
+        yield
+
+
+def labelled(rows: Rows, objective: Objective) -> None:
+    """Refuse rows that this objective cannot be trained on."""
+    if objective == "text":
+        return
+    for place, row in enumerate(rows):
+        label = row.get("label")
+        if isinstance(label, bool) or not isinstance(label, int) or label < 0:
+            raise UserError(
+                f"row {row.get('id', place)} has the label {label!r}; "
+                f"train.objective = {objective!r} needs a whole number from 0 on, on every row"
+            )
+        size = len(row.get("options", ())) if objective == "choice" else 0
+        if objective == "choice" and label >= size:
+            raise UserError(
+                f"row {row.get('id', place)} has the label {label} and {size} options; "
+                "train.objective = 'choice' needs rows with options, ['…', '…'], and the number of the right one"
+            )
+    if objective == "label" and len(found := {row["label"] for row in rows}) < 2:
+        raise UserError(f"all {len(rows)} rows have the label {min(found)}: there is nothing to tell apart")
+
+
+def _keep_features(lm: LM, planned: Batches, length: int) -> None:
+    """What the frozen model makes of every text, so that each is read once."""
+    import torch
+
+    for batches in (planned, *planned.beside.values()):
+        texts = batches.texts()
+        rows = torch.from_numpy(frozen(lm, list(texts.values()), length))
+        batches.features.update(zip(texts, rows, strict=True))
+
+
+def _label(model: Any, batch: Batch) -> Outputs:
+    from torch.nn.functional import cross_entropy
+
+    seen = batch["features"] if "features" in batch else pooled(model, batch["input_ids"], batch["attention_mask"])
+    logits = getattr(model, NAME)(seen)
+    label = batch.get("label")
+    return Outputs(None if label is None else cross_entropy(logits, label), logits, seen)
+
+
+def _choice(model: Any, batch: Batch) -> Outputs:
+    """Each option after its text, as one row each; all of a text's options are scored together."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    options = batch["options"]  # [B, K, O]
+    rows, choices, _ = options.shape
+    sizes, lengths = batch["attention_mask"].sum(1), (options >= 0).sum(2)  # [B], [B, K]
+    starts = sizes[:, None].expand(rows, choices).reshape(-1)  # [B K]
+    ends = starts + lengths.reshape(-1)
+    width = int(ends.max())
+    at = torch.arange(width, device=options.device)
+    ids = torch.nn.functional.pad(batch["input_ids"], (0, max(0, width - batch["input_ids"].shape[1])))[:, :width]
+    ids = ids.repeat_interleave(choices, 0)  # [B K, L]
+    inside = (at >= starts[:, None]) & (at < ends[:, None])
+    said = options.reshape(rows * choices, -1)
+    ids = torch.where(inside, said.gather(1, (at - starts[:, None]).clamp(0, said.shape[1] - 1)), ids)
+    mask = (at < ends[:, None]).long()
+    hidden = model.base_model(input_ids=ids * mask, attention_mask=mask)[0]  # [B K, L, d]
+    lines, places = inside.nonzero(as_tuple=True)
+    logits = model.get_output_embeddings()(hidden[lines, places - 1]).float()  # [N, V]
+    scores = logits.log_softmax(-1).gather(1, ids[lines, places][:, None])[:, 0]
+    total = scores.new_zeros(rows * choices).index_add(0, lines, scores).reshape(rows, choices)
+    total = total.masked_fill(lengths == 0, float("-inf"))
+    seen = hidden.reshape(rows, choices, width, -1)[torch.arange(rows, device=ids.device), 0, sizes - 1]
+    label = batch.get("label")
+    return Outputs(None if label is None else cross_entropy(total, label), total, seen.float())
