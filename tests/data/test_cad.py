@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from butfor.core.errors import MalformedData
-from butfor.data.cad import cad
+from butfor.core.errors import MalformedData, MissingData
+from butfor.data import corpora
+from butfor.data.cad import cad, held_out
 
 HEAD = "Sentiment\tText\tbatch_id"
 BAD, GOOD = "Negative\tA dull film.\t7", "Positive\tA fine film.\t7"
@@ -66,3 +67,52 @@ def test_the_public_set(public: Callable[[str], None]) -> None:
     assert Counter(pair.sentiment for pair in pairs) == {"Negative": 851, "Positive": 856}
     assert sum(pair.original.split() == pair.revised.split() for pair in pairs) == 3
     assert not any("<br" in pair.original + pair.revised for pair in pairs)
+
+
+def held(folder: Path, originals: list[str], revisions: list[str]) -> Path:
+    for name, rows in (("orig", originals), ("new", revisions)):
+        (folder / "sentiment" / name).mkdir(parents=True)
+        text = "\n".join(["Sentiment\tText", *rows]) + "\n"
+        (folder / "sentiment" / name / "dev.tsv").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_held_out_revisions_find_their_originals(tmp_path: Path) -> None:
+    originals = ["Negative\tA dull film about horses.", "Positive\tA fine song about love."]
+    revisions = ["Negative\tA poor song about love.", "Positive\tA bright film about horses."]
+    one, two = held_out(path=held(tmp_path, originals, revisions))
+    assert (one.id, one.sentiment, one.revised) == ("dev/0", "Negative", "A bright film about horses.")
+    assert (two.original, two.revised) == ("A fine song about love.", "A poor song about love.")
+
+
+@pytest.mark.parametrize(
+    "revisions", [["Negative\tA poor film."], ["Positive\tA bright film about horses.", "Negative\tx"]]
+)
+def test_a_revision_belongs_to_one_original(tmp_path: Path, revisions: list[str]) -> None:
+    originals = ["Negative\tA dull film about horses.", "Negative\tA bad film about horses."]
+    with pytest.raises(MalformedData, match=r"orig/dev\.tsv, line \d: no revision"):
+        held_out(path=held(tmp_path, originals, revisions))
+
+
+def test_a_split_that_is_not_here_is_named(bare: Path) -> None:
+    with pytest.raises(MissingData, match=r"orig/test\.tsv"):
+        held_out("test")
+
+
+def test_the_corpus_has_the_revision_beside_each_original(public: Callable[[str], None]) -> None:
+    public("cad")
+    rows = corpora.rows("cad")
+    assert len(rows) == 1703
+    assert Counter(row["label"] for row in rows) == {0: 849, 1: 854}
+    for row in rows:
+        assert row["beside"]["pair"]["label"] == 1 - row["label"]
+        assert row["text"] != row["beside"]["pair"]["text"]
+    assert rows[0]["beside"]["pair"]["text"].startswith("Long, fascinating")
+
+
+def test_the_held_out_pairs_of_the_public_set(public: Callable[[str], None]) -> None:
+    public("cad")
+    pairs = held_out()
+    assert len(pairs) == len({pair.revised for pair in pairs}) == 245
+    trained = {text for row in corpora.rows("cad") for text in (row["text"], row["beside"]["pair"]["text"])}
+    assert not any(text in trained for pair in pairs for text in (pair.original, pair.revised))

@@ -9,6 +9,7 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "worlds": what is seen, done and imagined in random worlds, our own draw;
           "in-context": letters that follow a law new to each text along a graph new to each text; only the answer is
           learnt; "in-context-tree": others along one graph, its edges marked (data/in_context.py);
+          "cad": film reviews, good or bad, beside each the same review as a person turned it around (data/cad.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -89,6 +90,12 @@ def _in_context_tree() -> list[Row]:
     return marked()
 
 
+def _cad() -> list[Row]:
+    from butfor.data import cad
+
+    return cad.corpus()
+
+
 def _stories() -> list[Row]:
     found: list[Row] = []
     for story in timetravel():
@@ -157,5 +164,6 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "worlds": _worlds,
     "in-context": _in_context,
     "in-context-tree": _in_context_tree,
+    "cad": _cad,
 }
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

@@ -223,7 +223,9 @@ SETS: dict[str, PublicSet] = {
         files={
             "sentiment/combined/paired/train_paired.tsv": (
                 "7ac50ca3d70890f80e11ee59955cdbfc43f26b5078d0603717817ab224d2af18"
-            )
+            ),
+            "sentiment/orig/dev.tsv": "d7b815d31ddc6eed7bdeb9dc78e18db88ebb22dd347cf72cc797791edfd7bab0",
+            "sentiment/new/dev.tsv": "69f559bfbf9eb2e0545d2d2f14482a699ec81f94e2bca110e4fa15670fdf78e6",
         },
     ),
     "acic2016": PublicSet(
