@@ -59,14 +59,14 @@ def checked(rows: Rows) -> tuple[str, ...]:
     for place, row in enumerate(rows):
         if not MARKS & row.keys():
             continue
-        problem = _problem(row)
-        if problem:
-            raise UserError(f"row {row.get('id', place)}: {problem}")
+        if wrong := problem(row):
+            raise UserError(f"row {row.get('id', place)}: {wrong}")
         names |= {span[2] for span in row.get("spans", ()) if len(span) == 3}
     return tuple(sorted(names))
 
 
-def _problem(row: dict[str, Any]) -> str:
+def problem(row: dict[str, Any]) -> str:
+    """What is wrong with the marks of a row; "" where nothing is."""
     size, spans, links, at = len(row["text"]), row.get("spans", ()), row.get("links", ()), row.get("answer_at", 0)
     if not isinstance(spans, (list, tuple)) or not isinstance(links, (list, tuple)):
         return "spans and links are lists: [[start, stop, name], …] and [[i, j], …]"

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from butfor.core.errors import ButforError, UserError
+from butfor.core.errors import ButforError, MalformedData, UserError
 from butfor.pretrain.corpus import stream
 from butfor.pretrain.corpus.stream import Corpus, make
 from butfor.pretrain.swap import swap
@@ -225,7 +225,15 @@ def test_a_mistake_costs_a_line(tmp_path, name, content, settings, told):
     with pytest.raises(UserError, match=told) as caught:
         make(Corpus(source=tmp_path / name, out=out, **settings))
     assert len(str(caught.value).splitlines()) == 1
-    assert not [path for path in tmp_path.iterdir() if path.name != name and not path.name.startswith(".")]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_span_outside_its_text_is_refused_with_its_line_and_leaves_nothing(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "He left."}\n{"text": "She left.", "spans": [[0, 99, "who"]]}\n')
+    with pytest.raises(MalformedData, match=r"line 2: the span \[0, 99, 'who'\] does not lie inside"):
+        make(Corpus(source=source, out=tmp_path / "out.jsonl"))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_a_missing_file_and_a_folder(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from scipy.optimize import minimize
 
 from butfor.core.errors import DataError, MissingData, UserError
@@ -234,9 +235,12 @@ def test_weights_are_part_of_a_runs_name_and_a_missing_file_is_told_before_it(tm
     }
     with pytest.raises(SpecError, match="does not exist"):
         load(table)
+    (tmp_path / "weights").write_bytes(b"no weights")
+    with pytest.raises(SpecError, match="no checkpoint of CInA"):  # before anything runs
+        load(table)
     names: list[str] = []
-    for content in (b"one", b"other"):
-        (tmp_path / "weights").write_bytes(content)
+    for scale in (1.0, 2.0):
+        save_file({name: scale * value for name, value in load_file(SHIPPED).items()}, tmp_path / "weights")
         experiment = load(table)
         names.append(name_of(experiment, sources(experiment)))
     assert names[0] != names[1]

@@ -17,6 +17,7 @@ from butfor.core.errors import MalformedData
 from butfor.pretrain.corpus.edits import Edit, Editor, carried, edited
 from butfor.pretrain.corpus.substitute import Mode
 from butfor.pretrain.corpus.variables import editor
+from butfor.train.marks import MARKS, problem
 
 BREAK = re.compile(r"(\n[^\S\n]*(?:\n[^\S\n]*)+)")  # one or more blank lines
 WIDE = 90  # characters of the text shown on each side of an edit
@@ -169,6 +170,8 @@ def _row(piece: Piece, number: int, line: str) -> dict[str, Any]:
         raise MalformedData(piece.path, number, f"not JSON ({error})") from error
     if not isinstance(row, dict) or not isinstance(row.get("text"), str):
         raise MalformedData(piece.path, number, 'a row is an object with a "text"')
+    if MARKS & row.keys() and (wrong := problem(row)):
+        raise MalformedData(piece.path, number, wrong)
     return row
 
 

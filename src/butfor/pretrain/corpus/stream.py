@@ -107,7 +107,11 @@ def make(corpus: Corpus, progress: Progress | None = None) -> Made:
         (folder / "text").touch()
     with RunFolder(folder).hold() as journal:
         made = _resumed(corpus, folder, journal)
-        _pieces(corpus, made, folder / "text", journal, progress)
+        try:
+            _pieces(corpus, made, folder / "text", journal, progress)
+        except UserError:  # what is mended is another file or another map: there is nothing to go on with
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         problem = _nothing(corpus, made)
         if not problem:
             made.unseen = _unseen(corpus, edit, made.counts)

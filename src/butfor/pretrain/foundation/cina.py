@@ -69,7 +69,11 @@ class CInA(Method):
 
     @property
     def rests_on(self) -> list[str]:
-        return [file_digest(there(self.file))] if self.form == "amortised" else []
+        if self.form != "amortised":
+            return []
+        if self.checkpoint:
+            loaded(self.file)
+        return [file_digest(there(self.file))]
 
     def model(self, world: World, rng: np.random.Generator) -> World:  # noqa: ARG002
         analyst = cast("Analyst", world)

@@ -54,6 +54,8 @@ class Discovery(Method):
 
     @property
     def rests_on(self) -> list[str]:
+        if self.checkpoint:
+            Network.load(self.file)
         return [file_digest(there(self.file))]
 
     def model(self, world: Any, rng: np.random.Generator) -> Any:  # noqa: ARG002
