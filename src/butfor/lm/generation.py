@@ -90,24 +90,30 @@ def _batches(texts: Sequence[Sequence[int]], room: int, budget: int, even: bool)
 
 def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: float, seeds: Sequence[int]) -> list[str]:
     import torch
+
+    draws = [torch.Generator().manual_seed(seed) for seed in seeds]
+    chooses = [_Gumbel(temperature, draws)] if temperature > 0 else []
+    return [decode(lm, ids) for ids in continued(lm, texts, room, chooses)]
+
+
+def continued(lm: LM, texts: Sequence[Sequence[int]], room: int, chooses: Sequence[Any] = ()) -> list[list[int]]:
+    """The tokens that follow each text, the end not included; `chooses`: logits processors, argmax comes after them."""
+    import torch
     from transformers import GenerationConfig
 
     width = max(map(len, texts))
-    ends = _ends(lm)
-    pad = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (ends[0] if ends else 0)
-    extra: dict[str, Any] = {}
-    if temperature > 0:
-        extra["logits_processor"] = [_Gumbel(temperature, [torch.Generator().manual_seed(seed) for seed in seeds])]
-    settings = GenerationConfig(max_new_tokens=room, do_sample=False, pad_token_id=pad, eos_token_id=ends or None)
+    stops = ends(lm)
+    pad = lm.tokenizer.pad_token_id if lm.tokenizer.pad_token_id is not None else (stops[0] if stops else 0)
+    settings = GenerationConfig(max_new_tokens=room, do_sample=False, pad_token_id=pad, eos_token_id=stops or None)
     search: Any = lm.model.generate
     settle(lm.model)
     with _settings(lm.model, settings):
         ids = search(
             input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
             attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
-            **extra,
+            **({"logits_processor": list(chooses)} if chooses else {}),
         )
-    return [decode(lm, _until(row, ends)) for row in ids[:, width:].tolist()]
+    return [_until(row, stops) for row in ids[:, width:].tolist()]
 
 
 @contextmanager
@@ -137,7 +143,7 @@ class _Gumbel:
         return scores.double() / self.temperature + noise.to(scores.device)
 
 
-def _ends(lm: LM) -> list[int]:
+def ends(lm: LM) -> list[int]:
     """The tokens that end a text, by the model's generation settings, else by its tokenizer."""
     settings = getattr(lm.model, "generation_config", None)
     ends: Any = getattr(settings, "eos_token_id", None)
