@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.mkdtemp", lambda: str(tmp_path))
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     space: dict[str, object] = {"__name__": __name__}
     for block in blocks:
         exec(compile(block, "docs/train.md", "exec", dont_inherit=True), space)

@@ -85,6 +85,24 @@ def test_a_head_learns_stays_and_is_loaded_again(tmp_path, adapt):
         load(str(tmp_path / "model"))
 
 
+def test_training_goes_on_with_a_head_that_is_there_unless_it_knows_too_few_classes(tmp_path):
+    lm, _ = trained(tmp_path / "one", objective="label", adapt="head")
+    weight = lm.model.butfor_head[1].weight.clone()
+    trained(tmp_path / "two", lm, objective="label", adapt="head", steps=1, learning_rate=1e-9)
+    assert torch.allclose(lm.model.butfor_head[1].weight, weight, atol=1e-6)
+    more = [{"text": "a third one", "label": 2}, *ROWS]
+    settings = TrainSettings(steps=1, objective="label")
+    with pytest.raises(UserError, match="knows 2 classes, and the rows have 3"):
+        train(
+            lm,
+            [{k: r[k] for k in ("text", "label")} for r in more],
+            Standard(),
+            settings=settings,
+            seed=0,
+            folder=tmp_path,
+        )
+
+
 def test_a_frozen_model_stays_as_it_was_and_reads_what_the_head_is_trained_on(tmp_path):
     base = load("debug")
     before = {name: value.clone() for name, value in base.model.state_dict().items()}

@@ -44,6 +44,14 @@ def hang(lm: LM, classes: int, length: int, seed: int) -> None:
     put(lm, {"weight": weight, "bias": torch.zeros(classes), "length": torch.tensor(length)})
 
 
+def keep(lm: LM, classes: int, length: int) -> None:
+    """Go on with the head that hangs there, reading texts up to `length` from now on; refused for too few classes."""
+    head: Any = getattr(lm.model, NAME)
+    if head[1].out_features < classes:
+        raise UserError(f"the head of {lm.name} knows {head[1].out_features} classes, and the rows have {classes}")
+    head.length.fill_(length)
+
+
 def put(lm: LM, state: Mapping[str, Tensor]) -> None:
     """Put a head with these weights on the model; one that hung there goes."""
     import torch

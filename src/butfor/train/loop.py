@@ -109,7 +109,7 @@ class TrainFacts:
     batches_hash: str  # which rows, in which order: equal in two arms whose method keeps the rows' numbers
     rows_hash: str  # the rows as they were given, before the method's data hook
     rows_cut: int  # rows longer than `length`, of which only the beginning was read
-    prepare_seconds: float  # the method's data hook and tokenising
+    prepare_seconds: float  # the method's data hook and tokenising; a head, additions, what a frozen model reads
     attach_seconds: float  # the method's attach, entering and leaving
     seconds: float  # the steps alone
     tokens_per_second: float
@@ -160,8 +160,8 @@ def train(
     guesses = mask_token(lm) if settings.objective == "text" else None
     run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, guesses, seed, special)
     size = weight_norm(lm.model)
-    clock = Clock()
-    task = ready(lm, planned, settings.objective, settings.adapt, settings.rank, settings.length, seed)
+    clock, reading = Clock(), Clock()
+    task = reading.around(ready(lm, planned, settings, seed))
     head = nullcontext() if guesses is None else masked_head(lm, seed)
     attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
     with borrowed(lm.model), task, head, attached, disk_errors(folder), memory_errors(settings):
@@ -175,7 +175,7 @@ def train(
         batches_hash=planned.hash,
         rows_hash=rows_hash,
         rows_cut=planned.cut,
-        prepare_seconds=prepared,
+        prepare_seconds=prepared + reading.seconds,
         attach_seconds=clock.seconds,
         seconds=seconds,
         tokens_per_second=tokens / seconds,

@@ -21,14 +21,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
-from butfor.lm.head import NAME, frozen, hang, has_head, pooled
-from butfor.train.adapt import Adapt, adapted
+from butfor.lm.head import NAME, frozen, hang, has_head, keep, pooled
+from butfor.train.adapt import adapted
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from butfor.lm import LM
     from butfor.train.batches import Batches
+    from butfor.train.loop import TrainSettings
     from butfor.train.method import Batch, Rows
 
 Objective = Literal["text", "label", "choice"]
@@ -63,17 +64,16 @@ def read(model: Any, batch: Batch) -> Any:
 
 
 @contextmanager
-def ready(
-    lm: LM, planned: Batches, objective: Objective, adapt: Adapt, rank: int, length: int, seed: int
-) -> Generator[None]:
-    """The model as its training needs it: the head for its labels, adapters or frozen weights."""
-    with adapted(lm, adapt, rank, seed):
-        if objective == "label":
+def ready(lm: LM, planned: Batches, settings: TrainSettings, seed: int) -> Generator[None]:
+    """The model as its training needs it: the head for its labels, additions or frozen weights."""
+    with adapted(lm, settings.adapt, settings.rank, seed):
+        if settings.objective == "label":
             classes = 1 + max(row["label"] for row in planned.rows)
             if not has_head(lm):
-                hang(lm, classes, length, seed)
-            if adapt == "head":
-                _keep_features(lm, planned, length)
+                hang(lm, classes, settings.length, seed)
+            keep(lm, classes, settings.length)
+            if settings.adapt == "head":
+                _keep_features(lm, planned, settings.length)
         yield
 
 
