@@ -10,6 +10,10 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "in-context": letters that follow a law new to each text along a graph new to each text; only the answer is
           learnt; "in-context-tree": others along one graph, its edges marked (data/in_context.py);
           "cad": film reviews, good or bad, beside each the same review as a person turned it around (data/cad.py);
+          "ladder-pairs": factual questions of the ladder, the counterfactual one beside each; "ladder-pairs-short": the
+          same in letters (data/ladder/paired.py);
+          "copa", "ecare": questions to choose the cause or effect in, without those held out for measuring
+          (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -96,6 +100,42 @@ def _cad() -> list[Row]:
     return cad.corpus()
 
 
+def _ladder_pairs() -> list[Row]:
+    from butfor.data.ladder.paired import corpus
+
+    return corpus("story")
+
+
+def _ladder_pairs_short() -> list[Row]:
+    from butfor.data.ladder.paired import corpus
+
+    return corpus("short")
+
+
+def _copa() -> list[Row]:
+    from butfor.data.cause_effect import copa_rows
+
+    return copa_rows()
+
+
+def _ecare() -> list[Row]:
+    from butfor.data.cause_effect import ecare_rows
+
+    return ecare_rows()
+
+
+def _copa_told() -> list[Row]:
+    from butfor.data.cause_effect import told
+
+    return told(_copa())
+
+
+def _ecare_told() -> list[Row]:
+    from butfor.data.cause_effect import told
+
+    return told(_ecare())
+
+
 def _stories() -> list[Row]:
     found: list[Row] = []
     for story in timetravel():
@@ -164,6 +204,12 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "worlds": _worlds,
     "in-context": _in_context,
     "in-context-tree": _in_context_tree,
+    "ladder-pairs": _ladder_pairs,
+    "ladder-pairs-short": _ladder_pairs_short,
     "cad": _cad,
+    "copa": _copa,
+    "copa-told": _copa_told,
+    "ecare": _ecare,
+    "ecare-told": _ecare_told,
 }
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

@@ -74,7 +74,8 @@ class Suite(Protocol):
     """A benchmark. Concrete suites are final, frozen, keyword-only dataclasses; their fields are the knobs.
 
     `card` is a ClassVar too, for suites that an audit shows to strangers; `only_named` says why an audit takes a suite
-    only where it is named in full.
+    only where it is named in full; `apart_from` names the corpora that are cut from the same file and leave out what
+    this suite asks.
     """
 
     worlds: ClassVar[tuple[str, ...]]

@@ -15,9 +15,10 @@ import pytest
 from tests.evaluate.reason.choosing import Choosing, first_listed
 from tests.evaluate.reason.scripted import contrary, mean, oracle
 
+from butfor.data.cause_effect import end, start
 from butfor.data.copa import Copa, copa
 from butfor.data.find import find
-from butfor.evaluate.reason.copa import COPA, BalancedCOPA, end, start
+from butfor.evaluate.reason.copa import COPA, BalancedCOPA
 from butfor.evaluate.suite import Record
 from butfor.lm import LM
 from butfor.lm.scoring import Scored

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 from butfor.core.errors import UnknownName
 from butfor.data import builtin
+from butfor.data.cause_effect import MIRRORED, end, held_out, original, start
 from butfor.data.copa import FILES, Copa, copa
 from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
@@ -34,16 +35,20 @@ if TYPE_CHECKING:
     from butfor.lm.chat import Chat
     from butfor.lm.world import LM
 
-CONNECTOR = {"cause": "because", "effect": "so"}
 ASKS = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}
+CORPORA = ("copa", "copa-told")  # what trains on questions of the public files
 BLIND = {"cause": "This happened because", "effect": "Something happened, so"}
-MIRRORED = 1000  # Balanced COPA numbers the mirror of question n as 1000 + n
+
+Part = Literal["all", "held_out"]
 
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class COPA(Questions):
-    """Choice of plausible alternatives. `data`: our own questions, "copa", "copa_balanced" or a path."""
+    """Choice of plausible alternatives. `data`: our own questions, "copa", "copa_balanced" or a path.
+
+    `part = "held_out"`: of the public files, the questions that the corpora "copa" and "copa-told" leave out.
+    """
 
     card: ClassVar[Card] = Card(
         measures="which of two alternatives is more plausibly the cause, or the effect, of a premise",
@@ -60,10 +65,20 @@ class COPA(Questions):
     chunk: ClassVar[int] = 64
 
     data: str | None = None
+    part: Part = "all"
+
+    def __post_init__(self) -> None:
+        if self.part != "all" and self.data is None:
+            raise ValueError("part = 'held_out' is of the public files: set data = 'copa'")
+
+    @property
+    def apart_from(self) -> tuple[str, ...]:
+        """The corpora that are cut from the same file and hold none of these questions."""
+        return CORPORA if self.part == "held_out" else ()
 
     def questions(self) -> Iterator[Question]:
-        """Every question of the set."""
-        return asked(self._rows())
+        """Every question of the part."""
+        return asked(_of(self.part, self._rows()))
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
         """One item a question; a mirrored question shares the cluster of its original, and comes with it."""
@@ -84,7 +99,7 @@ class COPA(Questions):
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancedCOPA(Questions):
-    """Balanced COPA: every question with its mirror. `data`: the path of its file."""
+    """Balanced COPA: every question with its mirror. `data`: the path of its file; `part`: as for reason.copa."""
 
     card: ClassVar[Card] = Card(
         measures="the same as COPA, where the alternatives alone are worth nothing: each is right once and wrong once",
@@ -107,10 +122,16 @@ class BalancedCOPA(Questions):
     chunk: ClassVar[int] = 64
 
     data: str | None = None
+    part: Part = "all"
+
+    @property
+    def apart_from(self) -> tuple[str, ...]:
+        """The corpora that hold none of these questions, nor of their mirrors."""
+        return CORPORA if self.part == "held_out" else ()
 
     def questions(self) -> Iterator[Question]:
-        """Every question, its mirror after it."""
-        return asked(copa(self.data, name="copa_balanced"))
+        """Every question of the part, its mirror after it."""
+        return asked(_of(self.part, copa(self.data, name="copa_balanced")))
 
     def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
         """One item a question; a mirror comes with its original."""
@@ -135,6 +156,11 @@ class BalancedCOPA(Questions):
         return [_compared(records, easy, item.id, mirrors.get(item.id)) for item in items]
 
 
+def _of(part: Part, rows: Iterable[Copa]) -> Iterator[Copa]:
+    """The questions of this part."""
+    return (row for row in rows if part == "all" or held_out(row))
+
+
 def asked(rows: Iterable[Copa]) -> Iterator[Question]:
     """The rows as questions, to be gone on with and with listed choices."""
     for row in rows:
@@ -144,25 +170,9 @@ def asked(rows: Iterable[Copa]) -> Iterator[Question]:
             choices=row.choices,
             answer=row.gold,
             group={"asks_for": row.asks_for},
-            cluster=_cluster(row.id),
+            cluster=original(row.id),
             cloze=Cloze(start(row), (end(row.choices[0]), end(row.choices[1]))),
         )
-
-
-def start(question: Copa) -> str:
-    """The premise and the connector, without a space at the end."""
-    return f"{question.premise.rstrip().rstrip('.!?')} {CONNECTOR[question.asks_for]}"
-
-
-def end(choice: str) -> str:
-    """An alternative as the end of a sentence: a leading space, the first letter small unless the word is I."""
-    first = choice.split(maxsplit=1)[0]
-    keep = first == "I" or first.startswith("I'")
-    return " " + (choice if keep else choice[0].lower() + choice[1:])
-
-
-def _cluster(name: str) -> str:
-    return str(int(name) - MIRRORED) if name.isdecimal() and int(name) > MIRRORED else name
 
 
 def _other(name: str) -> str:
