@@ -85,11 +85,13 @@ def test_a_head_learns_stays_and_is_loaded_again(tmp_path, adapt):
         load(str(tmp_path / "model"))
 
 
-def test_training_goes_on_with_a_head_that_is_there_unless_it_knows_too_few_classes(tmp_path):
-    lm, _ = trained(tmp_path / "one", objective="label", adapt="head")
+@pytest.mark.parametrize("adapt", ["full", "lora", "head"])
+def test_training_goes_on_with_a_head_that_is_there_unless_it_knows_too_few_classes(tmp_path, adapt):
+    lm, _ = trained(tmp_path / "one", objective="label", adapt=adapt)
     weight = lm.model.butfor_head[1].weight.clone()
-    trained(tmp_path / "two", lm, objective="label", adapt="head", steps=1, learning_rate=1e-9)
-    assert torch.allclose(lm.model.butfor_head[1].weight, weight, atol=1e-6)
+    trained(tmp_path / "two", lm, objective="label", adapt=adapt, steps=1, learning_rate=1e-4)
+    assert torch.allclose(lm.model.butfor_head[1].weight, weight, atol=2e-4)
+    assert not torch.equal(lm.model.butfor_head[1].weight, weight)
     more = [{"text": "a third one", "label": 2}, *ROWS]
     settings = TrainSettings(steps=1, objective="label")
     with pytest.raises(UserError, match="knows 2 classes, and the rows have 3"):

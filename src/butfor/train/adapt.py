@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.seeds import derive
+from butfor.lm.head import headless
 
 if TYPE_CHECKING:
     from butfor.lm import LM
@@ -25,10 +26,11 @@ def adapted(lm: LM, adapt: Adapt, rank: int, seed: int) -> Generator[None]:
     """The model with what is trained set free, and the rest held; merged when training ends."""
     model = lm.model
     before = {name: weight.requires_grad for name, weight in model.named_parameters()}
-    if adapt == "lora":
-        _insert(model, rank, seed)
-    elif adapt == "head":
-        model.requires_grad_(False)
+    with headless(lm):  # a head that hangs there is trained in any case
+        if adapt == "lora":
+            _insert(model, rank, seed)
+        elif adapt == "head":
+            model.requires_grad_(False)
     try:
         yield
     finally:

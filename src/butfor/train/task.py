@@ -123,6 +123,8 @@ def _choice(model: Any, batch: Batch) -> Outputs:
     from torch.nn.functional import cross_entropy
 
     options = batch["options"]  # [B, K, O]
+    if options.shape[2] == 1:
+        return _next(model, batch)
     rows, choices, _ = options.shape
     sizes, lengths = batch["attention_mask"].sum(1), (options >= 0).sum(2)  # [B], [B, K]
     starts = sizes[:, None].expand(rows, choices).reshape(-1)  # [B K]
@@ -143,4 +145,17 @@ def _choice(model: Any, batch: Batch) -> Outputs:
     total = total.masked_fill(lengths == 0, float("-inf"))
     seen = hidden.reshape(rows, choices, width, -1)[torch.arange(rows, device=ids.device), 0, sizes - 1]
     label = batch.get("label")
+    return Outputs(None if label is None else cross_entropy(total, label), total, seen.float())
+
+
+def _next(model: Any, batch: Batch) -> Outputs:
+    """Options of one token each: what comes next after the text, which is read once."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    ids, options, label = batch["input_ids"], batch["options"][:, :, 0], batch.get("label")  # [B, L], [B, K], [B]
+    hidden = model.base_model(input_ids=ids, attention_mask=batch["attention_mask"])[0]  # [B, L, d]
+    seen = hidden[torch.arange(len(ids), device=ids.device), batch["attention_mask"].sum(1) - 1]
+    logits = model.get_output_embeddings()(seen).float().log_softmax(-1).gather(1, options.clamp(min=0))
+    total = logits.masked_fill(options < 0, float("-inf"))
     return Outputs(None if label is None else cross_entropy(total, label), total, seen.float())
