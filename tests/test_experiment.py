@@ -371,6 +371,24 @@ def test_two_models_can_be_compared_where_that_is_declared(tmp_path: Path) -> No
     assert rows["items of text.perplexity (seed 0)"] is True
 
 
+def test_arms_may_learn_from_corpora_of_their_own(tmp_path: Path) -> None:
+    """Each arm reads its corpus; where two of them are compared, the diff says so."""
+    (tmp_path / "other.txt").write_text("The cat sat on the mat and slept.\n\nA dog ran by.\n")
+    train = {"corpus": "plain", "batch_size": 2, "length": 16}
+    other = {"method": "standard", "corpus": str(tmp_path / "other.txt")}
+    table = {**TABLE, "seeds": [0], "budget": {"steps": 2}, "train": train}
+    result = run({**table, "varies": ["corpus"], "treatment": other}, out=tmp_path / "runs")
+    rows = {row["key"]: row for row in read(result.path / "diff.json")["rows"]}
+    assert rows["train.corpus"]["values"] == {"control": "plain", "treatment": other["corpus"]}
+    assert rows["train.corpus"]["declared"]
+    assert rows["rows (seed 0)"]["declared"]
+    made = {arm: read(result.path / arm / "seed-0" / "made.json") for arm in ("control", "treatment")}
+    assert made["control"]["final"] != made["treatment"]["final"]
+    with pytest.raises(SpecError, match=r"treatment.corpus: the corpus .*gone.txt does not exist"):
+        gone = {"method": "standard", "corpus": str(tmp_path / "gone.txt")}
+        run({**table, "varies": ["corpus"], "treatment": gone}, out=tmp_path / "runs")
+
+
 def test_an_experiment_made_in_python_is_checked_like_any_other(tmp_path: Path) -> None:
     wrong = load(TABLE).model_copy(update={"measure": (Measure(suite="plugs:Norm"), Measure(suite="plugs:Norm"))})
     with pytest.raises(SpecError, match="measured twice"):

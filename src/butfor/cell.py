@@ -88,7 +88,7 @@ class Cell:
             experiment.dtype,
             place(experiment.device) if kind(model) == "lm" else "",
             experiment.budget.model_dump(),
-            experiment.train.model_dump(),
+            experiment.train.model_dump() | {"corpus": experiment.corpus_of(self.arm)},
         )
         return digest(model, self.sources, identity_of(method), self.root, shared, code_version(), environment())
 
@@ -157,7 +157,7 @@ class Cell:
         with self.progress.task(f"train {self.name}", experiment.budget.steps or 1) as advance:
             found = train(
                 cast("LM", world),
-                rows(experiment.train.corpus),
+                rows(experiment.corpus_of(self.arm)),
                 method,
                 settings=train_settings(experiment),
                 seed=derive(self.root, "train"),

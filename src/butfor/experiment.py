@@ -81,17 +81,20 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
                 (*places[name], "method"),
                 f"{arm.method} works on {' and '.join(method.worlds)}, and {model} is not one",
             )
-    trained: set[str] = set()
+    trained: dict[str, set[str]] = {}  # corpus → the files that it reads
     if experiment.budget.trains:
-        corpus: list[dict[str, Any]] = []
-        try:
-            trained = _digests(lambda: corpus.extend(rows(experiment.train.corpus)))
-            checked(corpus)
-            labelled(corpus, experiment.train.objective)
-        except UserError as error:
-            yield ("train", "corpus"), str(error)
-        else:
-            yield from _unfit(experiment, places, corpus)
+        for name in dict.fromkeys(map(experiment.corpus_of, experiment.arms.values())):
+            arms = [label for label, arm in experiment.arms.items() if experiment.corpus_of(arm) == name]
+            corpus: list[dict[str, Any]] = []
+            try:
+                trained[name] = _digests(lambda name=name, corpus=corpus: corpus.extend(rows(name)))
+                checked(corpus)
+                labelled(corpus, experiment.train.objective)
+            except UserError as error:
+                own = experiment.arms[arms[0]].corpus is not None
+                yield (*places[arms[0]], "corpus") if own else ("train", "corpus"), str(error)
+            else:
+                yield from _unfit(experiment, {arm: places[arm] for arm in arms}, corpus)
         try:
             train_settings(experiment)
         except SpecError as error:
@@ -104,7 +107,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             yield ("device",), str(error)
 
 
-def _unmeasurable(experiment: Experiment, worlds: set[str], trained: set[str]) -> Iterator[Problem]:
+def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str, set[str]]) -> Iterator[Problem]:
     """Suites whose data are not here, that measure no arm, or that read what every arm trains on."""
     for number, measure in enumerate(experiment.measure):
         try:
@@ -121,7 +124,8 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: set[str]) -
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
-        if trained & read:
+        apart = getattr(suite, "apart_from", ())  # corpora that leave out what this suite asks of the same file
+        if any(files & read for corpus, files in trained.items() if corpus not in apart):
             yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
 
 
@@ -131,18 +135,18 @@ def _unfit(
     """Arms whose method cannot work with the corpus or the training: known before anything is trained."""
     from butfor.train.loop import unsuited
 
-    for name, arm in experiment.arms.items():
+    for name, place in places.items():
         try:
-            method = experiment.method(arm)
+            method = experiment.method(experiment.arms[name])
         except UserError:  # its knobs have been reported
             continue
         try:
             getattr(method, "fits", lambda _: None)(corpus)
         except UserError as error:
-            yield (*places[name], "method"), str(error)
+            yield (*place, "method"), str(error)
         with suppress(SpecError):  # settings that cannot be have been reported
             if problem := unsuited(method, train_settings(experiment)):
-                yield (*places[name], "method"), problem
+                yield (*place, "method"), problem
 
 
 def _digests(look: Callable[[], object]) -> set[str]:
@@ -159,7 +163,8 @@ def sources(experiment: Experiment) -> str:
     from butfor.data.corpora import rows
     from butfor.lm.load import stamp
 
-    read = _digests(lambda: rows(experiment.train.corpus)) if experiment.budget.trains else set[str]()
+    corpora = set(map(experiment.corpus_of, experiment.arms.values())) if experiment.budget.trains else set[str]()
+    read = _digests(lambda: [rows(name) for name in corpora])
     for measure in experiment.measure:
         read |= _digests(getattr(experiment.suite(measure), "ready", lambda: None))
     made = [experiment.method(arm) for arm in experiment.arms.values()]
@@ -190,6 +195,7 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
             "model": experiment.model_of(arm),
             "seeding": "shared" if experiment.seeding == "shared" else f"{name}'s own",
             **shared,
+            **({"train.corpus": experiment.corpus_of(arm)} if experiment.budget.trains else {}),
         }
         for name, arm in experiment.arms.items()
     }
@@ -197,7 +203,8 @@ def settings(experiment: Experiment) -> dict[str, dict[str, Any]]:
 
 def diff(experiment: Experiment) -> list[dict[str, Any]]:
     """The arm diff of an experiment, before anything has run."""
-    declared = frozenset({"method", "seeding", *experiment.varies})
+    varies = {"corpus": "train.corpus"}
+    declared = frozenset({"method", "seeding", *(varies.get(key, key) for key in experiment.varies)})
     return arm_diff(settings(experiment), declared, experiment.pairs)
 
 
@@ -385,6 +392,8 @@ class _Run:
                 declared = {"batches", "tokens", "steps"} if "data" in hooks or own else set[str]()
                 if own and made(self.experiment.model_of(self.experiment.arms[name])):
                     declared |= {"start"}  # its weights are drawn by the arm's own seed
+                if "corpus" in self.experiment.varies:
+                    declared |= {"rows", "batches", "tokens", "steps"}
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows
                     declared |= {"start", "tokenizer", "device", "batches", "tokens", "steps"}
@@ -418,6 +427,7 @@ def describe(experiment: Experiment) -> dict[str, Any]:
             "method": arm.method,
             "against": arm.against if name != "control" and arm.against else None,
             "model": experiment.model_of(arm),
+            "corpus": experiment.corpus_of(arm) if experiment.budget.trains else None,
             "knobs": settings_of(experiment.method(arm)),
         }
         for name, arm in experiment.arms.items()

@@ -118,6 +118,17 @@ def test_a_difference_in_the_model_must_be_declared() -> None:
     assert read({**other, "varies": ["model"]}).model_of(read({**other, "varies": ["model"]}).treatment) == "elsewhere"
 
 
+def test_a_difference_in_the_corpus_must_be_declared_where_arms_are_compared() -> None:
+    other = {**GOOD, "treatment": {"method": "standard", "corpus": "stories"}}
+    with pytest.raises(SpecError, match=r"treatment.corpus: is 'stories' .*'plain' .*varies = \['corpus'\]"):
+        read(other)
+    found = read({**other, "varies": ["corpus"]})
+    assert (found.corpus_of(found.treatment), found.corpus_of(found.control)) == ("stories", "plain")
+    alone = {"name": "alone", "method": "standard", "corpus": "stories", "against": ""}
+    beside = {"name": "beside", "method": "leace", "corpus": "stories", "against": "alone"}
+    assert read({**GOOD, "arm": [alone, beside]}).arms["beside"].corpus == "stories"
+
+
 @pytest.mark.parametrize("name", sorted(recipes()))
 def test_every_recipe_reads_with_every_preset(name: str) -> None:
     from butfor.core.read import load, presets

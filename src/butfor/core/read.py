@@ -25,7 +25,7 @@ from butfor.core.spec import Arm, Budget, Experiment, Measure, Train
 Problem = tuple[toml.KeyPath, str]
 Table = dict[str, Any]
 TABLES: dict[str, type[BaseModel]] = {"budget": Budget, "train": Train, "arm": Arm, "measure": Measure}
-VARIABLE = ("model",)
+VARIABLE = ("model", "corpus")
 RESERVED = {"steps", "figures"}  # folders of a run beside those of its arms
 
 
@@ -277,7 +277,13 @@ def _primaries(measures: list[tuple[int, Table]]) -> list[Problem]:
 
 def _undeclared(table: Table, arms: list[tuple[toml.KeyPath, str, Table]]) -> list[Problem]:
     """Arms may differ in method and knobs; any other key must stand in `varies`."""
-    varies, models = table.get("varies", []), {name: arm.get("model") for _, name, arm in arms}
+    varies, named = table.get("varies", []), {name: arm for _, name, arm in arms}
+    train = table.get("train")
+    corpus = cast(Table, train).get("corpus") if isinstance(train, dict) else None
+    defaults = {
+        "model": table.get("model", Experiment.model_fields["model"].default),
+        "corpus": corpus or Train.model_fields["corpus"].default,
+    }
     problems: list[Problem] = [
         (("varies",), f"{key!r} cannot vary{did_you_mean(str(key), VARIABLE)}")
         for key in (cast(list[Any], varies) if isinstance(varies, list) else [])
@@ -285,14 +291,14 @@ def _undeclared(table: Table, arms: list[tuple[toml.KeyPath, str, Table]]) -> li
     ]
     for path, name, arm in arms:
         against = str(arm.get("against", "control"))
-        base, own = models.get(against), models[name]
-        default = table.get("model", Experiment.model_fields["model"].default)
-        if name != "control" and against and (own or default) != (base or default) and "model" not in (varies or []):
-            problems.append(
-                (
-                    (*path, "model"),
-                    f"is {own or default!r} here and {base or default!r} in the arm it is compared with; "
-                    "that difference must be declared: varies = ['model']",
+        for key in VARIABLE if name != "control" and against else ():
+            base, own = (one.get(key) or defaults[key] for one in (named.get(against, {}), arm))
+            if own != base and key not in (varies or []):
+                problems.append(
+                    (
+                        (*path, key),
+                        f"is {own!r} here and {base!r} in the arm it is compared with; "
+                        f"that difference must be declared: varies = [{key!r}]",
+                    )
                 )
-            )
     return problems

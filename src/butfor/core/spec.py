@@ -16,7 +16,8 @@ suite = "bias.professions"
 primary = true
 ```
 
-Whatever stands in an arm beside `method`, `model` and `against` is a knob of that method; the same holds for a measure.
+Whatever stands in an arm beside `method`, `model`, `corpus` and `against` is a knob of that method; so it is for a
+measure.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ class Arm(_Open):
     )
     method: str = Field("standard", description="what this arm does to data, model or loss; see: butfor list methods")
     model: str | None = Field(None, description="another model for this arm; needs varies = ['model']")
+    corpus: str | None = Field(
+        None, description="another corpus for this arm; needs varies = ['corpus'] where it is compared with another"
+    )
     against: str = Field("control", description="the arm that this one is compared with; '' for none")
 
 
@@ -145,6 +149,9 @@ class Experiment(_Frozen):
 
     def model_of(self, arm: Arm) -> str:
         return arm.model or self.model
+
+    def corpus_of(self, arm: Arm) -> str:
+        return arm.corpus or self.train.corpus
 
     @property
     def primary(self) -> Measure:
