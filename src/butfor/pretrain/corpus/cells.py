@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from butfor.core.errors import UserError
 from butfor.train.batches import ROW
+from butfor.train.columns import column, values
 from butfor.train.method import Method, Rows
 
 
@@ -27,23 +28,6 @@ class Confounded(Method):
     def fits(self, rows: Rows) -> None:
         column(rows, self.label)
         values(rows, self.attribute)
-
-
-def column(rows: Rows, name: str) -> list[Hashable]:
-    """A column of all rows; refuses one that some rows lack, or that has one value only."""
-    for place, row in enumerate(rows):
-        if not isinstance(row.get(name), (str, int, float, bool)):
-            known = ", ".join(sorted(set(row) - {"text", ROW})) or "none"
-            raise UserError(f"row {place} has no column {name!r} (it has: {known}); name the column, or give it")
-    return [row[name] for row in rows]
-
-
-def values(rows: Rows, name: str) -> list[Hashable]:
-    """The values of an attribute, sorted."""
-    found = sorted(set(column(rows, name)), key=lambda value: (str(type(value)), value))  # type: ignore[return-value]
-    if len(found) < 2:
-        raise UserError(f"the column {name!r} is {found[0]!r} on every row; an attribute has two values or more")
-    return found
 
 
 def shares(rows: Rows, label: str, attribute: str, site: str) -> dict[tuple[Hashable, Hashable], dict[Hashable, float]]:

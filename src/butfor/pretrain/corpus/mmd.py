@@ -2,8 +2,7 @@
 
 Equation  L = L_task + λ · mean over labels y and pairs of values a < b of MMD²_u(f | y, a; f | y, b),
           f the last hidden state at the token from which the answer is predicted (without an answer: the last token),
-          MMD²_u(X, Y) = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_{i,j} k(x_i, y_j),
-          k(x, y) = exp(−|x − y|² / σ²), σ² the median squared distance of the batch (no gradient through it).
+          MMD²_u the unbiased estimate of `butfor.train.kernel`.
 Source    Gretton et al. 2012 (the unbiased estimator); as a baseline in Feder et al. 2023; Veitch et al. 2021.
 Example   [treatment]
           method = "pretrain.corpus.mmd"
@@ -18,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
-from butfor.pretrain.corpus.cells import Confounded, column
+from butfor.pretrain.corpus.cells import Confounded
+from butfor.train.columns import column
+from butfor.train.kernel import penalty
 from butfor.train.method import Batch, Rows
 
 if TYPE_CHECKING:
@@ -80,29 +80,3 @@ def features(hidden: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     first = learnt.int().argmax(1)
     place = torch.where(first > 0, first - 1, mask.sum(1) - 1)
     return hidden[torch.arange(len(hidden), device=hidden.device), place].float()
-
-
-def penalty(found: Tensor, label: Tensor, attribute: Tensor) -> Tensor:
-    """[] <- [B, D], [B], [B]: the mean over labels and pairs of values; 0 where no pair has two rows on each side."""
-    import torch
-
-    distance = (found[:, None] - found[None]).square().sum(-1)  # [B, B]
-    off = ~torch.eye(len(found), dtype=torch.bool, device=found.device)
-    width = distance.detach()[off].median() if len(found) > 1 else distance.new_ones(())
-    kernel = torch.exp(-distance / width.clamp_min(1e-12))  # [B, B]
-    terms: list[Tensor] = []
-    for y in label.unique():
-        for a, b in combinations(attribute[label == y].unique().tolist(), 2):
-            one, other = ((label == y) & (attribute == value) for value in (a, b))
-            if min(int(one.sum()), int(other.sum())) >= 2:
-                terms.append(mmd(kernel, one, other))
-    return torch.stack(terms).mean() if terms else found.sum() * 0.0
-
-
-def mmd(kernel: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """[] <- [B, B], [B], [B]: the unbiased estimate for the rows in `one` and those in `other`."""
-    within = [
-        (part.sum() - part.diagonal().sum()) / (len(part) * (len(part) - 1))
-        for part in (kernel[one][:, one], kernel[other][:, other])
-    ]
-    return within[0] + within[1] - 2 * kernel[one][:, other].mean()

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
-from butfor.pretrain.corpus.cells import Confounded, column, weights
+from butfor.pretrain.corpus.cells import Confounded, weights
+from butfor.train.columns import column
 from butfor.train.method import Batch, Rows
 
 if TYPE_CHECKING:

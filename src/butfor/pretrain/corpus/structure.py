@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any, final
 
 from butfor.core.errors import UserError
 from butfor.data.pairs import Pair
-from butfor.pretrain.corpus.cells import column, shares, values
+from butfor.pretrain.corpus.cells import shares
 from butfor.pretrain.corpus.edits import Edit, carried
 from butfor.pretrain.corpus.variables import editor, reads
+from butfor.train.columns import column, values
 from butfor.train.method import Method, Rows
 
 if TYPE_CHECKING:
