@@ -21,8 +21,12 @@ from butfor.core.errors import MalformedData
 from butfor.data.find import find, listed
 
 NAME = "cebab"
-Split = Literal["train", "dev"]
-FILES: dict[Split, str] = {"train": "CEBaB-v1.1/train_exclusive.json", "dev": "CEBaB-v1.1/dev.json"}
+Split = Literal["train", "dev", "test"]
+FILES: dict[Split, str] = {
+    "train": "CEBaB-v1.1/train_exclusive.json",
+    "dev": "CEBaB-v1.1/dev.json",
+    "test": "CEBaB-v1.1/test.json",
+}
 CONCEPTS = ("food", "service", "ambiance", "noise")
 VALUES = ("Negative", "unknown", "Positive")  # in the order of what they do to a rating
 NOBODY = ("", "no majority")
