@@ -14,6 +14,8 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           same in letters (data/ladder/paired.py);
           "copa", "ecare": questions to choose the cause or effect in, without those held out for measuring
           (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
+          "shortcuts", "shortcuts/0.95": reports with a planted shortcut, which agrees with the label in a share of 0.9,
+          or of what is asked for; "stg-mixed", "stg-mixed/0.95": so in the Spurious Token Game (data/shortcuts.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -21,6 +23,7 @@ Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,8 @@ def rows(name: str | Path) -> list[Row]:
     """The rows of a corpus; each has a unique "id" and a "text"."""
     if str(name) in NAMES:
         return NAMES[str(name)]()
+    if asked := STRENGTH.fullmatch(str(name)):
+        return FAMILIES[asked[1]](float(asked[2]))
     path = Path(name).expanduser()
     if path.is_dir():
         raise MissingData(f"the corpus {path} is a folder; give the path of a .txt or .jsonl file in it")
@@ -136,6 +141,18 @@ def _ecare_told() -> list[Row]:
     return told(_ecare())
 
 
+def _shortcuts(strength: float = 0.9) -> list[Row]:
+    from butfor.data.shortcuts import shortcuts
+
+    return shortcuts(strength)
+
+
+def _stg_mixed(strength: float = 0.9) -> list[Row]:
+    from butfor.data.shortcuts import game
+
+    return game(strength)
+
+
 def _stories() -> list[Row]:
     found: list[Row] = []
     for story in timetravel():
@@ -203,6 +220,8 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "axioms": _axioms,
     "worlds": _worlds,
     "in-context": _in_context,
+    "shortcuts": _shortcuts,
+    "stg-mixed": _stg_mixed,
     "in-context-tree": _in_context_tree,
     "ladder-pairs": _ladder_pairs,
     "ladder-pairs-short": _ladder_pairs_short,
@@ -212,4 +231,6 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "ecare": _ecare,
     "ecare-told": _ecare_told,
 }
+FAMILIES: dict[str, Callable[[float], list[Row]]] = {"shortcuts": _shortcuts, "stg-mixed": _stg_mixed}
+STRENGTH = re.compile(rf"({'|'.join(FAMILIES)})/(\d*\.?\d+)")
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}
