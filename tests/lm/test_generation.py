@@ -111,3 +111,12 @@ def test_what_cannot_be_generated(lm: LM) -> None:
     with pytest.raises(UserError, match="temperature"):
         generate(lm, ["a"], max_new_tokens=9, temperature=-1.0)
     assert generate(lm, [], max_new_tokens=9) == []
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_text_ends_where_it_says_stop(lm: LM, temperature: float) -> None:
+    whole = generate(lm, PROMPTS, max_new_tokens=12, temperature=temperature)
+    stop = whole[0][2:4]
+    cut = generate(lm, PROMPTS, max_new_tokens=12, temperature=temperature, stop=stop)
+    assert cut == [text.partition(stop)[0] for text in whole]
+    assert cut[0] == whole[0][:2] != whole[0]

@@ -36,8 +36,9 @@ def generate(
     temperature: float = 0.0,
     seed: int = 0,
     batch_tokens: int = 4096,
+    stop: str = "",
 ) -> list[str]:
-    """What the model writes after each prompt, up to its end-of-text token or `max_new_tokens`."""
+    """What the model writes after each prompt, up to its end-of-text token, `max_new_tokens`, or the text `stop`."""
     if lm.is_encoder:
         raise UserError(f"{lm.name} is an encoder: it cannot generate")
     if temperature < 0 or max_new_tokens < 1:
@@ -54,9 +55,10 @@ def generate(
     result = [""] * len(texts)
     with scoring_mode(lm.model):
         for batch in _batches(texts, max_new_tokens, batch_tokens, even):
-            made = _decode(lm, [texts[at] for at in batch], max_new_tokens, temperature, [seeds[at] for at in batch])
+            draws = [seeds[at] for at in batch]
+            made = _decode(lm, [texts[at] for at in batch], max_new_tokens, temperature, draws, stop)
             for at, text in zip(batch, made, strict=True):
-                result[at] = text
+                result[at] = text.partition(stop)[0] if stop else text
     return result
 
 
@@ -88,16 +90,23 @@ def _batches(texts: Sequence[Sequence[int]], room: int, budget: int, even: bool)
     return result
 
 
-def _decode(lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: float, seeds: Sequence[int]) -> list[str]:
+def _decode(
+    lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: float, seeds: Sequence[int], stop: str
+) -> list[str]:
     import torch
 
     draws = [torch.Generator().manual_seed(seed) for seed in seeds]
     chooses = [_Gumbel(temperature, draws)] if temperature > 0 else []
-    return [decode(lm, ids) for ids in continued(lm, texts, room, chooses)]
+    return [decode(lm, ids) for ids in continued(lm, texts, room, chooses, stop)]
 
 
-def continued(lm: LM, texts: Sequence[Sequence[int]], room: int, chooses: Sequence[Any] = ()) -> list[list[int]]:
-    """The tokens that follow each text, the end not included; `chooses`: logits processors, argmax comes after them."""
+def continued(
+    lm: LM, texts: Sequence[Sequence[int]], room: int, chooses: Sequence[Any] = (), stop: str = ""
+) -> list[list[int]]:
+    """The tokens that follow each text, the end not included; `chooses`: logits processors, argmax comes after them.
+
+    A text that says `stop` has ended; what it says after that is not to be read.
+    """
     import torch
     from transformers import GenerationConfig
 
@@ -112,6 +121,7 @@ def continued(lm: LM, texts: Sequence[Sequence[int]], room: int, chooses: Sequen
             input_ids=torch.tensor([[pad] * (width - len(text)) + list(text) for text in texts], device=lm.device),
             attention_mask=torch.tensor([[0] * (width - len(t)) + [1] * len(t) for t in texts], device=lm.device),
             **({"logits_processor": list(chooses)} if chooses else {}),
+            **({"stopping_criteria": [_Stop(lm, stop, width)]} if stop else {}),
         )
     return [_until(row, stops) for row in ids[:, width:].tolist()]
 
@@ -141,6 +151,16 @@ class _Gumbel:
         uniform = torch.stack([torch.rand(size, generator=draw, dtype=torch.float64) for draw in self.draws])
         noise = -(-uniform.clamp_min(1e-300).log()).log()
         return scores.double() / self.temperature + noise.to(scores.device)
+
+
+class _Stop:
+    """A stopping criterion: rows that have said a text since the prompt are done."""
+
+    def __init__(self, lm: LM, text: str, before: int) -> None:
+        self.lm, self.text, self.before = lm, text, before
+
+    def __call__(self, ids: Tensor, _: Tensor) -> Tensor:  # [B] <- [B, T], [B, V]
+        return ids.new_tensor([self.text in decode(self.lm, row) for row in ids[:, self.before :].tolist()]).bool()
 
 
 def ends(lm: LM) -> list[int]:
