@@ -67,6 +67,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
         "pretrain.attention.caam": "butfor.pretrain.attention.caam:CaaM",
         "pretrain.foundation.classical": "butfor.pretrain.foundation.classical:Classical",
+        "finetune.explain.cdep": "butfor.finetune.explain.cdep:CDEP",
+        "finetune.explain.expected_gradients": "butfor.finetune.explain.expected_gradients:ExpectedGradients",
         "finetune.feedback": "butfor.finetune.feedback:Feedback",
         "pretrain.foundation.cina": "butfor.pretrain.foundation.cina:CInA",
         "finetune.invariance.irm": "butfor.finetune.invariance.irm:IRM",
