@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORT = 60  # words: shorter film reviews are left out of `rows`, for trying editors on
+LONG = 40  # words: longer sentences are left out, too
 MORE = 0.15  # of a line's other words, that are masked beside those that people changed
 _WORDS: WeakKeyDictionary[Any, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = WeakKeyDictionary()
 
@@ -77,7 +78,7 @@ class Trained:
         found: list[str] = []
         for said in generate(self.lm, asked, max_new_tokens=room, temperature=self.temperature, seed=seed, stop="\n"):
             try:
-                found.append(substitute(text, spans, heard(said, len(spans))))
+                found.append(substitute(text, tuple(spans), heard(said, len(spans))))
             except Unreadable:
                 continue
         return found
@@ -138,7 +139,7 @@ class Guided:
         pulled = self.pull * (towards - away)
         best = np.argsort(-(towards + pulled), axis=1)[:, : self.choices]
         follows = _first(after, self.right)
-        texts = [[self.lm.tokenizer.decode([token]) for token in row] for row in best]
+        texts = [[str(self.lm.tokenizer.decode([token])) for token in row] for row in best]
         items = [
             {"prompt": prompt, "choices": [word + follows for word in row]}
             for prompt, row in zip(opened, texts, strict=True)
@@ -199,11 +200,11 @@ def rows(skip: Collection[str] = ()) -> list[dict[str, Any]]:
 
 
 def _row(one: str, two: str, value: str, seed: int) -> dict[str, Any] | None:
-    """A training row; None where the edit took a whole sentence away or made one."""
+    """A training row; None where a sentence is long, new, or mostly new."""
     import numpy as np
 
     spans = [span for _, span in phrases(Pair.of(one, two, ""))]
-    if not one or not two or sum(b - a for a, b in spans) > 0.6 * len(two):
+    if not one or sum(b - a for a, b in spans) > 0.6 * len(two) or len(two.split()) > LONG:
         return None
     free = [word.span() for word in WORD.finditer(two) if all(b < word.start() or word.end() < a for a, b in spans)]
     draw = generator(seed)

@@ -4,9 +4,9 @@ Idea      Which words would have to be others? Mask the words that the classifie
           fill the blanks so that the text takes the wanted value, and look for the smallest share of masked words with
           which that works.
 Method    beam = {x}; for each round: for each text of the beam, words in the order of their saliency; binary search
-          over the share of masked words in (0, `most`], `levels` steps: after a share with which a draft flips a smaller
-          one is tried, else a larger one; each step asks for `drafts`. As soon as a round has flips, the one with the
-          fewest edited words wins; else the `beam` texts likeliest to have the value go into the next round.
+          over the share of masked words in (0, `most`], `levels` steps: after a share with which a draft flips a
+          smaller one is tried, else a larger one; each step asks for `drafts`. As soon as a round has flips, the one
+          with the fewest edited words wins; else the `beam` likeliest texts go into the next round.
           `tidy`: changes that the flip does not need are put back, one at a time, until each that is left is needed.
 Source    Ross, Marasovic & Peters 2021 (MiCE). `tidy` is ours; tidy = False is the published procedure.
 Limits    A flip is one of this classifier, no proof that a reader would agree. Whole words are masked, never marks. The
