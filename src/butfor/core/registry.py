@@ -80,6 +80,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "finetune.contrast": "butfor.finetune.contrast:Contrast",
         "finetune.consistency": "butfor.finetune.consistency:Consistency",
         "finetune.gradient_supervision": "butfor.finetune.gradient_supervision:GradientSupervision",
+        "finetune.effect_tuning": "butfor.finetune.effect_tuning:EffectTuning",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
