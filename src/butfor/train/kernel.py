@@ -1,9 +1,12 @@
 """How far two groups of rows lie apart: the maximum mean discrepancy with a Gaussian kernel.
 
 Equation  MMD²_u(X, Y) = mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) − 2 mean_{i,j} k(x_i, y_j),
-          k(x, y) = exp(−|x − y|² / σ²), σ² the median squared distance of the batch (no gradient through it).
+          k(x, y) = exp(−|x − y|² / σ²), σ² the median squared distance of the batch (no gradient through it), `least`
+          or more.
 Source    Gretton et al. 2012 (the unbiased estimator).
-Limits    The unbiased estimate may be below zero. Two groups count where both have two rows or more.
+Limits    The unbiased estimate may be below zero. Two groups count where both have two rows or more. With the median
+          alone the distance does not depend on the scale of the rows: rows that have all but shrunk to a point differ
+          as much as they did before, by noise. With `least` they do not.
 """
 
 from __future__ import annotations
@@ -15,14 +18,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def penalty(found: Tensor, label: Tensor, attribute: Tensor) -> Tensor:
+def penalty(found: Tensor, label: Tensor, attribute: Tensor, least: float = 1e-12) -> Tensor:
     """[] <- [B, D], [B], [B]: the mean over labels and pairs of values; 0 where no pair has two rows on each side."""
     import torch
 
     distance = (found[:, None] - found[None]).square().sum(-1)  # [B, B]
     off = ~torch.eye(len(found), dtype=torch.bool, device=found.device)
     width = distance.detach()[off].median() if len(found) > 1 else distance.new_ones(())
-    kernel = torch.exp(-distance / width.clamp_min(1e-12))  # [B, B]
+    kernel = torch.exp(-distance / width.clamp_min(least))  # [B, B]
     terms: list[Tensor] = []
     for y in label.unique():
         for a, b in combinations(attribute[label == y].unique().tolist(), 2):

@@ -5,8 +5,8 @@ Idea      Where an attribute comes along with the label and does not cause it, a
           comes first (its causes and its effects are told), f ⊥ attribute where the text causes the label and only a
           common cause joins the attribute to it.
 Equation  L = L_task + λ · mean over values y of `given` and pairs of groups a < b of MMD²_u(f | y, a; f | y, b), the
-          unbiased estimate with a Gaussian kernel of `butfor.train.kernel`. f: the log-probabilities of the labels,
-          or the features, as `of` says.
+          unbiased estimate with a Gaussian kernel of `butfor.train.kernel`, its squared width the median of the batch
+          or 1. f: the log-probabilities of the labels, or the features, as `of` says.
 Source    Veitch et al. 2021.
 Example   [treatment]
           method = "finetune.invariance.mmd"
@@ -30,6 +30,8 @@ from butfor.train.method import Batch
 if TYPE_CHECKING:
     from torch import Tensor
 
+LEAST = 1.0  # squared width of the kernel, in log-probabilities
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +40,4 @@ class MMD(Matched):
 
     def penalty(self, batch: Batch, outputs: Any) -> Tensor:
         """The mean discrepancy of two groups."""
-        return penalty(self.seen(outputs), batch[GIVEN], batch[GROUP])
+        return penalty(self.seen(outputs), batch[GIVEN], batch[GROUP], LEAST)
