@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 from butfor.core.errors import UserError
-from butfor.finetune.paired import PairLoss, Side, counterfactuals
+from butfor.finetune.paired import PairLoss, Side
 from butfor.train.method import Rows
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ class Consistency(PairLoss):
 
     def fits(self, rows: Rows) -> None:
         """Refuse a corpus without pairs, or whose pairs choose among different numbers of options."""
-        for place, (row, other) in enumerate(zip(rows, counterfactuals(rows, self.by), strict=True)):
-            if other and len(other.get("options", ())) != len(row.get("options", ())):
+        for row, other in self.first_pairs(rows):
+            if len(other.get("options", ())) != len(row.get("options", ())):
                 raise UserError(
-                    f"row {row.get('id', place)} and its counterfactual have different numbers of options; "
+                    f"row {row.get('id', '')} and its counterfactual have different numbers of options; "
                     "consistency compares what is said of the same ones"
                 )
 

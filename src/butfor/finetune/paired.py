@@ -1,8 +1,9 @@
 """Rows and their counterfactuals: where the other text of a pair comes from, and which of the two is learnt.
 
-by        "human": what stands beside a row as "pair" in the corpus; a path: a file of counterfactuals, joined by the
-          rows' ids (`data.counterfactual`: generated, or edited by a person). Those with a reason against them, or
-          whose text did not change, are left out: such a row has no counterfactual.
+by        "human": what stands beside a row as "pair" in the corpus; "rules": the word map of `variable`, with seed 0
+          in every run (`data.counterfactual.rules`); a path: a file of counterfactuals, joined by the rows' ids
+          (`data.counterfactual`: generated, or edited by a person). Those with a reason against them, or whose text
+          did not change, are left out: such a row has no counterfactual.
 source    "original": the rows; "revised": their counterfactuals; "both": a row and its counterfactual take turns in
           the row's slot, so that the budget is the same.
 size      "equal": no more different texts than there are rows (of "both": about half of the rows, drawn by the seed,
@@ -16,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -30,10 +33,13 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-PAIR, HUMAN, WEIGHT = "pair", "human", "weight"
+PAIR, WEIGHT = "pair", "weight"
+HUMAN, RULES = "human", "rules"
+SAMPLE = 50  # rows that show whether the rules can work on a corpus
 Source = Literal["original", "revised", "both"]
 Size = Literal["equal", "all"]
 Row = dict[str, Any]
+Texts = tuple[str, str, str]  # a text, its counterfactual, and the value that it was made for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,13 +49,21 @@ class Paired(Method):
     source: Source = "original"
     by: str = HUMAN
     size: Size = "equal"
+    variable: str = "sentiment"  # whose word map "rules" takes
 
     def fits(self, rows: Rows) -> None:
-        counterfactuals(rows, self.by)
+        """Refuse a corpus without pairs."""
+        self.first_pairs(rows)
+
+    def first_pairs(self, rows: Rows) -> list[tuple[Row, Row]]:
+        """Rows with a counterfactual, quickly."""
+        rows = rows[:SAMPLE] if self.by == RULES else rows
+        found = counterfactuals(rows, self.by, self.variable)
+        return [(row, other) for row, other in zip(rows, found, strict=True) if other is not None]
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows that are learnt, each with the other text of its pair."""
-        others = counterfactuals(rows, self.by)
+        others = counterfactuals(rows, self.by, self.variable)
         if self.source == "original":
             return [_with(row, other) for row, other in zip(rows, others, strict=True)]
         chosen: Rows = []
@@ -75,8 +89,7 @@ class PairLoss(Paired):
 
     def fits(self, rows: Rows) -> None:
         """Refuse a corpus without pairs, or whose pairs have one label each: nothing tells them apart."""
-        found = counterfactuals(rows, self.by)
-        if not any(other and other.get("label") != row.get("label") for row, other in zip(rows, found, strict=True)):
+        if all(other.get("label") == row.get("label") for row, other in self.first_pairs(rows)):
             raise UserError("no counterfactual has another label than its row: there is nothing to tell apart")
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
@@ -104,25 +117,52 @@ class Side(NamedTuple):
         return self.outputs.logits.gather(1, label[:, None])[:, 0]
 
 
-def counterfactuals(rows: Rows, by: str) -> list[Row | None]:
+def counterfactuals(rows: Rows, by: str, variable: str) -> list[Row | None]:
     """The counterfactual of each row, or None; refuses rows of which none has one."""
     if by == HUMAN:
         return [_beside(place, row) for place, row in enumerate(rows)]
-    from butfor.data.counterfactual.made import read
-
-    made = {one.id: one for one in read(_path(by)) if one.kept and one.pair.base_spans}
+    told = tuple(
+        (str(row.get("id", place)), row["text"], row.get("label"), tuple(map(str, row.get("options", ()))))
+        for place, row in enumerate(rows)
+    )
+    made = _by_rules(told, variable) if by == RULES else _of_file(_path(by))
     found: list[Row | None] = []
-    for place, row in enumerate(rows):
-        one = made.get(str(row.get("id", place)))
-        if one is not None and one.pair.base != row["text"]:
-            raise UserError(f"{by} was made of another text than that of row {one.id}; make it of this corpus")
-        found.append(None if one is None else _labelled(row, one.pair.counterfactual, one.wanted, one.id))
+    for row, (name, text, _, _) in zip(rows, told, strict=True):
+        base, new, wanted = made.get(name, (text, text, ""))
+        if base != text:
+            raise UserError(f"{by} was made of another text than that of row {name}; make it of this corpus")
+        found.append(None if new == text else _labelled(row, new, wanted, name))
     if all(other is None for other in found):
         raise UserError(
-            f"{by} holds no counterfactual that can be used of any of the {len(rows)} rows (e.g. row "
-            f"{rows[0].get('id', 0)}); they are joined by id"
+            f"{by} holds no counterfactual that can be used of any of the {len(rows)} rows (e.g. of row {told[0][0]}); "
+            "they are joined by id"
         )
     return found
+
+
+@lru_cache(maxsize=4)  # every arm and seed asks for the same ones
+def _by_rules(told: tuple[tuple[str, str, Any, tuple[str, ...]], ...], variable: str) -> dict[str, Texts]:
+    from butfor.data.counterfactual import OTHER, cases
+    from butfor.data.counterfactual.rules import Rules
+
+    rows = [{"id": name, "text": text, "label": label, "options": options} for name, text, label, options in told]
+    todo = cases(rows, variable, OTHER)
+    made = zip(todo, Rules().make(todo, 0), strict=True)
+    return {case.id: (case.text, draft.text, case.wanted) for case, draft in made if not draft.refused}
+
+
+def _of_file(path: str) -> dict[str, Texts]:
+    from butfor.core.keys import file_digest
+    from butfor.data.find import saw
+
+    return _read(path, file_digest(saw(Path(path))))
+
+
+@lru_cache(maxsize=4)
+def _read(path: str, content: str) -> dict[str, Texts]:  # noqa: ARG001
+    from butfor.data.counterfactual.made import read
+
+    return {one.id: (one.pair.base, one.pair.counterfactual, one.wanted) for one in read(path) if one.kept}
 
 
 def _beside(place: int, row: Row) -> Row:
@@ -131,7 +171,7 @@ def _beside(place: int, row: Row) -> Row:
     if not other or not isinstance(other.get("text"), str):
         raise UserError(
             f"no counterfactual stands beside row {name}: by = 'human' needs rows with beside.pair, as in the corpus "
-            "cad; or give the path of a file of counterfactuals"
+            "cad; or by = 'rules', or the path of a file"
         )
     if other["text"].split() == row["text"].split():
         raise UserError(f"the counterfactual of row {name} has the same words as the row; leave the row out")
@@ -157,9 +197,9 @@ def _with(row: Row, other: Mapping[str, Any] | None) -> Row:
 
 
 def _path(by: str) -> str:
-    from pathlib import Path
-
     path = Path(by).expanduser()
     if not path.is_file():
-        raise UserError(f"{by} is no file of counterfactuals; by = 'human' takes what the corpus holds")
+        raise UserError(
+            f"{by} is no file of counterfactuals; by = 'human' takes what the corpus holds, 'rules' makes them"
+        )
     return str(path)
