@@ -54,13 +54,13 @@ class ShortcutWorlds:
             "higher",
             "share",
             "share right where the mark agrees as often as the suite's strength says",
-            "binary",
             weight=SHARE,
         ),
         Metric("pull", "zero", "nats", "how far the mark moves the log-odds its way, the causes held fixed", null=0.0),
         Metric(
             "push", "higher", "nats", "how far the causes move the log-odds their way, the mark held fixed", null=0.0
         ),
+        Metric(SHARE, "zero", "weight", "the weight of a report in iid_accuracy"),
     )
     chunk: ClassVar[int] = 250
 
