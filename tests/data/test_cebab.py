@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from butfor.core.errors import MalformedData, MissingData
-from butfor.data.cebab import cebab
+from butfor.data.cebab import FILES, cebab
+from butfor.data.corpora import rows
 
 ROW: dict[str, Any] = {
     "id": "9_0",
@@ -93,3 +94,15 @@ def test_the_public_set(public: Callable[[str], None]) -> None:
     same = [e for e in edits if e.values[e.concept] == originals[e.family].values[e.concept]]
     missed = [e for e in edits if e.values[e.concept] != e.goal]
     assert (len(originals), len(edits), len(same), len(missed)) == (272, 1401, 102, 156)
+
+
+def test_rows_to_learn_stars_from_leave_out_what_raters_disagree_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cebab" / FILES["train"]
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps([ROW, {**EDIT, "review_majority": "no majority"}]))
+    monkeypatch.setenv("BUTFOR_DATA", str(tmp_path))
+    (row,) = rows("cebab")
+    assert row["label"] == 3 and row["options"][row["label"]] == " 4"
+    assert (row["food"], row["noise"]) == ("Positive", "unknown")

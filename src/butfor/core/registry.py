@@ -67,6 +67,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "pretrain.attention.catt": "butfor.pretrain.attention.catt:CATT",
         "pretrain.attention.caam": "butfor.pretrain.attention.caam:CaaM",
         "pretrain.foundation.classical": "butfor.pretrain.foundation.classical:Classical",
+        "finetune.proxy": "butfor.finetune.proxy:CausalProxy",
         "finetune.explain.cdep": "butfor.finetune.explain.cdep:CDEP",
         "finetune.explain.expected_gradients": "butfor.finetune.explain.expected_gradients:ExpectedGradients",
         "finetune.feedback": "butfor.finetune.feedback:Feedback",

@@ -66,6 +66,17 @@ def cebab(split: Split, path: str | Path | None = None) -> list[RestaurantReview
     return found
 
 
+def rated(split: Split = "train") -> list[dict[str, Any]]:
+    """The reviews whose raters agree on the stars, as rows to learn these from; each concept is a column."""
+    options = [f" {star}" for star in STARS]
+    return [
+        {"id": f"cebab/{split}/{review.id}", "text": review.text, "label": review.stars - 1, "options": options}
+        | dict(review.values)
+        for review in cebab(split)
+        if review.stars
+    ]
+
+
 def _row(file: Path, line: int, row: dict[str, Any]) -> RestaurantReview:
     for key in ("id", "original_id", "description", "review_majority"):
         if not isinstance(row.get(key), str) or not row[key].strip():

@@ -10,6 +10,7 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "in-context": letters that follow a law new to each text along a graph new to each text; only the answer is
           learnt; "in-context-tree": others along one graph, its edges marked (data/in_context.py);
           "cad": film reviews, good or bad, beside each the same review as a person turned it around (data/cad.py);
+          "cebab": restaurant reviews with the stars that they give, and what they say of four concepts (data/cebab.py);
           "ladder-pairs": factual questions of the ladder, the counterfactual one beside each; "ladder-pairs-short": the
           same in letters (data/ladder/paired.py);
           "copa", "ecare": questions to choose the cause or effect in, without those held out for measuring
@@ -165,6 +166,12 @@ def _stories() -> list[Row]:
     return found
 
 
+def _cebab() -> list[Row]:
+    from butfor.data.cebab import rated
+
+    return rated()
+
+
 def _text(path: Path) -> list[Row]:
     blocks = "\n".join(line.strip() for line in lines(path)).split("\n\n")
     found = [
@@ -226,6 +233,7 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "ladder-pairs": _ladder_pairs,
     "ladder-pairs-short": _ladder_pairs_short,
     "cad": _cad,
+    "cebab": _cebab,
     "copa": _copa,
     "copa-told": _copa_told,
     "ecare": _ecare,

@@ -115,14 +115,23 @@ def frozen(lm: LM, texts: Sequence[str], length: int) -> NDArray[np.float32]:
 
 def classify(lm: LM, texts: Sequence[str]) -> NDArray[np.float64]:
     """The head's logits [n, C] of each text."""
-    import torch
+    return decided(lm, read(lm, texts))
 
+
+def read(lm: LM, texts: Sequence[str]) -> NDArray[np.float32]:
+    """What the head of this model reads of each text, [n, d]."""
     if not has_head(lm):
         raise UserError(f"{lm.name} has no head that says classes; train one with train.objective = 'label'")
+    return frozen(lm, texts, int(getattr(lm.model, NAME).length))
+
+
+def decided(lm: LM, seen: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The head's logits [n, C] where it reads this [n, d]."""
+    import torch
+
     head: Any = getattr(lm.model, NAME)
-    found = torch.from_numpy(frozen(lm, texts, int(head.length))).to(lm.device)
     with torch.inference_mode():
-        return head.eval()(found).double().cpu().numpy()
+        return head.eval()(torch.from_numpy(seen).float().to(lm.device)).double().cpu().numpy()
 
 
 def judged(lm: LM, texts: Sequence[str], options: Sequence[str], length: int) -> NDArray[np.float64]:

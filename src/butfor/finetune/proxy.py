@@ -1,0 +1,194 @@
+"""Causal proxy model: each concept gets coordinates of its own, and swapping them does what changing the concept does.
+
+Equation  h(x) in R^d is what the head reads; concept number c owns the coordinates c·size … (c+1)·size − 1.
+          For a row x, a concept c and another value v of it: a source s is a text whose c is v, and a counterfactual
+          x' a text whose c is v and whose other concepts are those of x (where there is none, of those that differ in
+          fewest).  swap(x, s) = h(x) with the coordinates of c from h(s).
+          L = CE(target(x), head(h(x))) + strength · CE(target(x'), head(swap(x, s)))
+          target = the black box's probabilities; without a black box the label, and then the model explains itself.
+Effect    of c := v on what is said of x:  softmax head(swap(x, s)) − softmax head(h(x)).
+Source    Wu et al. 2023 (causal proxy model, hidden variant), whose counterfactuals are, as here, sampled by their
+          concepts where no person wrote any. Own coordinates swapped between texts: Geiger et al. 2022.
+Example   [treatment]
+          method = "finetune.proxy"
+          variables = ["food", "service", "ambiance", "noise"]
+Known     Where concepts decide everything, swapping a concept's coordinates moves a trained proxy's answer as the
+          change of the concept does.
+Limits    strength = 0 without a black box is plain fine-tuning, bit for bit. The counterfactual of a text is another
+          text: what differs beside the concepts is noise that only many rows average out. Concepts are what the columns
+          say, and a row's value may be one that few rows have. Reads a second text a step.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+
+from butfor.core.errors import UserError
+from butfor.lm.head import NAME, judged
+from butfor.lm.load import check, load, stamp
+from butfor.train.batches import ROW
+from butfor.train.method import Batch, Method, Rows
+from butfor.train.task import read, under
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from butfor.lm import LM
+    from butfor.train.batches import Batches
+
+Values = tuple[Hashable, ...]  # of all concepts, in the order of `variables`
+SOURCE = "source"
+CONCEPT, LABEL = "proxy_concept", "proxy_label"  # which concept is swapped, the label of the counterfactual
+SAID, WOULD = "proxy_said_", "proxy_would_"  # what the black box says of the text, and of the counterfactual
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CausalProxy(Method):
+    """Give every concept coordinates of its own, whose swap predicts the counterfactual."""
+
+    objectives: ClassVar[tuple[str, ...]] = ("label",)
+    looks_inside: ClassVar[bool] = True
+    variables: tuple[str, ...]  # columns of the corpus that hold a concept each
+    size: Annotated[int, Field(ge=1)] = 16  # coordinates of a concept
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    versions: Annotated[int, Field(ge=1)] = 8  # swaps drawn for a row, which take turns
+    blackbox: str = ""  # a model with a head of the same labels; its answers are learnt, not the labels
+    length: Annotated[int, Field(ge=1)] = 128  # tokens that a black box without a head reads
+
+    def __post_init__(self) -> None:
+        if not self.variables or len(set(self.variables)) < len(self.variables):
+            raise ValueError("variables names the columns that hold a concept each, none of them twice")
+        if self.blackbox:
+            try:
+                check(self.blackbox)
+            except UserError as error:
+                raise ValueError(str(error)) from None
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """Without strength and black box nothing is swapped and nothing distilled."""
+        return frozenset() if self.strength or self.blackbox else frozenset({"data", "attach", "loss"})
+
+    @property
+    def rests_on(self) -> list[str]:
+        """The weights of the black box."""
+        return [stamp(self.blackbox)] if self.blackbox else []
+
+    def fits(self, rows: Rows) -> None:
+        if not self.idle:
+            values(rows, self.variables)
+
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
+        """Each row in versions, which differ in the concept that is swapped, its new value and the source."""
+        if self.idle:
+            return rows
+        known = values(rows, self.variables)
+        swaps = Swaps(known)
+        said = _said(self.blackbox, rows, self.length) if self.blackbox else [{} for _ in rows]
+        found: Rows = []
+        for place, row in enumerate(rows):
+            for _ in range(self.versions):
+                concept, source, other = swaps.draw(known[place], rng)
+                swap = {ROW: row.get(ROW, place), CONCEPT: concept, LABEL: rows[other].get("label", 0)}
+                said_ = {f"{SAID}{n}": value for n, value in said[place].items()}
+                would = {f"{WOULD}{n}": value for n, value in said[other].items()}
+                beside = {**row.get("beside", {}), SOURCE: {"text": rows[source]["text"]}}
+                found.append({**row, **swap, **said_, **would, "beside": beside})
+        return found
+
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Any:
+        """Refuse a model that has too few coordinates."""
+        if not self.idle and lm.dim < (need := self.size * len(self.variables)):
+            raise UserError(
+                f"proxy: {len(self.variables)} concepts of {self.size} coordinates are {need}; {lm.name} has {lm.dim}"
+            )
+        return Method.attach(self, lm, planned, rng)
+
+    def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
+        """What is said of the texts, and of the texts with a concept swapped."""
+        if self.idle:
+            return outputs.loss
+        own = _missed(outputs.logits, targets(batch, "label", SAID)) if self.blackbox else outputs.loss
+        if not self.strength:
+            return own
+        source = read(model, under(batch, SOURCE)).features
+        logits = getattr(model, NAME)(swapped(outputs.features, source, batch[CONCEPT], self.size))
+        return own + self.strength * _missed(logits, targets(batch, LABEL, WOULD))
+
+
+def values(rows: Rows, variables: tuple[str, ...]) -> list[Values]:
+    """The concepts of every row; refuses a concept that some row lacks, or that never differs."""
+    for name in variables:
+        for place, row in enumerate(rows):
+            if not isinstance(row.get(name), (str, int, float, bool)):
+                known = ", ".join(sorted(set(row) - {"text", "options", "beside", ROW})) or "none"
+                raise UserError(
+                    f"row {row.get('id', place)} has no column {name!r} (it has: {known}); name the concepts' columns"
+                )
+        if len(found := {row[name] for row in rows}) < 2:
+            raise UserError(f"{name!r} is {found.pop()!r} on every row: there is no other value to swap in")
+    return [tuple(row[name] for name in variables) for row in rows]
+
+
+class Swaps:
+    """Which texts can lend a concept to another, and which stand for its counterfactual."""
+
+    def __init__(self, known: list[Values]) -> None:
+        self.rows: dict[Values, list[int]] = defaultdict(list)  # that have these values
+        self.having: dict[tuple[int, Hashable], list[int]] = defaultdict(list)  # in which a concept has a value
+        for place, own in enumerate(known):
+            self.rows[own].append(place)
+            for concept, value in enumerate(own):
+                self.having[concept, value].append(place)
+
+    def draw(self, own: Values, rng: np.random.Generator) -> tuple[int, int, int]:
+        """A concept, a source with another value of it, and a text that has this value and all else alike."""
+        concept = int(rng.integers(len(own)))
+        others = [value for place, value in self.having if place == concept and value != own[concept]]
+        wanted = others[int(rng.integers(len(others)))]
+        sources = self.having[concept, wanted]
+        differ: dict[int, list[int]] = defaultdict(list)
+        for values, rows in self.rows.items():
+            if values[concept] == wanted:
+                differ[sum(one != other for one, other in zip(values, own, strict=True))] += rows
+        nearest = differ[min(differ)]
+        return concept, sources[int(rng.integers(len(sources)))], nearest[int(rng.integers(len(nearest)))]
+
+
+def swapped(features: Tensor, source: Tensor, concept: Tensor, size: int) -> Tensor:
+    """The features [B, d] with a concept's own coordinates from the source."""
+    import torch
+
+    place = torch.arange(features.shape[1], device=features.device)[None] // size
+    return torch.where(place == concept[:, None], source, features)
+
+
+def targets(batch: Batch, label: str, said: str) -> Tensor:
+    """What is to be said: a black box's probabilities [B, C], or labels [B]."""
+    import torch
+
+    names = sorted((name for name in batch if name.startswith(said)), key=lambda name: int(name.removeprefix(said)))
+    return torch.stack([batch[name] for name in names], 1).float() if names else batch[label]
+
+
+def _missed(logits: Tensor, target: Tensor) -> Tensor:
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits, target)
+
+
+def _said(blackbox: str, rows: Rows, length: int) -> list[dict[int, float]]:
+    """The black box's probabilities for every row."""
+    world: Any = load(blackbox)
+    options = rows[0].get("options") or [str(n) for n in range(1 + max(row["label"] for row in rows))]
+    logits = judged(world, [row["text"] for row in rows], options, length)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return [dict(enumerate(map(float, one))) for one in odds / odds.sum(axis=1, keepdims=True)]

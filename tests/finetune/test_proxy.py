@@ -1,0 +1,140 @@
+"""The proxy: swapping a concept's coordinates does what changing the concept does, and nothing where it is off."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from butfor.core.errors import UserError
+from butfor.finetune.proxy import CONCEPT, LABEL, SAID, SOURCE, WOULD, CausalProxy, Swaps, swapped, values
+from butfor.lm.head import decided, judged, read
+from butfor.lm.load import load
+from butfor.lm.save import save
+from butfor.train.loop import TrainSettings, train
+from butfor.train.method import touched
+from butfor.train.standard import Standard
+
+WORDS = {"food": ("tasty", "foul"), "room": ("cosy", "drab")}
+VARIABLES = tuple(WORDS)
+MODEL = "scratch:1x32,heads=2,tokens=bytes"
+METHOD = CausalProxy(variables=VARIABLES, size=8)
+
+
+def row(number: int, food: int, room: int) -> dict[str, Any]:
+    """A text whose label counts how many of its two concepts are bad."""
+    text = f"{WORDS['food'][food]} {WORDS['room'][room]} {number}"
+    return {"id": str(number), "text": text, "label": food + room, "food": str(food), "room": str(room)}
+
+
+ROWS = [row(number, *two) for number, two in enumerate(product((0, 1), repeat=2))] * 6
+ROWS = [{**one, "id": str(number)} for number, one in enumerate(ROWS)]
+
+
+def trained(method: Any, folder: Path, **settings: Any) -> Any:
+    lm: Any = load(MODEL)
+    given = {"steps": 40, "batch_size": 12, "length": 24, "learning_rate": 1e-2, "objective": "label", **settings}
+    facts = train(lm, ROWS, method, settings=TrainSettings(**given), seed=0, folder=folder)
+    assert np.isfinite(facts.final_loss)
+    return lm
+
+
+def right(lm: Any, size: int = 8) -> float:
+    """How often a swap of coordinates is answered as the text with the concept swapped is labelled."""
+    seen = dict(zip([r["text"] for r in ROWS], read(lm, [r["text"] for r in ROWS]), strict=True))
+    mixed, wanted = [], []
+    for one, other in product(ROWS[:8], ROWS[8:16]):
+        for place, name in enumerate(VARIABLES):
+            mine = seen[one["text"]].copy()
+            mine[place * size : (place + 1) * size] = seen[other["text"]][place * size : (place + 1) * size]
+            mixed.append(mine)
+            wanted.append(one["label"] - int(one[name]) + int(other[name]))
+    return float((decided(lm, np.array(mixed)).argmax(1) == wanted).mean())
+
+
+def test_swapping_a_concept_s_coordinates_does_what_changing_it_does(tmp_path: Path) -> None:
+    plain, proxy = trained(Standard(), tmp_path / "plain"), trained(METHOD, tmp_path / "proxy")
+    assert right(proxy) > 0.95 and right(plain) < 0.8
+    texts = [one["text"] for one in ROWS]
+    assert (judged(proxy, texts, ["0", "1", "2"], 24).argmax(1) == [one["label"] for one in ROWS]).mean() > 0.95
+
+
+def test_strength_zero_is_plain_training_bit_for_bit(tmp_path: Path) -> None:
+    off = CausalProxy(variables=VARIABLES, strength=0)
+    assert touched(off) == frozenset() and touched(METHOD) == {"data", "attach", "loss"}
+    plain, same = trained(Standard(), tmp_path / "plain", steps=3), trained(off, tmp_path / "same", steps=3)
+    assert same.fingerprint() == plain.fingerprint()
+
+
+def test_a_black_box_is_learnt_instead_of_the_labels(tmp_path: Path) -> None:
+    box = trained(Standard(), tmp_path / "box", steps=40)
+    save(box, tmp_path / "model")
+    method = CausalProxy(variables=VARIABLES, size=8, versions=2, blackbox=str(tmp_path / "model"))
+    made = method.data(ROWS, np.random.default_rng(0))
+    said = judged(box, [one["text"] for one in made], ["0", "1", "2"], 24)
+    odds = np.exp(said) / np.exp(said).sum(1, keepdims=True)
+    assert np.array([[one[f"{SAID}{n}"] for n in range(3)] for one in made]) == pytest.approx(odds, abs=1e-5)
+    assert all(abs(sum(one[f"{WOULD}{n}"] for n in range(3)) - 1) < 1e-6 for one in made)
+    wrong = [{**one, "label": 2 - one["label"]} for one in ROWS]  # what the rows say is not asked
+    lm: Any = load(MODEL)
+    settings = TrainSettings(steps=60, batch_size=12, length=24, learning_rate=1e-2, objective="label")
+    train(lm, wrong, method, settings=settings, seed=0, folder=tmp_path / "proxy")
+    texts = [one["text"] for one in ROWS]
+    assert (judged(lm, texts, ["0", "1", "2"], 24).argmax(1) == said[::2].argmax(1)).mean() > 0.9
+    assert method.rests_on and not METHOD.rests_on
+
+
+def test_rows_are_drawn_as_the_equation_says() -> None:
+    known = values(ROWS, VARIABLES)
+    made = CausalProxy(variables=VARIABLES, versions=3).data([{**r, "row": n} for n, r in enumerate(ROWS)],
+                                                             np.random.default_rng(0))  # fmt: skip
+    assert len(made) == 3 * len(ROWS) and [one["row"] for one in made[::3]] == list(range(len(ROWS)))
+    told = {one["text"]: own for one, own in zip(ROWS, known, strict=True)}
+    for one in made:
+        concept, own = one[CONCEPT], known[one["row"]]
+        new = told[one["beside"][SOURCE]["text"]][concept]
+        would = [*own[:concept], new, *own[concept + 1 :]]
+        assert new != own[concept] and one[LABEL] == sum(int(str(value)) for value in would)
+    assert {one[CONCEPT] for one in made} == {0, 1}
+
+
+def test_the_nearest_text_stands_in_where_none_is_alike() -> None:
+    known = [(0, 0, 0), (1, 1, 1), (1, 0, 1)]
+    draws = [Swaps(known).draw(known[0], np.random.default_rng(seed)) for seed in range(40)]
+    assert all(other == 2 for concept, _, other in draws if concept == 0)
+    assert {source for concept, source, _ in draws if concept == 0} == {1, 2}
+
+
+def test_only_a_concept_s_own_coordinates_are_swapped() -> None:
+    one, other = torch.zeros(2, 7), torch.ones(2, 7)
+    assert swapped(one, other, torch.tensor([0, 2]), 2).tolist() == [[1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0]]
+
+
+@pytest.mark.parametrize("variables", [(), ("food", "food")])
+def test_variables_are_needed_and_differ(variables: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="variables"):
+        CausalProxy(variables=variables)
+    with pytest.raises(ValueError, match="nowhere"):
+        CausalProxy(variables=("food",), blackbox="nowhere")
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([{**ROWS[0], "food": None}], "no column 'food'"),
+        (ROWS[:1] * 3, "on every row"),
+        ([{"text": "a"}], "it has: none"),
+    ],
+)
+def test_rows_without_concepts_are_refused(rows: list[dict[str, Any]], problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        METHOD.fits(rows)
+
+
+def test_a_model_with_too_few_coordinates_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="40 coordinates are 80"):
+        trained(CausalProxy(variables=VARIABLES, size=40), tmp_path, steps=1)
