@@ -18,10 +18,12 @@ from butfor.data.axioms import (
     demonstrations,
     drawn_premise,
     new_names,
+    passage,
     separation,
     side,
     told,
     transitivity,
+    walks,
 )
 from butfor.data.causal_axioms import AxiomRow, asked, edges
 
@@ -126,6 +128,66 @@ def test_dials_do_what_they_say() -> None:
     assert all(not forward(row) for row in several)
 
 
+def test_names_are_made_of_so_many_letters() -> None:
+    names = new_names(15, (1, 1), generator(0, "letters"), letters=20)
+    assert len(set(names)) == 15 and set(names) <= set("abcefghijklmnopqrst")
+    told_names = {name for row in rows(names=(1, 1), letters=16) for edge in parts(row)[0] for name in edge}
+    assert told_names == set("abcefghijklmnop")
+
+
+# proofs ---------------------------------------------------------------------------------------------------------------
+
+PROVED = re.compile(r"Does (\S+) cause (\S+)\? ((?:[^?.]*\. )+)(Yes|No)\.")
+SHAPES: list[dict[str, Any]] = [
+    {},
+    {"noise": 0.0, "reversal": 0.5, "shuffling": 0.5},
+    {"branching": 1.0, "nodes": (4, 15), "shuffling": 0.5},
+    {"graphs": (2, 3)},
+]
+
+
+@pytest.mark.parametrize("dials", SHAPES)
+def test_a_proof_goes_along_the_told_edges_and_ends_in_the_right_answer(dials: dict[str, Any]) -> None:
+    answers: Counter[str] = Counter()
+    for row in rows(60, proof=True, separation=0.0, **dials):
+        graph, _ = parts(row)
+        found = PROVED.findall(row["text"])
+        assert len(found) == 4
+        for a, b, steps, answer in found:
+            chains = [sentence.split() for sentence in steps.split(".")[:-1]]
+            assert chains[0][0] == b
+            assert all((cause, effect) in graph for chain in chains for effect, cause in pairwise(chain))
+            named = [name for number, chain in enumerate(chains) for name in chain[number > 0 :]]
+            assert len(named) == len(set(named)) and all(chain[0] in named for chain in chains)
+            above = {name for name in {n for e in graph for n in e} if b in reached(graph, name)}
+            assert (answer == "Yes") == (a in above)
+            assert named[-1] == a if answer == "Yes" else set(named) == above | {b}
+            answers[answer] += 1
+    assert min(answers.values()) > 60
+
+
+def test_the_marks_of_a_proof_cover_its_steps_and_the_answer() -> None:
+    for row in rows(20, proof=True, separation=0.0, questions=2):
+        whole = [row["text"][start:stop] for start, stop, _ in row["spans"]]
+        assert whole == [f"{steps}{answer}" for _, _, steps, answer in PROVED.findall(row["text"])]
+        assert row["answer_at"] == row["spans"][0][0]
+
+
+def test_a_proof_changes_neither_the_graphs_nor_the_questions() -> None:
+    for number in range(20):
+        one, other = (passage(Dials(proof=proof), generator(number, "proof")) for proof in (False, True))
+        assert parts(one)[0] == parts(other)[0]
+        asked_of = [re.findall(r"(?:Does|Are) [^?]*\?", row["text"]) for row in (one, other)]
+        assert asked_of[0] == asked_of[1]
+
+
+def test_walks_go_on_where_a_cause_is_left() -> None:
+    diamond = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("e", "c")]
+    assert walks(diamond, "a", "d") == [["d", "b", "a"]]
+    assert walks(diamond, "e", "d") == [["d", "b", "a"], ["d", "c", "e"]]
+    assert walks(diamond, "d", "e") == [["e"]]
+
+
 def test_sides_share_no_premise_and_follow_from_it_alone() -> None:
     rng = generator(0, "sides")
     for on in set(SIDES):
@@ -157,7 +219,7 @@ def test_a_no_stands_in_the_order_of_its_pair_as_often_as_a_yes() -> None:
         ({"noise": 0.2, "nodes": (2, 6)}, 0.78),
         ({}, 0.64),
         ({"noise": 0.2, "nodes": (2, 6), "branching": 0.3, "reversal": 0.2, "shuffling": 0.2}, 0.68),
-        ({"branching": 1.0}, 0.65),
+        ({"branching": 1.0}, 0.5),
         ({"branching": 1.0, "nodes": (6, 6)}, 0.51),
     ],
 )
@@ -191,8 +253,10 @@ def test_the_size_of_the_given_set_tells_nothing() -> None:
         ({"reversal": 0.7, "shuffling": 0.7}, "together"),
         ({"questions": 0}, "questions is 1 or more"),
         ({"nodes": (2, 2)}, "never d-separated"),
-        ({"nodes": (3, 3000), "names": (1, 2)}, "let names be longer"),
-        ({"names": (1, 1), "nodes": (3, 20), "graphs": (2, 2)}, "let names be longer"),
+        ({"nodes": (3, 3200), "names": (1, 2)}, "let names be longer"),
+        ({"names": (1, 1), "nodes": (3, 20), "graphs": (3, 3)}, "let names be longer"),
+        ({"letters": 1}, "letters is a number"),
+        ({"names": (1, 1), "nodes": (3, 15), "letters": 16}, "let names be longer"),
     ],
 )
 def test_wrong_dials_name_the_fix(knobs: dict[str, Any], why: str) -> None:

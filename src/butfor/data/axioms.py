@@ -6,12 +6,16 @@ Idea      Names are random strings, so nothing can be known beforehand: what is 
 Labels    transitivity   a causes b where a directed path leads from a to b
           d-separation   by the graph: `Graph.separated`
 Dials     nodes, noise (share of edges turned round), branching, how the edges are told (reversed, shuffled), how many
-          graphs stand side by side in a passage, how many questions are asked, how long names are: `Dials`.
+          graphs stand side by side in a passage, how many questions are asked, how long names are and of how many
+          letters, whether an answer on transitivity shows its proof: `Dials`.
+Proof     walks from the effect up, each name caused by the next: "Does P cause R? R Q P. Yes." A walk ends where the
+          cause is found, or where no cause is left that was not named. The next one goes on from the last name that
+          has such a cause. "No" follows when there is none: then all that causes the effect was named.
 Sides     The digest of what a graph's edges read like says whether it may stand in "train", "validation" or "test": no
           two of these share a premise, whatever the seeds.
 Balance   Half of the answers are Yes. A "No" is told in the order of its pair as a "Yes" would be, where the graph has
           such a pair, and then the order of two names in the text tells nothing. On chains told forward or reversed it
-          tells all, and small graphs and little noise leave many chains: "the name told first is the cause" is right
+          tells all, and few nodes and little noise leave many chains: "the name told first is the cause" is right
           for 0.64 of the questions on transitivity by default, 0.78 at noise 0.2 and 2 to 6 nodes, 0.65 on branched
           graphs of 3 to 6 nodes, 0.51 on those of 6 (`tests/data/test_axioms.py`). A No about two graphs stands in
           either order alike. Half of the questions on separation are Yes at each size of the given set, where the
@@ -64,6 +68,8 @@ class Dials:
     graphs: tuple[int, int] = (1, 1)  # least and most in one passage, told one after the other
     questions: int = 4  # in one passage
     names: tuple[int, int] = (1, 3)  # characters of a name, least and most
+    letters: int = len(SIGNS)  # different ones that names are made of
+    proof: bool = False  # whether answers on transitivity are led up to by their proof
 
     def __post_init__(self) -> None:
         for name in ("noise", "branching", "reversal", "shuffling", "separation"):
@@ -77,7 +83,7 @@ class Dials:
                 raise ValueError(f"{name} is [least, most], from {least} on, not {[low, high]}")
         if self.names[1] > LONGEST:
             raise ValueError(f"names have {LONGEST} characters at most, not {self.names[1]}")
-        enough(self.nodes[1] * self.graphs[1], self.names)
+        enough(self.nodes[1] * self.graphs[1], self.names, self.letters)
         if self.separation and self.nodes[1] < 3:
             raise ValueError(
                 "two nodes that are joined are never d-separated; let nodes go to 3, or set separation = 0"
@@ -131,10 +137,12 @@ class Demonstration:
         return "Yes" if self.yes else "No"
 
 
-def enough(count: int, lengths: tuple[int, int]) -> None:
-    """Refuses names that are too short for so many nodes; half of all names are kept free, so that drawing ends."""
-    there = sum(len(SIGNS) ** size for size in range(lengths[0], min(lengths[1], 4) + 1))
-    if lengths[0] < 5 and 2 * count > there:
+def enough(count: int, lengths: tuple[int, int], letters: int = len(SIGNS)) -> None:
+    """Refuses names that are too short for so many nodes; a fifth of all is kept free, so that drawing ends."""
+    if not 2 <= letters <= len(SIGNS):
+        raise ValueError(f"letters is a number from 2 to {len(SIGNS)}, not {letters}")
+    there = sum(letters**size for size in range(lengths[0], min(lengths[1], 4) + 1))
+    if lengths[0] < 5 and 5 * count > 4 * there:
         raise ValueError(f"{count} nodes are too many for the {there} names of so few characters; let names be longer")
 
 
@@ -148,12 +156,12 @@ def side(premise: str) -> Side:
     return SIDES[hashlib.blake2b(premise.encode(), digest_size=1).digest()[0] % len(SIDES)]
 
 
-def new_names(count: int, lengths: tuple[int, int], rng: Generator) -> list[str]:
-    """So many different names of random characters."""
+def new_names(count: int, lengths: tuple[int, int], rng: Generator, letters: int = len(SIGNS)) -> list[str]:
+    """So many different names of random characters, of the first so many letters and digits."""
     found: dict[str, None] = {}
     while len(found) < count:
         size = int(rng.integers(lengths[0], lengths[1] + 1))
-        name = "".join(SIGNS[int(at)] for at in rng.integers(0, len(SIGNS), size))
+        name = "".join(SIGNS[int(at)] for at in rng.integers(0, letters, size))
         if name not in TAKEN:
             found[name] = None
     return list(found)
@@ -192,16 +200,26 @@ def drawn(dials: Dials, on: Side, rng: Generator) -> Premise:
     order: Order = "reversed" if at < dials.reversal else "forward"
     if dials.reversal <= at < dials.reversal + dials.shuffling:
         order = "shuffled"
-    return drawn_premise(nodes, dials.names, shape, order, dials.noise, on, rng)
+    return drawn_premise(nodes, dials.names, shape, order, dials.noise, on, rng, dials.letters)
 
 
 def drawn_premise(
-    nodes: int, lengths: tuple[int, int], shape: Shape, order: Order, noise: float, on: Side, rng: Generator
+    nodes: int,
+    lengths: tuple[int, int],
+    shape: Shape,
+    order: Order,
+    noise: float,
+    on: Side,
+    rng: Generator,
+    letters: int = len(SIGNS),
 ) -> Premise:
-    """The first of the graphs drawn, names and all, that stands on this side of the split."""
+    """The first of the graphs drawn, names and all, that stands on this side of the split.
+
+    A branched graph in which of every two nodes one causes the other would tell each No by its order, as a chain does.
+    """
     while True:
-        found = premise(new_names(nodes, lengths, rng), shape, order, noise, rng)
-        if side(found.text) == on:
+        found = premise(new_names(nodes, lengths, rng, letters), shape, order, noise, rng)
+        if side(found.text) == on and not (shape == "branched" and nodes > 2 and found.total):
             return found
 
 
@@ -262,16 +280,39 @@ def _separation(graph: Graph, size: int, yes: bool, rng: Generator) -> Demonstra
     return None
 
 
+def walks(edges: Sequence[Edge], a: str, b: str) -> list[list[str]]:
+    """The proof whether a causes b: walks up from b, depth first, causes in the order in which they are told."""
+    found: list[list[str]] = [[b]]
+    named, path = {b}, [b]
+    while path and a not in named:
+        cause = next((one for one, other in edges if other == path[-1] and one not in named), None)
+        if cause is None:
+            path.pop()
+            continue
+        if found[-1][-1] != path[-1]:
+            found.append([path[-1]])
+        found[-1].append(cause)
+        named.add(cause)
+        path.append(cause)
+    return found
+
+
+def shown(edges: Sequence[Edge], a: str, b: str) -> str:
+    """The proof as text, a sentence for each walk."""
+    return "".join(f"{' '.join(walk)}. " for walk in walks(edges, a, b))
+
+
 # passages -------------------------------------------------------------------------------------------------------------
 
 
 def passage(dials: Dials, rng: Generator, on: Side = "train") -> dict[str, Any]:
-    """One row: the premises, then questions with their answers; `spans` marks the answers, `answer_at` the first."""
+    """One row: the premises, then questions with their answers; `spans` marks these, proofs included."""
     premises = _apart(dials, int(rng.integers(dials.graphs[0], dials.graphs[1] + 1)), on, rng)
     separate = rng.random() < dials.separation
     large = [one for one in premises if separate and len(one.graph.names) > 2]  # two joined nodes are never separated
     about = large or premises
     text = " ".join(one.text for one in premises)
+    edges = [edge for one in premises for edge in one.edges]
     spans: list[list[Any]] = []
     for _ in range(dials.questions):
         of = about[int(rng.integers(len(about)))]
@@ -279,8 +320,9 @@ def passage(dials: Dials, rng: Generator, on: Side = "train") -> dict[str, Any]:
         others = [name for one in premises if one is not of for name in one.graph.names]
         asked = separation(of, rng, yes=yes) if large else transitivity(of, rng, yes=yes, others=others)
         text += f" {asked.question} "
-        spans.append([len(text), len(text) + len(asked.answer), "answer"])
-        text += f"{asked.answer}."
+        answer = (shown(edges, asked.a, asked.b) if dials.proof and not large else "") + asked.answer
+        spans.append([len(text), len(text) + len(answer), "answer"])
+        text += f"{answer}."
     return {"text": text, "spans": spans, "answer_at": spans[0][0]}
 
 

@@ -103,6 +103,70 @@ def test_a_model_is_asked_in_the_words_of_the_demonstrations() -> None:
     assert all(record.show["asked"].endswith("?") for record in found)
 
 
+def written(suite: AxiomLengths, monkeypatch: pytest.MonkeyPatch, say: Any) -> dict[str, Record]:
+    """The records of a model that writes what `say` makes of a question, and weighs Yes and No by `decide`."""
+    from butfor.data.scratch import make
+    from butfor.evaluate import questions as base
+
+    lm = make("scratch:1x16,heads=1,tokens=bytes", seed=0, dtype=torch.float32, device=None)
+    monkeypatch.setattr(base, "say", lambda _, prompts, max_new_tokens: [say(p.user)[:max_new_tokens] for p in prompts])
+    monkeypatch.setattr(base, "weigh", lambda _, asked: [_after_steps(prompt.user) for prompt, _ in asked])
+    return {record.item: record for record in suite.measure(lm, suite.items(lm))}
+
+
+def _after_steps(text: str) -> Any:
+    """Yes where the last name written is the cause that was asked for; without steps, Yes."""
+    from butfor.lm.scoring import Scored
+
+    question, _, steps = text.rpartition("? ") if "? " in text else (text, "", "")
+    yes = not steps or steps.removesuffix(".").split()[-1] == question.split()[-3]
+    return Scored([-0.1, -2.0] if yes else [-2.0, -0.1], [1, 1])
+
+
+def searched(text: str) -> str:
+    """The proof of a question, found by another way than that of the demonstrations' writer: an explicit stack."""
+    told, what = text.rsplit(". ", 1)
+    _, a, _, b = what.removesuffix("?").split()
+    above: dict[str, list[str]] = {}
+    for cause, effect in edges(f"{told}."):
+        above.setdefault(effect, []).append(cause)
+    named, sentences, stack = {b}, [[b]], [b]
+    while stack and stack[-1] != a:
+        new = [cause for cause in above.get(stack[-1], []) if cause not in named]
+        if not new:
+            stack.pop()
+        else:
+            sentences += [[stack[-1]]] if sentences[-1][-1] != stack[-1] else []
+            sentences[-1].append(new[0])
+            named.add(new[0])
+            stack.append(new[0])
+    return " " + " ".join(" ".join(names) + "." for names in sentences)
+
+
+def test_a_model_that_writes_right_proofs_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = AxiomLengths(lengths=(4, 15), each=8, proof=True, room=400)
+    found = written(suite, monkeypatch, lambda text: f"{searched(text)} Yes. X" if "cause " in text else " No.")
+    records = [record for record in found.values() if record.group["task"] == "transitivity"]
+    assert len(records) == 80 and mean(records, "accuracy") == mean(records, "proved") == 1.0
+    assert all("proved" not in record.metrics for record in found.values() if record not in records)
+
+
+def test_the_answer_follows_the_steps_that_were_written_and_not_the_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = AxiomLengths(lengths=(5,), each=8, proof=True)
+    found = list(written(suite, monkeypatch, lambda _: " wrong way. Yes.").values())
+    assert all(record.show["asked"].endswith("? wrong way.") for record in found)
+    assert mean(found, "accuracy") == 0.5 and mean(found, "proved") == 0.0
+
+
+def test_without_a_yes_or_no_nothing_that_was_written_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = AxiomLengths(lengths=(5,), each=8, proof=True)
+    found = list(written(suite, monkeypatch, lambda _: " No where and Nothing, on and on").values())
+    stops = [record.show["asked"] for record in found]
+    assert all(text.endswith("?") for text in stops)  # " No" as a word of its own is a verdict: nothing before it
+    found = list(written(suite, monkeypatch, lambda _: " Nothing, on and on").values())
+    assert all(record.show["asked"].endswith("?") for record in found) and mean(found, "accuracy") == 0.5
+
+
 def test_the_published_questions_can_be_asked_in_the_same_words(tmp_path: Any) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(

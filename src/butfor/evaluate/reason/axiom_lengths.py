@@ -14,6 +14,10 @@ Draw      our own, held out: no premise stands on the training side of `butfor.d
           is right for about 0.8 at 3 nodes, 0.7 at 4 and half from 5 on. In all other cells a No stands as often in the
           order of its pair as a Yes, so that the order is worth nothing.
 Asked     as in the demonstrations: the premise, the question, and the likelier of " Yes" and " No".
+          `proof = true`: the model writes on, greedily, and what it wrote before its first Yes or No stays as its own
+          steps; Yes and No are weighed after them. Where it came to neither, they are weighed right after the question.
+          proved: of the answers on transitivity, those that are right and led up to by the very proof that
+          `butfor.data.axioms` would show.
 Data      `side = "validation"`: another held-out part, to choose settings by.
 Source    Vashishtha et al. 2024 for the task and its wording; `reason.axioms` asks the published questions.
 Limits    A model that has never seen this form must take Yes or No as the likely word after the question mark.
@@ -21,24 +25,40 @@ Limits    A model that has never seen this form must take Yes or No as the likel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
 from butfor.core.seeds import generator
-from butfor.data.axioms import Demonstration, Order, Premise, Shape, drawn_premise, enough, separation, transitivity
+from butfor.data.axioms import (
+    SIGNS,
+    Demonstration,
+    Order,
+    Premise,
+    Shape,
+    drawn_premise,
+    enough,
+    separation,
+    shown,
+    transitivity,
+)
+from butfor.data.causal_axioms import edges
+from butfor.evaluate.adapt import Asked
 from butfor.evaluate.question import Cloze, Question
-from butfor.evaluate.questions import COMMON, Questions
+from butfor.evaluate.questions import COMMON, Answer, Questions
 from butfor.evaluate.reason.gold import YES_NO, said
-from butfor.evaluate.suite import Card, Metric
+from butfor.evaluate.suite import Card, Item, Metric, Record
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 LONG = 12  # nodes, from which on a chain is long
 ENDS = (" Yes", " No")
+VERDICT = re.compile(r" (?:Yes|No)\b")
+ROOM = 48  # tokens that a proof may take: the longest of 15 nodes has some 45
 CELLS: dict[str, tuple[str, Order, Shape, bool]] = {
     "chains": ("transitivity", "forward", "line", False),
     "reversed": ("transitivity", "reversed", "line", False),
@@ -81,6 +101,7 @@ class AxiomLengths(Questions):
                     "against_order",
                     "on chains told reversed or shuffled, where the name that is told first is not the cause",
                 ),
+                ("proved", "on transitivity with a proof written before that is right in every step"),
             )
         ),
     )
@@ -90,6 +111,8 @@ class AxiomLengths(Questions):
     lengths: tuple[int, ...] = tuple(range(3, 16))
     each: Annotated[int, Field(ge=2)] = 40  # questions in a cell of one length
     names: tuple[int, int] = (1, 3)  # characters of a name
+    letters: int = len(SIGNS)  # different ones that names are made of
+    proof: bool = False  # whether the model writes its steps before Yes and No are weighed
     side: Literal["test", "validation"] = "test"
     seed: int = 0
 
@@ -98,7 +121,7 @@ class AxiomLengths(Questions):
             raise ValueError(f"lengths is a list of numbers of nodes, from 3 on, not {list(self.lengths)}")
         if not 1 <= self.names[0] <= self.names[1]:
             raise ValueError(f"names is [least, most] characters, not {list(self.names)}")
-        enough(max(self.lengths), self.names)
+        enough(max(self.lengths), self.names, self.letters)
 
     def questions(self) -> Iterator[Question]:
         """Every cell at every length."""
@@ -117,10 +140,29 @@ class AxiomLengths(Questions):
     def _premise(self, cell: str, length: int, rng: Generator) -> Premise:
         """A graph of the cell; where it is no chain, some two of its nodes do not cause each other."""
         _, order, shape, turned = CELLS[cell]
+        noise = NOISE if turned else 0.0
         while True:
-            of = drawn_premise(length, self.names, shape, order, NOISE if turned else 0.0, self.side, rng)
-            if not of.total or (shape == "line" and not turned):
+            of = drawn_premise(length, self.names, shape, order, noise, self.side, rng, self.letters)
+            if not (turned and of.total):
                 return of
+
+    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+        """Yes and No, after what the model wrote of its own accord."""
+        if self.proof:
+            written = self._written(world, [form for _, form in posed])
+            posed = [(question, _after(form, text)) for (question, form), text in zip(posed, written, strict=True)]
+        return Questions._weighed(self, world, posed)
+
+    @property
+    def _room(self) -> int:
+        return self.room or ROOM
+
+    def _record(self, item: Item, question: Question, answers: Mapping[str, Answer]) -> Record:
+        record = Questions._record(self, item, question, answers)
+        if not self.proof or question.group["task"] != "transitivity":
+            return record
+        proved = record.metrics["accuracy"] == 1 and answers["as it is"].asked == f"{question.text} {_proof(question)}"
+        return replace(record, metrics={**record.metrics, "proved": float(proved)})
 
     def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
         """Accuracy over the parts that the question belongs to."""
@@ -154,3 +196,18 @@ def _question(name: str, cell: str, of: Premise, asked: Demonstration) -> Questi
         cloze=Cloze(text, ENDS),
         shape=f"{cell} {group['length']}",
     )
+
+
+def _after(form: Asked, text: str) -> Asked:
+    """The same question with the steps that the model wrote before its Yes or No, if it came to one."""
+    verdict = VERDICT.search(text)
+    if verdict is None:
+        return form
+    return replace(form, prompt=replace(form.prompt, user=form.prompt.user + text[: verdict.start()]))
+
+
+def _proof(question: Question) -> str:
+    """The proof of a question on transitivity, worked out from its text."""
+    told, _, what = question.text.rpartition(". ")
+    _, a, _, b = what.removesuffix("?").split()
+    return shown(edges(f"{told}."), a, b).rstrip()
