@@ -93,7 +93,7 @@ def sentences(base: str, counterfactual: str) -> list[tuple[str, str]]:
     at, other = 0, 0
     for (start, stop), (_, end) in edges:
         for found in SENTENCE.finditer(base, at, start):
-            if found.end() < start:
+            if found.start() > at:  # the mark that ends the sentence stands in both
                 cuts.append((found.end(), other + found.end() - at))
         at, other = stop, end
     cuts.append((len(base), len(counterfactual)))

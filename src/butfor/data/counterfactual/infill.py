@@ -131,12 +131,14 @@ class Guided:
 
         contexts = [_last(text, self.left) for text in made]
         opened = [self.prompt.format(value=wanted) + text for text in contexts]
-        spaced = opened[0].endswith(" ")
-        opened = [text.rstrip(" ") for text in opened]
-        other = [(self.prompt.format(value=before) + text).rstrip(" ") for text in contexts]
+        other = [self.prompt.format(value=before) + text for text in contexts]
+        inside, bare = _words(self.lm)
+        spaced = opened[0].endswith(" ") and bool(inside.any())  # where tokens are letters, the blank is one of its own
+        if spaced:
+            opened, other = [text.rstrip(" ") for text in opened], [text.rstrip(" ") for text in other]
         towards, away = following(self.lm, opened).double().numpy(), following(self.lm, other).double().numpy()
-        towards = np.where(_words(self.lm)[0 if spaced else 1], towards, -np.inf)  # [n, V]
-        pulled = self.pull * (towards - away)
+        pulled = self.pull * (towards - away)  # [n, V]
+        towards = np.where(inside if spaced else bare, towards, -np.inf)
         best = np.argsort(-(towards + pulled), axis=1)[:, : self.choices]
         follows = _first(after, self.right)
         texts = [[str(self.lm.tokenizer.decode([token])) for token in row] for row in best]
@@ -236,7 +238,5 @@ def _words(lm: LM) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         texts = lm.tokenizer.batch_decode([[token] for token in range(min(size, len(lm.tokenizer)))])
         texts += [""] * (size - len(texts))
         both = [np.array([bool(re.fullmatch(form, text)) for text in texts]) for form in (r" [A-Za-z]+", r"[A-Za-z]+")]
-        if not both[0].any():  # tokens are letters: a word begins after its blank
-            both[0] = both[1]
         _WORDS[lm.tokenizer] = both[0], both[1]
     return _WORDS[lm.tokenizer]

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive
-from butfor.data.counterfactual.blanks import phrases
 from butfor.data.counterfactual.infill import Editor
 from butfor.data.counterfactual.judge import Judge, place
 from butfor.data.counterfactual.made import Case, Draft
@@ -112,10 +111,10 @@ class Mice:
         """The text with all changes put back that the flip can do without."""
         while True:
             pair = Pair.of(base, text, "")
-            spans = phrases(pair)
-            if len(spans) < 2:
+            if len(pair.base_spans) < 2:
                 return text
-            fewer = [substitute(text, (theirs,), [base[slice(*ours)]]) for ours, theirs in spans]
+            each = zip(pair.contents, pair.counterfactual_spans, strict=True)
+            fewer = [substitute(text, (span,), [before]) for (before, _), span in each]
             found = self.judge.likely(fewer)
             still = [at for at, row in enumerate(found) if int(row.argmax()) == wanted]
             if not still:
