@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+NEVER = -1e4  # a logit of what is never chosen, whose gradient is a number
+
 
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +43,9 @@ class Consistency(PairLoss):
 
     def penalty(self, model: PreTrainedModel, row: Side, other: Side) -> Tensor:  # noqa: ARG002
         """[B]: where a row lacks an option both are sure that it is not chosen, and it adds nothing."""
-        p = row.outputs.logits.log_softmax(-1)
-        q = swapped(other.outputs.logits, row.label, other.label).log_softmax(-1)
-        terms = (p.exp() - q.exp()) * (p - q)  # [B, C]
-        return 0.5 * terms.where(p.isfinite() & q.isfinite(), 0.0).sum(-1)
+        p = row.outputs.logits.clamp_min(NEVER).log_softmax(-1)
+        q = swapped(other.outputs.logits.clamp_min(NEVER), row.label, other.label).log_softmax(-1)
+        return 0.5 * ((p.exp() - q.exp()) * (p - q)).sum(-1)  # of [B, C]
 
 
 def swapped(logits: Tensor, one: Tensor, other: Tensor) -> Tensor:

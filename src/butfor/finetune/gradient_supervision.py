@@ -38,7 +38,8 @@ class GradientSupervision(PairLoss):
 
         head: Any = getattr(model, NAME)
         seen = row.outputs.features
-        seen = seen if seen.requires_grad else seen.detach().requires_grad_()
+        if not seen.requires_grad:  # kept features; a copy, as a leaf's gradient cannot be asked for under hooks
+            seen = seen.detach().requires_grad_().clone()
         logits = head(seen)
         rise = (logits.gather(1, other.label[:, None]) - logits.gather(1, row.label[:, None])).sum()
         (gradient,) = torch.autograd.grad(rise, seen, create_graph=True)  # [B, d]
