@@ -228,3 +228,10 @@ def test_what_vectors_rest_on_is_part_of_the_name_of_a_run(tmp_path):
     assert EffectTuning(by=str(tmp_path)).rests_on != []
     with pytest.raises(UserError, match="did you mean"):
         _ = EffectTuning(by="minilmm").rests_on
+
+
+def test_a_training_on_text_needs_to_know_where_the_answer_begins(tmp_path):
+    with pytest.raises(UserError, match="has no answer_at"):
+        trained(tmp_path, EffectTuning(), "text", LABELS)
+    with pytest.raises(UserError, match="reads no text"):
+        _ = EffectTuning(by="analyst").rests_on

@@ -35,14 +35,14 @@ def brute(a, q, same, k, least):
 
 @pytest.mark.parametrize("least", [0.3, 0.8, 1.0])
 def test_up_to_some_thousand_rows_all_are_compared(least):
-    a, q = planted(300, 0.5)
-    same = np.arange(300) // 2  # two rows a question
+    a, q = planted(160, 0.5)
+    same = np.arange(160) // 2  # two rows a question
     assert (nearest(a, q, same, 4, least) == brute(a, q, same, 4, least)).all()
 
 
 def test_cells_find_what_comparing_all_finds(monkeypatch):
-    a, q = planted(1500, 0.5)
-    same = np.arange(1500)
+    a, q = planted(1000, 0.5)
+    same = np.arange(1000)
     exact = {least: nearest(a, q, same, 3, least) for least in (0.5, 1.0)}
     monkeypatch.setattr(module, "EXACT", 100)
     for least, wanted in exact.items():

@@ -35,6 +35,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.finetune.neighbours import WORDS, neighbours
+from butfor.lm.head import has_head
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import read, under
 
@@ -71,8 +72,10 @@ class EffectTuning(Method):
     def rests_on(self) -> list[str]:
         if self.by == WORDS:
             return []
-        from butfor.lm.load import stamp
+        from butfor.lm.load import kind, stamp
 
+        if kind(self.by) not in ("lm", "vectors"):
+            raise UserError(f"by = {self.by!r} reads no text; give 'words', or a language model or word vectors")
         return [stamp(self.by)]
 
     def fits(self, rows: Rows) -> None:
@@ -104,6 +107,7 @@ class EffectTuning(Method):
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
         """Say how many rows have neighbours; nothing hangs on the model."""
         if self.own < 1:
+            _refuse_unread(lm, planned)
             fed = [planned.rows[place]["beside"] for batch in planned.plan for place, _ in batch]
             counts = [sum(row[WEIGHT] > 0 for name, row in beside.items() if _is_near(name)) for beside in fed]
             if not any(counts):
@@ -182,6 +186,19 @@ def _near(row: dict[str, Any], rows: Rows, place: int, count: int) -> dict[str, 
     if "answer_at" in row:
         made |= {"text": _parts(other, place)[0] + _parts(row, place)[1], "answer_at": other["answer_at"]}
     return made
+
+
+def _refuse_unread(lm: LM, planned: Batches) -> None:
+    """Refuse a training on text whose answers cannot be told from their questions."""
+    if planned.options or has_head(lm):
+        return
+    if lm.is_encoder:
+        raise UserError(f"{lm.name} is an encoder: effect tuning needs train.objective = 'label' for it, or a decoder")
+    if lacking := next((row for row in planned.rows if "answer_at" not in row), None):
+        raise UserError(
+            f"row {_name(lacking, lacking['row'])} has no answer_at, where its answer begins in its text; "
+            "set train.objective = 'choice' or 'label', or train.corpus = 'ecare-told'"
+        )
 
 
 def _name(row: dict[str, Any], place: int) -> Any:
