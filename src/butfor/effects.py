@@ -313,6 +313,28 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
     return {"a": str(a), "b": str(b), "notes": notes, "effects": effects}
 
 
+def recovered(folder: Path, part: str, whole: str, none: str = "control") -> list[dict[str, Any]]:
+    """Of every metric of a run, the share of what arm `whole` gains over arm `none` that arm `part` reaches.
+
+    Metrics in which `whole` gains nothing that can be told from 0 are left out: there is nothing to have a share of.
+    """
+    from butfor.stats.recovered import recovered
+
+    about = _described(folder)
+    if unknown := [arm for arm in (part, whole, none) if arm not in about["arms"]]:
+        raise UserError(f"{folder} has no arm {unknown[0]!r}; its arms: {_named(about['arms'])}")
+    found: list[dict[str, Any]] = []
+    for (suite, metric), known in about["metrics"].items():
+        cells = [values_of(folder, arm, about["seeds"], suite, metric, known["weight"]) for arm in (part, whole, none)]
+        table = align(cells)
+        if table is None or table.values[1].mean() == table.values[2].mean():
+            continue
+        effect = recovered(*table.values, clusters=clusters_of(table), level=about["level"])
+        if effect.ok:
+            found.append({"suite": suite, "metric": metric, "part": part, "whole": whole, **numbers(effect)})
+    return found
+
+
 def _named(names: Iterable[Any], most: int = 8) -> str:
     shown = sorted(map(str, names))
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")

@@ -278,6 +278,13 @@ def compare(a: Path | str, b: Path | str) -> dict[str, Any]:
     return compare(open_run(a).path, open_run(b).path)
 
 
+def recovered(run: Path | str, part: str, whole: str, none: str = "control") -> list[dict[str, Any]]:
+    """Of every metric of a finished run, the share of the gain of arm `whole` over `none` that arm `part` reaches."""
+    from butfor.effects import recovered
+
+    return recovered(open_run(run).path, part, whole, none)
+
+
 def command_of(path: Path) -> str:
     """The command that made a run folder."""
     return next((e["command"] for e in entries(path / "journal.jsonl") if e.get("command")), "butfor run")
