@@ -14,6 +14,7 @@ COMMANDS = [
     "audit",
     "compare",
     "corpus",
+    "counterfactuals",
     "discover",
     "doctor",
     "explain",

@@ -56,7 +56,7 @@ def run(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
-    """Run an experiment, or what is left of it, and print its effects."""
+    """Run an experiment, or go on with it; print its effects."""
     from butfor.cli.runs import run_command
 
     run_command(source, preset, out, tuple(sets or ()), as_json=json, quiet=quiet)
@@ -84,7 +84,7 @@ def audit(
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
-    """Measure a model as it is: bias, shortcuts, reasoning, faithfulness."""
+    """Measure a model: bias, shortcuts, reasoning, faithfulness."""
     from butfor.cli.audit import audit_command, described
 
     audit_command(
@@ -117,7 +117,7 @@ def status(run: RunPath, json: Json = False) -> None:
 @app.command()
 @reported
 def compare(a: RunPath, b: RunPath, json: Json = False) -> None:
-    """Pair the records of two finished runs: B minus A, arm by arm."""
+    """Pair the records of two finished runs: B minus A."""
     from butfor.cli.runs import compare_command
 
     compare_command(a, b, as_json=json)
@@ -287,6 +287,44 @@ def corpus(
 
     given = {"variable": variable, "side": side, "mode": mode, "seed": seed, "jobs": jobs, "sample": sample}
     corpus_command(source, out, given, as_json=json, quiet=quiet)
+
+
+@app.command()
+@reported
+def counterfactuals(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="a .jsonl file of rows: text, label")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="a .jsonl file; OUT.html and OUT.review.txt beside it")],
+    variable: Annotated[str, typer.Option(help="what is to be otherwise")] = "sentiment",
+    target: Annotated[str, typer.Option(help="the value wanted; other: of two, the one it is not")] = "other",
+    makers: Annotated[str, typer.Option(help="rules, learnt, rewrite, mice; a,b for several")] = "rules",
+    words: Annotated[Path | None, typer.Option(metavar="FILE", help="a word map of your own")] = None,
+    examples: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="pairs: text, counterfactual")] = None,
+    model: Annotated[str, typer.Option(help="who rewrites")] = "smollm2-135m",
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="where the model is served")] = "",
+    style: Annotated[str, typer.Option(help="of the prompt: chat, or lines to go on with")] = "chat",
+    unit: Annotated[str, typer.Option(help="rewritten at once: text or sentence")] = "text",
+    pull: Annotated[float, typer.Option(min=0, help="away from what keeps the value")] = 0.0,
+    judge: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="other rows, to train who judges")] = None,
+    guide: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="other rows, to train who guides")] = None,
+    encoder: Annotated[str, typer.Option(help="what judge and guide read with")] = "minilm",
+    fluency: Annotated[str, typer.Option(metavar="MODEL", help="scores fluency; without one, nobody")] = "",
+    reviewed: Annotated[Path | None, typer.Option(metavar="FILE", help="a review file that you edited")] = None,
+    seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="rows; 0: all")] = 0,
+    sample: Annotated[int, typer.Option(min=1, help="texts on the page")] = 40,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+) -> None:
+    """Make counterfactuals of texts, with scores to trust."""
+    from butfor.cli.counterfactuals import counterfactuals_command, described
+
+    given: dict[str, Any] = {
+        "source": source, "out": out, "variable": variable, "target": target, "makers": makers, "words": words,
+        "examples": examples, "model": model, "endpoint": endpoint, "style": style, "unit": unit, "pull": pull,
+        "judge": judge, "guide": guide, "encoder": encoder, "fluency": fluency, "reviewed": reviewed, "seed": seed,
+        "limit": limit, "sample": sample,
+    }  # fmt: skip
+    counterfactuals_command(described(given), as_json=json, quiet=quiet)
 
 
 def show_json(value: Any) -> None:

@@ -5,7 +5,8 @@ Swap      from left to right, the longest phrase of the word map that begins at 
 Negation  a phrase within three words after a negation, in the same clause, says the opposite: "not bad" stays where
           good is wanted; in "not good" the negation goes and the phrase stays ("isn't good" → "is good").
 Ratings   of the variable "sentiment": n/10 and n out of 10 become 11 - n (0 becomes 10), stars out of 4 and 5 likewise.
-Last      where nothing of this applies, the first is, was, are or were gets a "not", or loses the one it has.
+Last      where the text has no phrase of the map and no rating, the first is, was, are or were gets a "not", or loses
+          the one it has.
 Limits    Words, no grammar and no irony. What the map does not know stays, so that a text may end up mixed; whether it
           flipped is for a judge to say (`scores`).
 """
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 NEGATIONS = frozenset({"not", "no", "never", "neither", "nor", "hardly", "cannot", "without", "nothing"})
 GONE = frozenset({"not", "never", "hardly", "no"})  # those that can be left out
 WHOLE = {"cannot": "can", "can't": "can", "won't": "will", "shan't": "shall", "ain't": "is"}
+SOME = {"without": "with", "nothing": "something"}
 REACH = 3  # words that a negation reaches
 RATING = re.compile(r"(?<![\w.])(\d{1,2})(\s*/\s*|\s+out\s+of\s+)(4|5|10|four|five|ten)\b(?!\s*[/\d])", re.IGNORECASE)
 TOP = {"4": 4, "5": 5, "10": 10, "four": 4, "five": 5, "ten": 10}
@@ -56,10 +58,10 @@ class Rules:
     def _made(self, case: Case, seed: int) -> str:
         words = self.words or built_in(case.variable)
         text, wanted = case.text, words.side(case.wanted)
-        new = _swapped(text, words, wanted, derive(seed, "rules", case.id), self.negations)
+        new, known = _swapped(text, words, wanted, derive(seed, "rules", case.id), self.negations)
         if case.variable in self.rated:
             new = RATING.sub(lambda found: _rated(found, wanted), new)
-        return _denied(text) if new == text and self.negations else new
+        return _denied(text) if new == text and self.negations and not known else new
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +71,18 @@ class _Edit:
     text: str
 
 
-def _swapped(text: str, words: WordMap, wanted: int, seed: int, negations: bool) -> str:
-    """The text with every phrase of the other value swapped."""
+def _swapped(text: str, words: WordMap, wanted: int, seed: int, negations: bool) -> tuple[str, int]:
+    """The text with every phrase of the other value swapped, and how many phrases of the map it has."""
     spans = [found.span() for found in WORD.finditer(text)]
     said = [text[start:stop].lower().replace("’", "'") for start, stop in spans]
     edits: list[_Edit] = []
-    at = 0
+    at = known = 0
     while at < len(spans):
         size, side = _phrase(text, spans, said, at, words, wanted)
         if not size:
             at += 1
             continue
+        known += 1
         denied = _denier(text, spans, said, at, edits) if negations else None
         if denied is None and side != wanted:
             choices = words.swaps[side][tuple(said[at : at + size])]
@@ -88,7 +91,7 @@ def _swapped(text: str, words: WordMap, wanted: int, seed: int, negations: bool)
         elif denied is not None and side == wanted:
             edits.append(_affirmed(text, spans, said, denied))
         at += size
-    return _applied(text, edits)
+    return _applied(text, edits), known
 
 
 def _phrase(
@@ -136,7 +139,8 @@ def _like(old: str, new: str) -> str:
     letters = [c for c in old if c.isalpha()]
     if len(letters) > 1 and all(c.isupper() for c in letters):
         return new.upper()
-    return new[:1].upper() + new[1:] if old[:1].isupper() else new
+    capital = old[:1].isupper() and not old.split()[0].isupper()
+    return new[:1].upper() + new[1:] if capital or old[:2] in ("A ", "I ") else new
 
 
 def _affirmed(text: str, spans: Sequence[tuple[int, int]], said: Sequence[str], at: int) -> _Edit:
@@ -147,7 +151,7 @@ def _affirmed(text: str, spans: Sequence[tuple[int, int]], said: Sequence[str], 
     if said[at] in GONE:
         after = spans[at + 1][0]
         return _Edit(start, after, "") if not text[start].isupper() else _Edit(start, after + 1, text[after].upper())
-    return _Edit(start, stop, _like(text[start:stop], {"without": "with", "nothing": "something"}.get(said[at], "")))
+    return _Edit(start, stop, _like(text[start:stop], SOME.get(said[at], text[start:stop])))
 
 
 def _applied(text: str, edits: Sequence[_Edit]) -> str:

@@ -1,0 +1,136 @@
+"""A page of counterfactuals to read: one file, no script, nothing from elsewhere.
+
+First the scores of every maker with intervals, beside them how far they are from what people did with the same texts;
+then why drafts were dropped; then texts drawn by the seed, each with all that was made of it, the edits marked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+from butfor.core.seeds import generator
+from butfor.data.counterfactual.made import Made
+from butfor.data.counterfactual.scores import BETTER, Line
+from butfor.stats import Effect
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6470; --line: #d9dce1; --old: #a8321f; --new: #14643c;
+  --oldb: #fbe6e2; --newb: #dff3e7; --paper: #fff }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e6ea; --soft: #9aa2ad; --line: #363b44; --old: #ff9c8a;
+  --new: #7ddca6; --oldb: #4a221c; --newb: #163c28; --paper: #16181c } }
+body { margin: 2.5rem auto; max-width: 56rem; padding: 0 1rem; font: 16px/1.55 system-ui, sans-serif;
+  color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
+h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.4rem 0 .3rem }
+h3 { font-size: .95rem; margin: 1rem 0 .1rem } p { margin: .3rem 0 } .soft, caption { color: var(--soft) }
+.scroll { overflow-x: auto } caption { text-align: left; padding-bottom: .3rem }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .3rem 1.2rem .3rem 0; text-align: left;
+  vertical-align: top; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; white-space: nowrap }
+td small { display: block; color: var(--soft) } .text { white-space: pre-line }
+del, ins { text-decoration: none; border-radius: 3px; padding: 0 .2em } del { color: var(--old);
+  background: var(--oldb) } ins { color: var(--new); background: var(--newb); font-weight: 600 }
+pre { white-space: pre-wrap; font-size: .85rem; color: var(--soft); border-left: 3px solid var(--line);
+  margin: .3rem 0; padding-left: .8rem }
+"""
+
+
+def page(
+    made: Sequence[Made],
+    lines: Sequence[Line],
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    people: Sequence[Made] = (),
+    sample: int = 40,
+    seed: int = 0,
+) -> str:
+    """The page as HTML; `notes` are said above the table: who judged, how well, and the like."""
+    texts = list(dict.fromkeys(one.id for one in made))
+    drawn = [texts[at] for at in sorted(generator(seed, "page").permutation(len(texts))[:sample])]
+    shown = "".join(_text(name, [one for one in (*people, *made) if one.id == name]) for name in drawn)
+    said = "".join(f'<p class="soft">{escape(note)}</p>' for note in notes)
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f'<p class="soft">{len(texts):,} texts; <del>old</del> became <ins>new</ins>.</p>{said}'
+        f"{_table(lines)}{_reasons(made)}"
+        f"<h2>{len(drawn)} texts of {len(texts):,}, drawn at random</h2>{shown}</body></html>\n"
+    )
+
+
+def _table(lines: Sequence[Line]) -> str:
+    if not lines:
+        return ""
+    makers, names = (list(dict.fromkeys(found)) for found in ((x.maker for x in lines), (x.score for x in lines)))
+    at = {(line.maker, line.score): line for line in lines}
+    head = "".join(f"<th>{escape(name)}<small> {BETTER.get(name, '')}</small></th>" for name in names)
+    rows = "".join(
+        f"<tr><th>{escape(maker)}</th>{''.join(_cell(at.get((maker, name))) for name in names)}</tr>"
+        for maker in makers
+    )
+    caption = (
+        "Levels with 95% intervals; below them, less the level of people on the same texts. flip, push: of all drafts; "
+        "the others: of drafts that are no copies. more, less: what is wished for."
+    )
+    return (
+        f'<h2>Scores</h2><div class="scroll"><table><caption>{caption}</caption>'
+        f"<tr><th>maker</th>{head}</tr>{rows}</table></div>"
+    )
+
+
+def _cell(line: Line | None) -> str:
+    if line is None:
+        return "<td></td>"
+    beyond = f"<small>{_said(line.beyond, sign=True)} on people</small>" if line.beyond else ""
+    return f"<td>{_said(line.level)}<small>n={line.level.n}</small>{beyond}</td>"
+
+
+def _said(effect: Effect, *, sign: bool = False) -> str:
+    plus = "+" if sign else ""
+    return f"{effect.estimate:{plus}.2f} [{effect.low:{plus}.2f}, {effect.high:{plus}.2f}]"
+
+
+def _reasons(made: Sequence[Made]) -> str:
+    rows = ""
+    for maker in dict.fromkeys(one.maker for one in made):
+        mine = [one for one in made if one.maker == maker]
+        counts = Counter(reason for one in mine for reason in one.reasons).most_common()
+        why = ", ".join(f"{escape(reason)} {count}" for reason, count in counts) or "none"
+        rows += (
+            f"<tr><th>{escape(maker)}</th><td>{sum(one.kept for one in mine)} of {len(mine)}</td><td>{why}</td></tr>"
+        )
+    return (
+        "<h2>What is fit for use</h2><div class='scroll'><table><tr><th>maker</th><th>kept</th>"
+        f"<th>reasons against the others</th></tr>{rows}</table></div>"
+    )
+
+
+def _text(name: str, made: Sequence[Made]) -> str:
+    first = made[0]
+    body = f"<h2>{escape(name)}: {escape(first.before)} to {escape(first.wanted)}</h2>"
+    return body + f'<p class="text">{escape(first.pair.base)}</p>' + "".join(map(_edit, made))
+
+
+def _edit(one: Made) -> str:
+    told = ", ".join(f"{escape(name)} {value:.2f}" for name, value in one.scores.items())
+    against = f" Dropped: {escape(', '.join(one.reasons))}." if one.reasons else ""
+    asked = f"<details><summary>prompt</summary><pre>{escape(one.prompt)}</pre></details>" if one.prompt else ""
+    return (
+        f'<h3>{escape(one.maker)}</h3><p class="text">{_marked(one)}</p>'
+        f'<p class="soft"><small>{told}.{against}</small></p>{asked}'
+    )
+
+
+def _marked(one: Made) -> str:
+    """The new text with what it replaced beside it."""
+    pair, parts, at = one.pair, list[str](), 0
+    for (_, stop), (old, new), (start, _) in zip(
+        pair.counterfactual_spans, pair.contents, pair.counterfactual_spans, strict=True
+    ):
+        parts.append(escape(pair.counterfactual[at:start]))
+        parts.append(f"<del>{escape(old)}</del>" if old.strip() else "")
+        parts.append(f"<ins>{escape(new)}</ins>" if new.strip() else escape(new))
+        at = stop
+    return "".join([*parts, escape(pair.counterfactual[at:])])
