@@ -12,7 +12,7 @@ Strength  "shortcuts/0.9" names the corpus of s = 0.9, from 0.5 (on the whole th
           agrees, the regions are alike, and nothing in the corpus tells a shortcut from a cause). Corpora of two
           strengths tell the same reports, marks aside: what is drawn does not depend on s.
 Game      "stg-mixed/0.9": the Spurious Token Game with labels. In a share of people, per environment as above, the
-          spurious numbers move with the causes (`follows` = 1); in the others they are drawn alone.
+          spurious numbers move with the causes (`follows` = 1: people of the corpus "stg"); others' are drawn alone.
 Limits    Short texts of one form. The mark is an effect of the label: f(causes) ⊥ mark | label, not without the label.
 """
 
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
 from butfor.core.seeds import derive, generator
-from butfor.data.stg import RISKS, asked, draw
+from butfor.data.stg import RISKS, asked, draw, drawn
 from butfor.scm.models.discrete import discrete
 
 if TYPE_CHECKING:
@@ -140,10 +140,11 @@ def game(strength: float = STRENGTH) -> list[dict[str, Any]]:
     shares = agreement(strength)
     rng = generator(0, "shortcuts", "game")
     found: list[dict[str, Any]] = []
-    for n in range(1, COUNT + 1):
+    for n, follower in enumerate(drawn("train", COUNT), 1):
         environment = int(rng.integers(len(shares)))
         follows = bool(rng.random() < shares[environment])
-        person = draw("train" if follows else "ood", 1, rng)[0]
+        loner = draw("ood", 1, rng)[0]
+        person = follower if follows else loner
         columns = {"label": RISKS.index(person.risk), "environment": environment, "follows": int(follows)}
         options = [f" {risk}" for risk in RISKS]
         found.append({"id": f"stg-mixed/{n}", "text": asked(person.values), "options": options, **columns})

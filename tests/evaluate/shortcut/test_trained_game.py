@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.evaluate.scripted import WORLD, weighing
 
@@ -45,6 +46,22 @@ def test_a_reader_of_the_causes_is_right_everywhere(monkeypatch: pytest.MonkeyPa
     assert mean(records, "ood_accuracy") == mean(records, "iid_accuracy") == 1 and mean(records, "causal") > 2
     assert mean(records, "strength") == mean(records, "placebo") == mean(records, "flip") == 0
     assert all(prompt.raw and not prompt.shots and not prompt.system for prompt in seen)
+
+
+def test_a_model_with_a_head_answers_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from butfor.lm import head
+
+    def classify(_: object, texts: list[str]) -> np.ndarray:
+        return np.array([sure(true_risk(values(text))) for text in texts])
+
+    monkeypatch.setattr(head, "has_head", lambda _: True)
+    monkeypatch.setattr(head, "classify", classify)
+    records = SUITE.measure(WORLD, SUITE.items(WORLD))
+    assert mean(records, "ood_accuracy") == mean(records, "iid_accuracy") == 1
+    assert mean(records, "strength") == 0 < mean(records, "causal") < 5.1
+    monkeypatch.setattr(head, "classify", lambda _, texts: np.zeros((len(texts), 2)))
+    with pytest.raises(UserError, match="2 classes, and there are 3 risks"):
+        SUITE.measure(WORLD, SUITE.items(WORLD))
 
 
 def test_a_reader_of_company_is_right_in_distribution_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 Idea      A model learns the game from people whose spurious numbers always move with the causes (corpus "stg").
           Then it is asked about new people: some of the same kind (iid), some whose spurious numbers are drawn alone
           (ood), where only a reader of the causes is still right.
-Equation  the likeliest of three risks after the very text of training, up to "Answer:".
+Equation  the likeliest of three risks after the very text of training, up to "Answer:"; of a model with a head (corpus
+          "stg-mixed", train.objective = "label"), the one that its head says.
           strength, placebo, causal: see `token_game`; a number is changed on the iid people.
 Known     A reader of the causes alone: iid = ood, strength 0. A reader of what is spurious: iid > ood, strength > 0.
 Data      our own draw; nobody in it has the values of anybody in the training rows. `data = "published"`: the authors'
@@ -22,8 +23,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 
+import numpy as np
 from pydantic import Field
 
+from butfor.core.errors import UserError
 from butfor.data.stg import RISKS, TRAINED, Person, Split, asked, drawn, stg
 from butfor.evaluate.shortcut.asked import Answered, answered
 from butfor.evaluate.shortcut.token_game import ARMS, MOVES, STRENGTH, arms, effects, numbers, signs
@@ -86,9 +89,8 @@ class TrainedGame:
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Ask about every person as they are, and where they are of the kind of training, with one number changed."""
         put = [(n, arm) for n, item in enumerate(items) for arm in ARMS if arm in item.data["texts"]]
-        prompts = [Prompt(items[n].data["texts"][arm], raw=True) for n, arm in put]
         answers: list[dict[str, Answered]] = [{} for _ in items]
-        found = answered(world, [(prompt, RISKS) for prompt in prompts], "likelihood")
+        found = _answers(world, [items[n].data["texts"][arm] for n, arm in put])
         for (n, arm), answer in zip(put, found, strict=True):
             answers[n][arm] = answer
         return [_record(item, found) for item, found in zip(items, answers, strict=True)]
@@ -99,6 +101,19 @@ class TrainedGame:
             return stg(split)
         new = [person for person in drawn(split, 2 * self.people + 10, self.seed) if _who(person) not in _known()]
         return new[: self.people]
+
+
+def _answers(world: LM, texts: list[str]) -> list[Answered]:
+    """The risk by the model's head, where it has one; else by what it would say next."""
+    from butfor.lm.head import classify, has_head
+
+    if not has_head(world):
+        return answered(world, [(Prompt(text, raw=True), RISKS) for text in texts], "likelihood")
+    logits = classify(world, texts)
+    if logits.shape[1] != len(RISKS):
+        raise UserError(f"the head of {world.name} knows {logits.shape[1]} classes, and there are {len(RISKS)} risks")
+    said = [(int(row.argmax()), tuple(row - np.logaddexp.reduce(row))) for row in logits]
+    return [Answered(best, odds, RISKS[best], text) for text, (best, odds) in zip(texts, said, strict=True)]
 
 
 @cache
