@@ -13,8 +13,8 @@ Equation  L = (1 − λ) L_task + λ L_feedback, L_task the cross-entropy of the
                        where it changes, log π(r | q) + log π(r' | q'); where it does not, log Σ_k π(k | q) π(k | q')
           Whether X was necessary (X and Y there) or would have been sufficient (neither there) for Y follows from the
           two answers together: that is what consistency rewards, and it leaves each single answer to L_task.
-Source    Hüyük et al. 2025, whose feedback prefers whole texts sampled from the model; here the answers are listed, so
-          that every preference is exact. DPO: Rafailov et al. 2023.
+Source    Hüyük et al. 2025, who prefer among texts that the model writes (right answers, or dialogues on both questions
+          that fit together); here the answers are listed, so that nothing is sampled. DPO: Rafailov et al. 2023.
 Limits    λ = 0 is plain fine-tuning, bit for bit. λ = 1 of consistency says nothing of the answer where none changes.
           supervised, preference and consistency read two texts a row, which costs twice the computing; turns does not.
           π₀ is computed before training, once for each row: no second model is kept.

@@ -10,9 +10,10 @@ Balanced  For each query the eight cells (X there or not, Y there or not, Y chan
 Queries   X->Y and X->M1 are trained; M1->Y, C1->X, C1->M1 and C1->Y are not.
 Graphs    The nine graphs of the family: six are trained. Of the other three every part has been seen, in other graphs.
 Worlds    A quarter of all worlds of the trained graphs is kept for the test: none of them stands in training.
-Texts     "story" as everywhere in the ladder; "short" in letters, for models that read nothing else:
-              c if a and not b. d if c or b. e if d and a. seen a not b not c not d. e?
-              … seen a not b not c not d. if c. e?              (c is set to the other value; "if": exactly if)
+Texts     "story" as everywhere in the ladder; "short" in letters, for models that read nothing else: a letter for each
+          role, a capital one is there, a small one is not; "if" is exactly if, and in the second text what is set:
+              C if A and b. D if C or b. F if D and A. seen A b C D. F?
+              C if A and b. D if C or b. F if D and A. seen A b C D. if c. F?
 Checked   answers by enumeration of all cases; in the test also by the engine, where a mismatch is an error.
 """
 
@@ -44,7 +45,7 @@ Cell = tuple[int, int, int]  # the changed variable, the asked one, and the aske
 SPLITS: tuple[Split, ...] = get_args(Split)
 TRAINED: tuple[Query, ...] = (("X", "Y"), ("X", "M1"))
 UNSEEN: tuple[Query, ...] = (("M1", "Y"), ("C1", "X"), ("C1", "M1"), ("C1", "Y"))
-LETTERS = "abcdefgh"
+LETTERS = {"C1": "a", "C2": "b", "X": "c", "M1": "d", "W": "e", "Y": "f"}
 WORLDS = 1500  # of a split
 ROWS = 12_000  # pairs of a corpus
 OPTIONS: dict[Told, tuple[str, str]] = {"story": (f" {CHOICES[0]}", f" {CHOICES[1]}"), "short": ("y", "n")}
@@ -173,16 +174,15 @@ def _story(world: World, facts: Mapping[str, int], changed: str, asked: str, rng
     return f"{start} {w.verb(asked)}? Answer:", f"{start} would {w.base(asked)} if they had been {made}? Answer:"
 
 
-def _short(world: World, facts: Mapping[str, int], changed: str, asked: str, rng: Generator) -> tuple[str, str]:
-    letters = dict(zip(world.tables, rng.permutation(list(LETTERS)).tolist(), strict=False))
+def _short(world: World, facts: Mapping[str, int], changed: str, asked: str, rng: Generator) -> tuple[str, str]:  # noqa: ARG001
 
     def said(name: str, value: int) -> str:
-        return letters[name] if value else f"not {letters[name]}"
+        return LETTERS[name].upper() if value else LETTERS[name]
 
-    rules = [f"{letters[name]} if {_condition(table.yes, table.causes, said)}." for name, table in _ruled(world)]
+    rules = [f"{said(name, 1)} if {_condition(table.yes, table.causes, said)}." for name, table in _ruled(world)]
     seen = " ".join(said(name, value) for name, value in facts.items())
     start = f"{' '.join(rules)} seen {seen}."
-    return f"{start} {letters[asked]}?", f"{start} if {said(changed, 1 - facts[changed])}. {letters[asked]}?"
+    return f"{start} {said(asked, 1)}?", f"{start} if {said(changed, 1 - facts[changed])}. {said(asked, 1)}?"
 
 
 def _ruled(world: World) -> list[tuple[str, Any]]:
