@@ -1,0 +1,98 @@
+"""butfor counterfactuals: a file of texts becomes pairs, scores, a page, and a file that a person edits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from butfor.cli.app import app
+from butfor.data.counterfactual.made import read
+
+TEXTS = ["A bad film, dull and long.", "The worst plot in years.", "A good cast.", "It is wonderful to see."]
+
+
+def rows(path: Path, texts: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in texts))
+    return path
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    mended = ["A fine film, lively and long.", "The best plot in years.", "A poor cast.", "It is awful to see."]
+    labels = ["Negative", "Negative", "Positive", "Positive"]
+    given = zip(TEXTS, labels, mended, strict=True)
+    return rows(tmp_path / "reviews.jsonl", [{"text": t, "label": label, "counterfactual": c} for t, label, c in given])
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    return rows(
+        tmp_path / "judge.jsonl",
+        [{"text": f"{n} {'bad' if n % 2 else 'good'}", "label": ("Positive", "Negative")[n % 2]} for n in range(40)],
+    )
+
+
+def run(*words: Any) -> Result:
+    return CliRunner().invoke(app, ["counterfactuals", *map(str, words), "--quiet"])
+
+
+def test_rules_make_a_file_a_page_and_a_review(reviews: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made.jsonl"
+    done = run(reviews, out)
+    assert done.exit_code == 0, done.stdout
+    made = read(out)
+    assert [one.pair.counterfactual for one in made][1] == "The best plot in years."
+    assert "rules: 4 of 4 are fit for use" in done.stdout and str(out.with_suffix(".html")) in done.stdout
+    assert "people" in done.stdout and "<ins>" in out.with_suffix(".html").read_text()
+
+
+def test_scores_by_models_and_a_person_who_mends(reviews: Path, judged: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made.jsonl"
+    knobs = ["--judge", judged, "--encoder", "debug", "--fluency", "debug"]
+    done = run(reviews, out, *knobs, "--json")
+    assert done.exit_code == 0, done.stdout
+    facts = json.loads(done.stdout)
+    assert {line["score"] for line in facts["scores"]} >= {"flip", "push", "edit", "fluency", "topic", "named"}
+    review = Path(facts["review"])
+    text = review.read_text().replace("The best plot in years.", "The finest plot in years.")
+    review.write_text(text.replace("keep: yes", "keep: no, silly", 1))
+    assert run(reviews, out, *knobs).exit_code == 2  # a person's work is not overwritten
+    done = run(reviews, out, *knobs, "--reviewed", review)
+    assert done.exit_code == 0, done.stdout
+    made = {one.id: one for one in read(out)}
+    assert made["1"].maker == "rules + person" and "flip" in made["1"].scores
+    assert any("person: silly" in one.reasons for one in made.values())
+
+
+def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made.jsonl"
+    both = rows(tmp_path / "both.jsonl", [{"text": TEXTS[0], "label": "Negative"}])
+    for words, says in [
+        ((reviews, tmp_path / "made.txt"), "call it made.jsonl"),
+        ((tmp_path / "none.jsonl", out), "is not there"),
+        ((reviews, out, "--makers", "rulez"), "did you mean 'rules'"),
+        ((reviews, out, "--makers", "learnt"), "--examples"),
+        ((reviews, out, "--makers", "mice"), "--guide"),
+        ((reviews, out, "--variable", "colour"), "no word map for 'colour'"),
+        ((reviews, out, "--judge", both, "--encoder", "debug"), "must not have learnt from them"),
+        ((reviews, out, "--makers", "learnt", "--examples", judged), "'counterfactual'"),
+    ]:
+        done = run(*words)
+        assert done.exit_code == 2 and says in done.stderr, (words, done.stderr)
+        assert len(done.stderr.splitlines()) <= 3
+
+
+def test_a_map_learnt_from_examples(reviews: Path, tmp_path: Path) -> None:
+    pairs = [
+        {"text": f"the {n} was drab", "label": "Negative", "counterfactual": f"the {n} was vivid", "wanted": "Positive"}
+        for n in ("cast", "plot", "song")
+    ]
+    done = run(
+        reviews, tmp_path / "made.jsonl", "--makers", "rules,learnt", "--examples", rows(tmp_path / "p.jsonl", pairs)
+    )
+    assert done.exit_code == 0, done.stdout
+    assert [one.maker for one in read(tmp_path / "made.jsonl")] == ["rules"] * 4 + ["learnt"] * 4
