@@ -17,6 +17,7 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
           "shortcuts", "shortcuts/0.95": reports with a planted shortcut, which agrees with the label in a share of 0.9,
           or of what is asked for; "stg-mixed", "stg-mixed/0.95": so in the Spurious Token Game (data/shortcuts.py);
+          "codes", "infills": sentences that people changed, for editors (data/counterfactual/{codes,infill}.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
 """
@@ -217,6 +218,18 @@ def _numbers(path: Path, line: int, row: Row) -> set[str]:
     return found
 
 
+def _codes() -> list[Row]:
+    from butfor.data.counterfactual.codes import rows
+
+    return rows()
+
+
+def _infills() -> list[Row]:
+    from butfor.data.counterfactual.infill import rows
+
+    return rows()
+
+
 NAMES: dict[str, Callable[[], list[Row]]] = {
     "plain": _plain,
     "wikitext2": _wikitext2,
@@ -238,6 +251,8 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "copa-told": _copa_told,
     "ecare": _ecare,
     "ecare-told": _ecare_told,
+    "codes": _codes,
+    "infills": _infills,
 }
 FAMILIES: dict[str, Callable[[float], list[Row]]] = {"shortcuts": _shortcuts, "stg-mixed": _stg_mixed}
 STRENGTH = re.compile(rf"({'|'.join(FAMILIES)})/(\d*\.?\d+)")

@@ -40,7 +40,8 @@ def shown(text: str, spans: Sequence[Span]) -> str:
         lead = inside[: len(inside) - len(inside.lstrip())] if core else ""
         trail = inside[len(inside.rstrip()) :] if core else ""
         before = line(text[at:start]) + (" " if (text[at:start] + lead)[-1:].isspace() or not core else "")
-        parts += [(" " if parts and text[at : at + 1].isspace() else "") + before, BLANK + (" " if trail else "")]
+        apart = trail or (not core and text[stop : stop + 1].isalnum())
+        parts += [(" " if parts and text[at : at + 1].isspace() else "") + before, BLANK + (" " if apart else "")]
         at = stop
     rest = text[at:]
     return "".join([*parts, (" " if parts and rest[:1].isspace() else "") + line(rest)]).replace("  ", " ").strip()
