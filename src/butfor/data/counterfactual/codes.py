@@ -15,8 +15,8 @@ Rows      Sentence by sentence from people's pairs (film and restaurant reviews,
 Source    Wu, Ribeiro, Heer & Weld 2021 (Polyjuice), whose codes these are; the marks are plain text here, so that any
           decoder learns them without new tokens.
 Limits    The kinds are told apart by counting words, not by a parser. An edit aims at no label: a judge, where there is
-          one, picks the drafts that move a text towards the wanted value. The reviews of CEBaB are those of its dev file:
-          where edits are measured on it, train on rows(skip=["cebab/"]).
+          one, picks the drafts that move a text towards the wanted value. The reviews of CEBaB are those of its dev
+          file: where edits are measured on it, train on rows(skip=["cebab/"]).
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ KINDS = ("negation", "quantifier", "shuffle", "insert", "delete", "lexical", "re
 QUANTIFIERS = NUMBERS | frozenset(
     re.findall(
         r"\w+",
-        "all every each any some many much most more less several both few fewer little lots plenty enough always often "
-        "sometimes rarely seldom everyone everything someone something anyone anything half",
+        "all every each any some many much most more less several both few fewer little lots plenty enough always "
+        "often sometimes rarely seldom everyone everything someone something anyone anything half",
     )
 )
 DENIALS = NEGATIONS - {"few", "little"}
