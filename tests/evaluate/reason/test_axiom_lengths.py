@@ -93,11 +93,12 @@ def test_a_coin_is_at_chance() -> None:
     assert abs(mean(records(lambda _: coin.choice(["yes", "no"])), "accuracy") - 0.5) < 0.1
 
 
-def test_a_model_is_asked_in_the_words_of_the_demonstrations() -> None:
+@pytest.mark.parametrize("proof", [False, True])
+def test_a_model_is_asked_in_the_words_of_the_demonstrations(proof: bool) -> None:
     from butfor.data.scratch import make
 
     lm = make("scratch:1x16,heads=1,tokens=bytes", seed=0, dtype=torch.float32, device=None)
-    suite = AxiomLengths(lengths=(3,), each=2, limit=4)
+    suite = AxiomLengths(lengths=(3,), each=2, limit=4, proof=proof, room=4)
     found = suite.measure(lm, suite.items(lm))
     assert len(found) == 4 and all({"accuracy", "margin", "chance"} <= record.metrics.keys() for record in found)
     assert all(record.show["asked"].endswith("?") for record in found)

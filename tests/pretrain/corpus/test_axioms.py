@@ -69,9 +69,10 @@ def test_passages_take_turns_so_that_each_visit_reads_another() -> None:
     assert len(few) == len(ROWS) == len({row["text"] for row in few})
 
 
-def test_the_loss_is_that_of_the_answers_alone() -> None:
+@pytest.mark.parametrize("proof", [False, True])
+def test_the_loss_is_that_of_the_answers_alone_and_of_their_proofs(proof: bool) -> None:
     model = lm()
-    planned = batches(made(), model.tokenizer, seed=0, batch_size=4, length=256, steps=1)
+    planned = batches(made(proof=proof, questions=2), model.tokenizer, seed=0, batch_size=4, length=256, steps=1)
     batch = planned[0]
     outputs = model.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=batch["labels"])
     loss = Axioms().loss(model.model, batch, outputs)
@@ -79,6 +80,7 @@ def test_the_loss_is_that_of_the_answers_alone() -> None:
     worked: list[float] = []
     for line, (place, _) in enumerate(planned.plan[0]):
         row = planned.rows[place]
+        assert all(row["text"][:start].endswith("? ") for start, _, _ in row["spans"])  # from right after the question
         offsets = model.tokenizer(row["text"], return_offsets_mapping=True)["offset_mapping"]
         for at, (start, stop) in enumerate(offsets):
             if any(start < b and stop > a for a, b, _ in row["spans"]):

@@ -4,7 +4,8 @@ Idea      A small model that reads how causes compose, on graphs of a few nodes 
           longer ones. Whether it learnt that, or the order of two names in the text, `reason.axiom_lengths` tells.
 Equation  rows' = demonstrations in round(share · rows) slots, new ones at each visit; the rest as it was
           learn = "answers":  L = Σ over parts (rows of the part in the batch / rows) · mean NLL over the part's tokens,
-          the parts being the text (all of its tokens) and the demonstrations (their answers alone)
+          the parts being the text (all of its tokens) and the demonstrations (their answers alone, with `proof` the
+          steps before them too)
           learn = "text":     L = mean NLL over all tokens
 Source    Vashishtha et al. 2024; the draw is `butfor.data.axioms`, whose dials are knobs here.
 Limits    share = 0 is standard training, bit for bit. A slot's demonstration is not as long as its text: match arms by
