@@ -111,6 +111,14 @@ def test_a_file_of_counterfactuals_is_joined_by_id(tmp_path: Path):
     assert len(made(Augment(by=by))) == 20
 
 
+def test_texts_without_labels_are_augmented_too(tmp_path: Path):
+    by = file_of(tmp_path, {"r0": "film 0 was lively"})
+    rows = [{"id": one["id"], "text": one["text"]} for one in ROWS]
+    texts = [one["text"] for one in made(Augment(by=by, size="all"), rows)]
+    assert len(texts) == 21
+    assert "film 0 was lively" in texts
+
+
 def test_rules_make_pairs_of_any_rows_that_have_options():
     rows = [
         {"id": str(n), "text": f"The film {n} was {word}.", "label": label, "options": OPTIONS}

@@ -180,13 +180,15 @@ def _beside(place: int, row: Row) -> Row:
 
 def _labelled(row: Row, text: str, wanted: str, name: str) -> Row:
     """A generated text as a row of its own, with the label that it was made for."""
+    if "label" not in row:
+        return {"text": text}
     words = [str(option).strip() for option in row.get("options", ())]
     if words and wanted not in words:
         raise UserError(f"row {name}: the counterfactual is {wanted!r}, and the row's options are {', '.join(words)}")
     if not words and not wanted.isdigit():
         raise UserError(f"row {name}: the counterfactual is {wanted!r}, and the row has no options to find it among")
-    label = {"label": words.index(wanted) if words else int(wanted)} if "label" in row else {}
-    return {"text": text, **label, **({"options": row["options"]} if words else {})}
+    label = words.index(wanted) if words else int(wanted)
+    return {"text": text, "label": label, **({"options": row["options"]} if words else {})}
 
 
 def _with(row: Row, other: Mapping[str, Any] | None) -> Row:
