@@ -116,7 +116,9 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
             continue
         read: set[str] = set()
         try:
-            read = _digests(getattr(suite, "ready", lambda: None))
+            ready = getattr(suite, "ready", lambda: None)
+            read = _digests(ready)
+            read = _digests(getattr(suite, "tested", ready))  # of all that it reads, what no arm may have learnt
         except UserError as error:
             yield ("measure", number), str(error)
         if worlds and not set(suite.worlds) & worlds:

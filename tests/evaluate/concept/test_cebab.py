@@ -13,10 +13,14 @@ import numpy as np
 import pytest
 from tests.evaluate.scripted import WORLD, weighing
 
+from butfor.core.errors import UserError
 from butfor.data.cebab import CONCEPTS, FILES, cebab
 from butfor.evaluate.concept import cebab as module
 from butfor.evaluate.concept.cebab import TASK, CEBaB
+from butfor.experiment import load as load_experiment
 from butfor.lm import LM, score
+from butfor.lm.head import classify, hang
+from butfor.lm.load import load
 from butfor.lm.prompt import Prompt
 
 SAYS = {
@@ -44,7 +48,7 @@ def review(name: str, family: str, values: Sequence[str], concept: str = "") -> 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     states = list(product(("Positive", "unknown", "Negative"), repeat=4))
-    train = [review(f"t{n}", f"t{n}", values) for n, values in enumerate(states)]
+    train = [{**review(f"t{n}", f"t{n}", values), "review_majority": "35"[n % 2]} for n, values in enumerate(states)]
     dev: list[dict[str, Any]] = []
     for n, values in enumerate(states[5:60:6]):
         dev.append(review(f"d{n}_0", f"d{n}", values))
@@ -137,3 +141,33 @@ def test_the_public_set(public: Callable[[str], None]) -> None:
     items = CEBaB(limit=20).items(WORLD)
     assert len(items) == 20 and {item.data["concept"] for item in items} == set(CONCEPTS)
     assert all(item.data["base"] != item.data.get("placebo") for item in items)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_world_with_a_head_is_asked_by_its_head() -> None:
+    lm: Any = load("debug")
+    hang(lm, 5, 64, 0)
+    lm.model.butfor_head[1].weight.data *= 100
+    suite = CEBaB(train=20, limit=4, rounds=1, size=4)
+    items = suite.items(lm)
+    records = suite.measure(lm, items)
+    for item, record in zip(items, records, strict=True):
+        odds = np.exp(classify(lm, [item.data["base"], item.data["changed"]]))
+        shares = odds / odds.sum(1, keepdims=True)
+        assert record.metrics["size"] == pytest.approx(np.linalg.norm(shares[1] - shares[0]), abs=1e-6)
+        assert record.metrics["l2_coordinates"] > 0 and record.show["asked"] == item.data["base"]
+        assert record.show["rules"] != item.data["base"]
+    hang(lm, 3, 64, 0)
+    with pytest.raises(UserError, match="knows 3 classes; these texts have 5"):
+        suite.measure(lm, items)
+
+
+@pytest.mark.usefixtures("here")
+def test_models_may_be_trained_on_what_explainers_are_fitted_on() -> None:
+    plan = {"name": "rate", "model": "debug", "seeds": [0], "budget": {"steps": 2},
+            "train": {"corpus": "cebab", "objective": "label", "batch_size": 4},
+            "control": {"method": "standard"},
+            "treatment": {"method": "finetune.proxy", "variables": list(CONCEPTS), "size": 4},
+            "measure": [{"suite": "concept.cebab", "train": 20, "primary": True}]}  # fmt: skip
+    load_experiment(plan)
+    assert CEBaB.ready is not CEBaB.tested

@@ -7,7 +7,17 @@ from itertools import product
 import numpy as np
 import pytest
 
-from butfor.evaluate.concept.explainers import NAMES, Case, Seen, distances, fitted, indicators, ridge
+from butfor.evaluate.concept.explainers import (
+    NAMES,
+    Case,
+    Seen,
+    coordinates,
+    distances,
+    fitted,
+    indicators,
+    ridge,
+)
+from butfor.evaluate.concept.learnt import learnt
 
 VALUES = np.array(list(product(range(3), repeat=4)))  # 81 texts: every combination of four concepts once
 
@@ -25,7 +35,8 @@ def case(seen: Seen, row: int, concept: int, target: int) -> tuple[Case, np.ndar
     changed = VALUES[row].copy()
     changed[concept] = target
     other = int(np.flatnonzero((changed == VALUES).all(axis=1))[0])
-    made = Case(VALUES[row], concept, target, seen.outputs[row], seen.features[row])
+    would = {"rules": seen.outputs[other], "pipeline": seen.outputs[0]}
+    made = Case(VALUES[row], concept, target, seen.outputs[row], seen.features[row], would)
     return made, seen.outputs[other] - seen.outputs[row]
 
 
@@ -134,5 +145,49 @@ def test_a_training_set_without_some_value() -> None:
     few = Seen(seen.values[:27], seen.outputs[:27], seen.features[:27])  # the first concept is always 0
     one, _ = case(seen, 4, 0, 2)
     explainers = fitted(few, 2)
-    assert set(explainers) == set(NAMES)
+    assert set(explainers) == set(NAMES) - {"coordinates"}  # for models with a head
     assert all(np.isfinite(explain(one, rng())).all() for explain in explainers.values())
+
+
+def test_texts_that_are_made_count_by_what_is_said_of_them() -> None:
+    seen, _ = world()
+    one, truth = case(seen, 40, 1, 0)
+    assert fitted(seen, 1)["rules"](one, rng()) == pytest.approx(truth)
+    assert fitted(seen, 1)["pipeline"](one, rng()) == pytest.approx(seen.outputs[0] - one.output)
+
+
+def test_swapped_coordinates_are_exact_where_each_concept_has_its_own() -> None:
+    """Features that hold each concept's indicators in coordinates of their own, and a head that is linear in them."""
+    weights = np.random.default_rng(0).normal(size=(12, 5))
+    told = indicators(VALUES)
+    seen = Seen(VALUES, told @ weights, told)
+    for row, concept, target in [(0, 0, 2), (40, 1, 0), (80, 3, 1)]:
+        one, truth = case(seen, row, concept, target)
+        assert coordinates(seen, 3, lambda features: features @ weights, one, rng()) == pytest.approx(truth, abs=1e-9)
+    none, (one, _) = Seen(VALUES[:1], seen.outputs[:1], told[:1]), case(seen, 0, 0, 2)
+    assert not coordinates(none, 3, lambda features: features @ weights, one, rng()).any()
+
+
+def test_a_learnt_space_matches_by_concepts_where_features_are_mostly_of_other_things() -> None:
+    """A topic moves the features far more than the concepts do: plain matching follows it."""
+    rng_ = np.random.default_rng(1)
+    values = rng_.integers(3, size=(240, 4))
+    topic = rng_.normal(size=(240, 3)) * 6
+    mix = np.linalg.qr(rng_.normal(size=(15, 15)))[0]
+    features = np.hstack([indicators(values), topic]) @ mix
+    outputs = indicators(values) @ np.random.default_rng(2).normal(size=(12, 5))
+    seen = Seen(values[:220], outputs[:220], features[:220])
+    explainers = fitted(seen, 1, matches=3)
+    error = {"learnt": [], "matching": [], "random": []}
+    for row in range(220, 240):
+        for concept in range(4):
+            would = values[row].copy()
+            would[concept] = (values[row][concept] + 1) % 3
+            truth = indicators(would[None])[0] @ np.random.default_rng(2).normal(size=(12, 5)) - outputs[row]
+            one = Case(values[row], concept, int(would[concept]), outputs[row], features[row])
+            for name, found in error.items():
+                found.append(distances(explainers[name](one, rng()), truth)["l2"])
+    mean = {name: np.mean(found) for name, found in error.items()}
+    assert mean["learnt"] < 0.6 * mean["matching"] and mean["learnt"] < 0.4 * mean["random"]
+    space = learnt(seen.values, seen.features, 0)
+    assert np.array_equal(space.maps, learnt(seen.values, seen.features, 0).maps)

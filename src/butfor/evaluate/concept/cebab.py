@@ -8,9 +8,14 @@ Equation  f(x) = the model's probabilities of 1 to 5 stars;   ICaCE = f(x') − 
 Errors    l2_*, cosine_*, norm_*: the distance of an explainer's estimate from ICaCE (`explainers.py`). The explainers
           are fitted on reviews of the training split, which shares no family of edits with the one that is measured.
 Known     A model that reads one concept alone: ICaCE is zero for all others. l2 of an estimate of zero is ‖ICaCE‖.
+World     a decoder or an endpoint is asked, and its answer weighed;  a model with a head for five classes (a training
+          on the corpus "cebab" with train.objective = "label") says its probabilities, and what the head reads are its
+          features. Then `coordinates` is scored, too.
 Source    Abraham et al. 2022. Here: pairs of an original and an edit whose label of the edited concept differs.
 Limits    Edits change more than their concept now and then, and a person's label is a majority of five. The published
-          errors are of models fine-tuned on these reviews, over all pairs of a family: read ours against `random`.
+          errors are of models fine-tuned on these reviews, over all pairs of a family: read those of any other model
+          against `random`. The explainers are fitted on reviews that a fine-tuned model has learnt from, as the
+          published ones are.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 import numpy as np
@@ -25,10 +31,14 @@ from pydantic import Field
 
 from butfor.core.seeds import generator
 from butfor.data.cebab import CONCEPTS, STARS, VALUES, RestaurantReview, cebab
+from butfor.data.counterfactual.aspects import Aspects
+from butfor.data.counterfactual.made import Case as MadeCase
 from butfor.data.paraphrase import placebo
-from butfor.evaluate.concept.explainers import DISTANCES, NAMES, Case, Seen, distances, fitted
+from butfor.evaluate.concept.explainers import DISTANCES, MADE, NAMES, Case, Seen, coordinates, distances, fitted
+from butfor.evaluate.concept.pipeline import Pipeline
 from butfor.evaluate.shortcut.asked import Answered, Put, answered
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.lm.head import decided, has_head, judged, read
 from butfor.lm.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -86,16 +96,22 @@ class CEBaB:
         *ERRORS,
     )
     chunk: ClassVar[int] = 100_000  # the explainers are fitted once
-    cost: ClassVar[int] = 4  # three prompts an item, and those that the explainers are fitted on
+    cost: ClassVar[int] = 7  # five prompts an item, and those that the explainers are fitted on
 
     limit: Limit = None
     train: Annotated[int, Field(ge=20)] = 200
     rounds: Annotated[int, Field(ge=1)] = 5
+    matches: Annotated[int, Field(ge=1)] = 5  # texts that are averaged in the learnt space
+    size: Annotated[int, Field(ge=1)] = 16  # coordinates of a concept, as a causal proxy model was trained with
     seed: int = 0
 
     def ready(self) -> None:
         """Both splits are here and can be read."""
         cebab("train")
+        self.tested()
+
+    def tested(self) -> None:
+        """What no arm may have learnt from: the reviews that explainers are fitted on are for training."""
         cebab("dev")
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
@@ -112,24 +128,37 @@ class CEBaB:
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Rate all texts, fit the explainers on training reviews, and compare their guesses with the effects."""
-        explainers = fitted(self._seen(world), self.rounds)
+        texts, seen = self._seen(world)
+        explainers = dict(fitted(seen, self.rounds, self.matches))
+        if has_head(world):
+            explainers["coordinates"] = partial(coordinates, seen, self.size, partial(_headed, world))
+        made = _made(items, Pipeline.of(texts, seen.values, seen.features, partial(_features, world)))
         arms = ("base", "changed", "placebo")
-        texts = list(dict.fromkeys(item.data[arm] for item in items for arm in arms if arm in item.data))
-        said = dict(zip(texts, answered(world, [rated(text) for text in texts]), strict=True))
+        put = [item.data[arm] for item in items for arm in arms if arm in item.data]
+        put = list(dict.fromkeys([*put, *(text for texts in made.values() for text in texts)]))
+        said = dict(zip(put, _said(world, put), strict=True))
         bases = list(dict.fromkeys(item.data["base"] for item in items))
         features = dict(zip(bases, _features(world, bases), strict=True))
-        return [self._record(item, said, features[item.data["base"]], explainers) for item in items]
+        return [
+            self._record(item, said, features[item.data["base"]], explainers, {n: made[n][place] for n in MADE})
+            for place, item in enumerate(items)
+        ]
 
-    def _seen(self, world: LM) -> Seen:
+    def _seen(self, world: LM) -> tuple[list[str], Seen]:
         """The training reviews, chosen by hash, as the model sees them."""
         order = sorted(cebab("train"), key=lambda review: hashlib.blake2b(review.id.encode()).digest())
         reviews = order[: self.train]
         texts = [review.text for review in reviews]
-        outputs = np.array([answer.shares for answer in answered(world, [rated(text) for text in texts])])
-        return Seen(np.array([codes(review) for review in reviews]), outputs, _features(world, texts))
+        outputs = np.array([answer.shares for answer in _said(world, texts)])
+        return texts, Seen(np.array([codes(review) for review in reviews]), outputs, _features(world, texts))
 
     def _record(
-        self, item: Item, said: Mapping[str, Answered], feature: Floats, explainers: Mapping[str, Explainer]
+        self,
+        item: Item,
+        said: Mapping[str, Answered],
+        feature: Floats,
+        explainers: Mapping[str, Explainer],
+        made: Mapping[str, str],
     ) -> Record:
         data = item.data
         base, changed_ = said[data["base"]], said[data["changed"]]
@@ -141,7 +170,8 @@ class CEBaB:
             metrics |= {"placebo": data["sign"] * stars(moved), "placebo_size": float(np.linalg.norm(moved))}
         if data["stars"]:
             metrics["accuracy"] = float(base.best == data["stars"] - 1)
-        case = Case(np.array(data["values"]), data["concept_code"], data["target"], output, feature)
+        would = {name: np.array(said[text].shares) for name, text in made.items()}
+        case = Case(np.array(data["values"]), data["concept_code"], data["target"], output, feature, would)
         for name, explain in explainers.items():
             estimate = explain(case, generator(self.seed, "cebab", name, item.id))
             metrics |= {f"{kind}_{name}": value for kind, value in distances(estimate, truth).items()}
@@ -149,6 +179,7 @@ class CEBaB:
             "asked": base.asked,
             "edited": data["changed"],
             "placebo": data.get("placebo", "none"),
+            **made,
             "stars": f"{stars(output):.2f} → {stars(output + truth):.2f}",
         }
         return Record(item.id, item.cluster, metrics, show, {"concept": data["concept"], "change": data["change"]})
@@ -194,7 +225,37 @@ def _placebo(data: Mapping[str, Any]) -> dict[str, str]:
     return {"placebo": found} if found else {}
 
 
-def _features(world: LM, texts: Sequence[str]) -> NDArray[np.float64]:
+def _made(items: Sequence[Item], pipeline: Pipeline) -> dict[str, list[str]]:
+    """What each maker makes of each item's text."""
+    data = [item.data for item in items]
+    told = [
+        MadeCase(item.id, d["base"], d["concept"], "", VALUES[d["target"]]) for item, d in zip(items, data, strict=True)
+    ]
+    return {
+        "rules": [draft.text for draft in Aspects().make(told, 0)],
+        "pipeline": pipeline.make([(d["base"], d["concept_code"], d["target"]) for d in data]),
+    }
+
+
+def _said(world: LM, texts: Sequence[str]) -> list[Answered]:
+    """How many stars a world reads from each text."""
+    if not has_head(world):
+        return answered(world, [rated(text) for text in texts])
+    logits = judged(world, texts, STARS, 0)
+    return [
+        Answered(int(row.argmax()), tuple(map(float, row)), STARS[row.argmax()], text)
+        for text, row in zip(texts, logits, strict=True)
+    ]
+
+
+def _features(world: LM, texts: Sequence[str]) -> Floats:
     from butfor.lm import features
 
-    return features(world, texts).astype(np.float64)
+    return (read(world, texts) if has_head(world) else features(world, texts)).astype(np.float64)
+
+
+def _headed(world: LM, features: Floats) -> Floats:
+    """The head's probabilities [n, K] of features [n, d]."""
+    logits = decided(world, features)
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)

@@ -8,6 +8,12 @@ s_learner    one least-squares model of f on indicators of all concepts; the dif
 inlp         a ridge regression of f on h; what it predicts once the concept is projected out of h, less what it
              predicts now. It removes the concept, and so cannot know which value was wanted.
 matching     f(r) − f(x), r the nearest training text by the angle between features among those with the wanted value
+learnt       the mean of f over the nearest such texts in a space that was trained for it, less f(x) (`learnt.py`)
+made         f(m) − f(x), m what rules or a model made of x: "rules" (`data/counterfactual/aspects.py`), "pipeline"
+             (`pipeline.py`)
+coordinates  the head's answer once the concept's own coordinates of h(x) are those of a training text with the wanted
+             value, mean over these texts, less f(x): right for a causal proxy model (`finetune.proxy`), for models
+             with a head alone
 random       f(r) − f(x), r any training text: what knowing nothing of the concept is worth
 Distance     l2 ‖e − t‖;  cosine 1 − e·t / (‖e‖ ‖t‖), none where one of them is zero;  norm | ‖e‖ − ‖t‖ |
 Source       ICaCE and its errors: Abraham et al. 2022 (CEBaB); INLP: Ravfogel et al. 2020.
@@ -17,12 +23,13 @@ Ridge        its strength is chosen by leave-one-out error, which has a closed f
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from butfor.evaluate.concept.learnt import Space, learnt
 from butfor.stats.nullspace import classifiers, rowspace
 
 if TYPE_CHECKING:
@@ -31,7 +38,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-NAMES = ("approximate", "s_learner", "inlp", "matching", "random")
+MADE = ("rules", "pipeline")
+NAMES = ("approximate", "s_learner", "inlp", "matching", "learnt", *MADE, "coordinates", "random")
 DISTANCES = ("l2", "cosine", "norm")
 LEVELS = 3  # values that a concept can take
 STRENGTHS = np.logspace(-3, 4, 15)  # of the ridge, relative to the mean square of the features
@@ -55,18 +63,23 @@ class Case:
     target: int
     output: Floats
     feature: Floats
+    made: Mapping[str, Floats] = field(default_factory=dict[str, "Floats"])  # what the model says of texts made of it
 
 
 Explainer = Callable[[Case, np.random.Generator], "Floats"]
 
 
-def fitted(seen: Seen, rounds: int) -> Mapping[str, Explainer]:
-    """Every explainer, fitted on the training texts; `rounds` of null-space projection a concept."""
+def fitted(seen: Seen, rounds: int, matches: int = 5) -> Mapping[str, Explainer]:
+    """Every explainer but `coordinates`, fitted; `rounds` of null-space projection, `matches` in the learnt space."""
+    space = learnt(seen.values, seen.features, 0)
+    places = [space.place(seen.features, concept) for concept in range(seen.values.shape[1])]
     return {
         "approximate": partial(_approximate, seen),
         "s_learner": partial(_s_learner, _least_squares(seen)),
         "inlp": partial(_inlp, *_erasers(seen, rounds)),
         "matching": partial(_matching, seen),
+        "learnt": partial(_learnt, seen, space, places, matches),
+        **{name: partial(_made, name) for name in MADE},
         "random": partial(_random, seen),
     }
 
@@ -115,6 +128,40 @@ def _matching(seen: Seen, case: Case, rng: np.random.Generator) -> Floats:  # no
     rows, own = seen.features[pool] - mean, case.feature - mean
     near = rows @ own / np.maximum(np.linalg.norm(rows, axis=1) * np.linalg.norm(own), 1e-300)
     return seen.outputs[pool[int(np.argmax(near))]] - case.output
+
+
+def _learnt(
+    seen: Seen,
+    space: Space,
+    places: list[Floats],
+    matches: int,
+    case: Case,
+    rng: np.random.Generator,  # noqa: ARG001
+) -> Floats:
+    same = np.flatnonzero(seen.values[:, case.concept] == case.target)
+    pool = same if len(same) else np.arange(len(seen.values))
+    own = space.place(case.feature[None], case.concept)
+    near = np.argsort(np.square(places[case.concept][pool] - own).sum(axis=1), kind="stable")[:matches]
+    return seen.outputs[pool[near]].mean(axis=0) - case.output
+
+
+def _made(name: str, case: Case, rng: np.random.Generator) -> Floats:  # noqa: ARG001
+    return case.made[name] - case.output
+
+
+def coordinates(
+    seen: Seen,
+    size: int,
+    head: Callable[[Floats], Floats],
+    case: Case,
+    rng: np.random.Generator,  # noqa: ARG001
+) -> Floats:
+    """The explainer of a model with a head, whose probabilities [n, K] of features [n, d] are given."""
+    same = np.flatnonzero(seen.values[:, case.concept] == case.target)
+    mixed = np.repeat(case.feature[None], len(same), axis=0)
+    own = slice(case.concept * size, (case.concept + 1) * size)
+    mixed[:, own] = seen.features[same, own]
+    return head(mixed).mean(axis=0) - case.output if len(same) else np.zeros_like(case.output)
 
 
 def _random(seen: Seen, case: Case, rng: np.random.Generator) -> Floats:
