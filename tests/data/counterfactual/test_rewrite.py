@@ -88,6 +88,7 @@ def test_an_answer_of_nothing_is_told() -> None:
 def test_a_model_in_memory_rewrites_and_a_draft_does_not_depend_on_its_neighbours() -> None:
     lm: Any = load("debug")
     cases = [CASE, Case("8", "One more bad sentence of words.", "sentiment", "Negative", "Positive")]
+    knobs: dict[str, Any]
     for knobs in ({}, {"temperature": 1.0}, {"style": "lines", "examples": SHOWN, "pull": 1.0, "unit": "sentence"}):
         maker = Rewriter(world=lm, longest=4, instruction="{wanted}!", **knobs)
         both = maker.make(cases, 3)
