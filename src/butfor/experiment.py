@@ -116,9 +116,7 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
             continue
         read: set[str] = set()
         try:
-            ready = getattr(suite, "ready", lambda: None)
-            read = _digests(ready)
-            read = _digests(getattr(suite, "tested", ready))  # of all that it reads, what no arm may have learnt
+            read = _digests(getattr(suite, "ready", lambda: None))
         except UserError as error:
             yield ("measure", number), str(error)
         if worlds and not set(suite.worlds) & worlds:

@@ -95,6 +95,7 @@ class CEBaB:
         Metric("accuracy", "higher", "share", "share of originals given the raters' stars", "binary", null=0.2),
         *ERRORS,
     )
+    apart_from: ClassVar[tuple[str, ...]] = ("cebab",)  # what is measured is of the other split
     chunk: ClassVar[int] = 100_000  # the explainers are fitted once
     cost: ClassVar[int] = 7  # five prompts an item, and those that the explainers are fitted on
 
@@ -108,10 +109,6 @@ class CEBaB:
     def ready(self) -> None:
         """Both splits are here and can be read."""
         cebab("train")
-        self.tested()
-
-    def tested(self) -> None:
-        """What no arm may have learnt from: the reviews that explainers are fitted on are for training."""
         cebab("dev")
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
