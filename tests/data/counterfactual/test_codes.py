@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from butfor.data.counterfactual.codes import KINDS, Coded, edited, kind, parts, 
 from butfor.data.swaps import WORD
 from butfor.lm import generation
 from butfor.lm.load import load
+from butfor.train.loop import TrainSettings, train
+from butfor.train.standard import Standard
 
 PLAIN = "The film was bad and slow."
 
@@ -74,6 +78,15 @@ def test_rows_are_peoples_sentences_both_ways_and_can_be_read_again() -> None:
     assert all(row["text"].startswith(question(row["text"].partition("\n")[0], row["kind"])) for row in found)
     assert {row["group"] for row in rows(skip=["a/"])} == {"b/3"}
     assert sum(row["kind"] == "lexical" for row in rows(most=1)) == 1
+
+
+@pytest.mark.usefixtures("pairs")
+def test_the_shared_loop_trains_on_what_stands_behind_the_code(tmp_path: Path) -> None:
+    lm: Any = load("debug")
+    settings = TrainSettings(steps=25, batch_size=7, length=96, learning_rate=1e-2)
+    facts = train(lm, rows(), Standard(), settings=settings, seed=0, folder=tmp_path)
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert losses[-1] < 0.8 * losses[0] and facts.rows_cut == 0
 
 
 def answers(said: dict[str, str]) -> Any:

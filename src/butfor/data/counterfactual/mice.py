@@ -24,6 +24,7 @@ from butfor.core.seeds import derive
 from butfor.data.counterfactual.infill import Editor
 from butfor.data.counterfactual.judge import Judge, place
 from butfor.data.counterfactual.made import Case, Draft
+from butfor.data.counterfactual.scores import distance
 from butfor.data.pairs import Pair, substitute
 from butfor.data.swaps import WORD
 
@@ -74,7 +75,7 @@ class Mice:
             if flipped := [text for text, (_, flips) in tried.items() if flips]:
                 texts = [self._tidied(case.text, text, wanted) for text in flipped] if self.tidy else flipped
                 return Draft(
-                    min(texts, key=lambda text: (edits(case.text, text), -tried.get(text, (0.0, True))[0])), asked
+                    min(texts, key=lambda text: (distance(case.text, text), -tried.get(text, (0.0, True))[0])), asked
                 )
             beam = sorted(tried, key=lambda text: -tried[text][0])[: self.beam] or beam
         best = beam[0]
@@ -120,14 +121,3 @@ class Mice:
             if not still:
                 return text
             text = fewer[max(still, key=lambda at: found[at][wanted])]
-
-
-def edits(one: str, other: str) -> int:
-    """Words to insert, delete or replace to come from one text to the other."""
-    left, right = WORD.findall(one), WORD.findall(other)
-    row = list(range(len(right) + 1))
-    for at, word in enumerate(left, 1):
-        corner, row[0] = row[0], at
-        for to, there in enumerate(right, 1):
-            corner, row[to] = row[to], min(row[to] + 1, row[to - 1] + 1, corner + (word != there))
-    return row[-1]
