@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
 PAIR = "pair"
 REFERENCE = "butfor_reference"  # an attribute of the model while it trains
-Logs = dict[int, "Tensor"]  # place of a row -> log-probabilities [K] of its answers
+Fed = tuple[int, int]  # the place of a row, and how many of its tokens are fed
+Logs = dict[Fed, "Tensor"]  # log-probabilities [K] of the answers
 
 
 @final
@@ -75,8 +76,10 @@ class Feedback(Method):
         """Every row needs a twin with the same answers to choose from; in some the right one must differ."""
         if not self.strength:
             return
+        labels = [label for row in rows if isinstance(label := row.get("label"), int)]
+        classes = 1 + max(labels, default=-1)
         for place, row in enumerate(rows):
-            if problem := _problem(row):
+            if problem := _problem(row, classes):
                 raise UserError(f"row {row.get('id', place)}: {problem}")
         if all(row["label"] == row["beside"][PAIR]["label"] for row in rows):
             raise UserError("no counterfactual question has another answer than its factual one: nothing to learn")
@@ -144,30 +147,28 @@ def _reference(lm: LM, planned: Batches) -> Generator[None]:
     lm.model.eval()
     with torch.inference_mode():
         for step, line in enumerate(planned.plan):
-            places = [place for place, _ in line]
-            if all(place in kept[0] for place in places):
+            if all(fed in kept[0] for fed in line):
                 continue
             batch = {name: value.to(lm.device) for name, value in planned[step].items()}
             for found, said in zip(kept, (batch, under(batch, PAIR)), strict=True):
-                found.update(zip(places, read(lm.model, said).logits.cpu(), strict=True))
+                found.update(zip(line, read(lm.model, said).logits.cpu(), strict=True))
     lm.model.train(was_training)
-    places = [[place for place, _ in line] for line in planned.plan]
-    setattr(lm.model, REFERENCE, [tuple(_rows(found, line) for found in kept) for line in places])
+    setattr(lm.model, REFERENCE, [tuple(_rows(found, line) for found in kept) for line in planned.plan])
     try:
         yield
     finally:
         delattr(lm.model, REFERENCE)
 
 
-def _rows(found: Logs, places: list[int]) -> Tensor:
+def _rows(found: Logs, line: list[Fed]) -> Tensor:
     """[B, K]: rows with fewer answers are filled up with minus infinity."""
     from torch.nn.utils.rnn import pad_sequence
 
-    bare = [row[row.isfinite()] for row in (found[place] for place in places)]
+    bare = [row[row.isfinite()] for row in (found[fed] for fed in line)]
     return pad_sequence(bare, batch_first=True, padding_value=float("-inf"))
 
 
-def _problem(row: dict[str, Any]) -> str:
+def _problem(row: dict[str, Any], classes: int) -> str:
     """Why a row and what stands beside it are no factual and counterfactual question; "" if they are."""
     twin = row.get("beside", {}).get(PAIR)
     if twin is None:
@@ -178,4 +179,7 @@ def _problem(row: dict[str, Any]) -> str:
         return "feedback needs the right answers, as numbers: 'label', and 'label' of what stands beside it"
     if list(row.get("options", ())) != list(twin.get("options", ())):
         return f"its question has the options {row.get('options')}, the counterfactual one {twin.get('options')}"
+    known = len(row.get("options", ())) or classes
+    if not 0 <= twin["label"] < known:
+        return f"the counterfactual question has the label {twin['label']}; known are 0 to {known - 1}"
     return ""
