@@ -37,7 +37,8 @@ def rows(count: int = 120, **dials: Any) -> list[dict[str, Any]]:
 def parts(row: dict[str, Any]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """The told edges of a row, and its questions with their answers."""
     premise = row["text"][: re.search(r" (?:Does|Are) ", row["text"]).start()]  # pyright: ignore[reportOptionalMemberAccess]
-    return edges(premise), QA.findall(row["text"])
+    assert premise[0] == " "
+    return edges(premise[1:]), QA.findall(row["text"])
 
 
 def reached(told_edges: list[tuple[str, str]], start: str) -> set[str]:
@@ -135,6 +136,14 @@ def test_names_are_made_of_so_many_letters() -> None:
     assert told_names == set("abcefghijklmnop")
 
 
+def test_easy_passages_have_small_graphs_and_few_letters() -> None:
+    made = rows(200, easy=0.5, nodes=(3, 6), names=(1, 1), letters=20)
+    names = [{name for edge in parts(row)[0] for name in edge} for row in made]
+    easy = [found <= set("abcefg") and len(found) <= 4 for found in names]
+    assert 0.4 < np.mean(easy) < 0.65 and max(map(len, names)) == 6
+    assert rows(5, easy=0.0) == rows(5)
+
+
 # proofs ---------------------------------------------------------------------------------------------------------------
 
 PROVED = re.compile(r"Does (\S+) cause (\S+)\? ((?:[^?.]*\. )+)(Yes|No)\.")
@@ -218,6 +227,7 @@ def test_a_no_stands_in_the_order_of_its_pair_as_often_as_a_yes() -> None:
         ({"noise": 0.1, "nodes": (2, 6), "names": (1, 1)}, 0.87),
         ({"noise": 0.2, "nodes": (2, 6)}, 0.78),
         ({}, 0.64),
+        ({"noise": 0.0, "shuffling": 1.0}, 0.65),
         ({"noise": 0.2, "nodes": (2, 6), "branching": 0.3, "reversal": 0.2, "shuffling": 0.2}, 0.68),
         ({"branching": 1.0}, 0.5),
         ({"branching": 1.0, "nodes": (6, 6)}, 0.51),

@@ -126,7 +126,7 @@ def _after_steps(text: str) -> Any:
 
 def searched(text: str) -> str:
     """The proof of a question, found by another way than that of the demonstrations' writer: an explicit stack."""
-    told, what = text.rsplit(". ", 1)
+    told, what = text.strip().rsplit(". ", 1)
     _, a, _, b = what.removesuffix("?").split()
     above: dict[str, list[str]] = {}
     for cause, effect in edges(f"{told}."):

@@ -161,7 +161,7 @@ class AxiomLengths(Questions):
         record = Questions._record(self, item, question, answers)
         if not self.proof or question.group["task"] != "transitivity":
             return record
-        proved = record.metrics["accuracy"] == 1 and answers["as it is"].asked == f"{question.text} {_proof(question)}"
+        proved = record.metrics["accuracy"] == 1 and answers["as it is"].asked == f" {question.text} {_proof(question)}"
         return replace(record, metrics={**record.metrics, "proved": float(proved)})
 
     def extra(self, question: Question, answered: int | str | None) -> dict[str, float]:
@@ -193,7 +193,7 @@ def _question(name: str, cell: str, of: Premise, asked: Demonstration) -> Questi
         choices=YES_NO,
         answer=said(asked.yes),
         group=group,
-        cloze=Cloze(text, ENDS),
+        cloze=Cloze(f" {text}", ENDS),
         shape=f"{cell} {group['length']}",
     )
 
