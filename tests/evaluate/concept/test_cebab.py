@@ -14,7 +14,8 @@ import pytest
 from tests.evaluate.scripted import WORLD, weighing
 
 from butfor.core.errors import UserError
-from butfor.data.cebab import CONCEPTS, FILES, cebab
+from butfor.data.cebab import CONCEPTS, FILES, VALUES, cebab
+from butfor.data.counterfactual.made import Case, Draft, Made, write
 from butfor.evaluate.concept import cebab as module
 from butfor.evaluate.concept.cebab import TASK, CEBaB
 from butfor.experiment import load as load_experiment
@@ -170,3 +171,24 @@ def test_models_may_be_trained_on_what_explainers_are_fitted_on() -> None:
             "treatment": {"method": "finetune.proxy", "variables": list(CONCEPTS), "size": 4},
             "measure": [{"suite": "concept.cebab", "train": 20, "primary": True}]}  # fmt: skip
     assert load_experiment(plan).train.corpus == "cebab"
+
+
+@pytest.mark.usefixtures("here")
+def test_counterfactuals_that_someone_wrote_are_scored_beside_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighing(monkeypatch, food_alone)
+    monkeypatch.setattr(module, "_features", bag)
+    item = next(item for item in CEBaB().items(WORLD) if item.data["concept"] == "food")
+    wanted = VALUES[item.data["target"]]
+    case = Case("1", item.data["base"], "food", "", wanted)
+    file = tmp_path / "made.jsonl"
+    write(file, [Made.of(case, Draft(item.data["changed"]), "person")])
+    suite = CEBaB(train=20, rounds=1, written=str(file))
+    suite.ready()
+    records = {record.item: record for record in suite.measure(WORLD, suite.items(WORLD))}
+    assert records[item.id].metrics["l2_written"] == 0 and records[item.id].show["written"] == item.data["changed"]
+    assert sum("l2_written" in record.metrics for record in records.values()) == 1
+    write(file, [Made.of(case, Draft(case.text), "person")])  # unchanged: a filter objects
+    with pytest.raises(UserError, match="holds no counterfactual"):
+        suite.ready()

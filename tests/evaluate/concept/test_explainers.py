@@ -35,7 +35,7 @@ def case(seen: Seen, row: int, concept: int, target: int) -> tuple[Case, np.ndar
     changed = VALUES[row].copy()
     changed[concept] = target
     other = int(np.flatnonzero((changed == VALUES).all(axis=1))[0])
-    would = {"rules": seen.outputs[other], "pipeline": seen.outputs[0]}
+    would = {"rules": seen.outputs[other], "pipeline": seen.outputs[0], "written": seen.outputs[1]}
     made = Case(VALUES[row], concept, target, seen.outputs[row], seen.features[row], would)
     return made, seen.outputs[other] - seen.outputs[row]
 

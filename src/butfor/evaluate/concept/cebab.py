@@ -29,10 +29,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 import numpy as np
 from pydantic import Field
 
+from butfor.core.errors import UserError
 from butfor.core.seeds import generator
 from butfor.data.cebab import CONCEPTS, STARS, VALUES, RestaurantReview, cebab
 from butfor.data.counterfactual.aspects import Aspects
 from butfor.data.counterfactual.made import Case as MadeCase
+from butfor.data.counterfactual.made import read as counterfactuals
 from butfor.data.paraphrase import placebo
 from butfor.evaluate.concept.explainers import DISTANCES, MADE, NAMES, Case, Seen, coordinates, distances, fitted
 from butfor.evaluate.concept.pipeline import Pipeline
@@ -104,12 +106,15 @@ class CEBaB:
     rounds: Annotated[int, Field(ge=1)] = 5
     matches: Annotated[int, Field(ge=1)] = 5  # texts that are averaged in the learnt space
     size: Annotated[int, Field(ge=1)] = 16  # coordinates of a concept, as a causal proxy model was trained with
+    written: str = ""  # a file of counterfactuals (`butfor counterfactuals`) for the explainer of that name
     seed: int = 0
 
     def ready(self) -> None:
         """Both splits are here and can be read."""
         cebab("train")
         cebab("dev")
+        if self.written:
+            _written(self.written)
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item an edit; all edits of a review are a cluster."""
@@ -129,16 +134,16 @@ class CEBaB:
         explainers = dict(fitted(seen, self.rounds, self.matches))
         if has_head(world):
             explainers["coordinates"] = partial(coordinates, seen, self.size, partial(_headed, world))
-        made = _made(items, Pipeline.of(texts, seen.values, seen.features, partial(_features, world)))
+        made = _made(items, Pipeline.of(texts, seen.values, seen.features, partial(_features, world)), self.written)
         arms = ("base", "changed", "placebo")
         put = [item.data[arm] for item in items for arm in arms if arm in item.data]
-        put = list(dict.fromkeys([*put, *(text for texts in made.values() for text in texts)]))
+        put = list(dict.fromkeys([*put, *(text for texts in made for text in texts.values())]))
         said = dict(zip(put, _said(world, put), strict=True))
         bases = list(dict.fromkeys(item.data["base"] for item in items))
         features = dict(zip(bases, _features(world, bases), strict=True))
         return [
-            self._record(item, said, features[item.data["base"]], explainers, {n: made[n][place] for n in MADE})
-            for place, item in enumerate(items)
+            self._record(item, said, features[item.data["base"]], explainers, texts)
+            for item, texts in zip(items, made, strict=True)
         ]
 
     def _seen(self, world: LM) -> tuple[list[str], Seen]:
@@ -170,6 +175,8 @@ class CEBaB:
         would = {name: np.array(said[text].shares) for name, text in made.items()}
         case = Case(np.array(data["values"]), data["concept_code"], data["target"], output, feature, would)
         for name, explain in explainers.items():
+            if name in MADE and name not in made:
+                continue
             estimate = explain(case, generator(self.seed, "cebab", name, item.id))
             metrics |= {f"{kind}_{name}": value for kind, value in distances(estimate, truth).items()}
         show = {
@@ -222,16 +229,32 @@ def _placebo(data: Mapping[str, Any]) -> dict[str, str]:
     return {"placebo": found} if found else {}
 
 
-def _made(items: Sequence[Item], pipeline: Pipeline) -> dict[str, list[str]]:
-    """What each maker makes of each item's text."""
+def _made(items: Sequence[Item], pipeline: Pipeline, file: str) -> list[dict[str, str]]:
+    """The texts that are made of each item's text, by who makes them."""
     data = [item.data for item in items]
     told = [
         MadeCase(item.id, d["base"], d["concept"], "", VALUES[d["target"]]) for item, d in zip(items, data, strict=True)
     ]
-    return {
-        "rules": [draft.text for draft in Aspects().make(told, 0)],
-        "pipeline": pipeline.make([(d["base"], d["concept_code"], d["target"]) for d in data]),
-    }
+    rules = Aspects().make(told, 0)
+    steps = pipeline.make([(d["base"], d["concept_code"], d["target"]) for d in data])
+    found = [{"rules": rule.text, "pipeline": step} for rule, step in zip(rules, steps, strict=True)]
+    written = _written(file) if file else {}
+    for case, made in zip(told, found, strict=True):
+        if (asked := (case.text, case.variable, case.wanted)) in written:
+            made["written"] = written[asked]
+    return found
+
+
+def _written(file: str) -> dict[tuple[str, str, str], str]:
+    """The counterfactuals of a file that no filter objects to: what is asked for, and what was written."""
+    found = {(m.pair.base, m.pair.variable, m.wanted): m.pair.counterfactual for m in counterfactuals(file) if m.kept}
+    texts = {review.text for review in cebab("dev")}
+    if not any(text in texts and name in CONCEPTS and value in VALUES for text, name, value in found):
+        raise UserError(
+            f"{file} holds no counterfactual that is kept of a review of CEBaB's development split; "
+            f"a variable is one of {', '.join(CONCEPTS)}, wanted is {', '.join(VALUES)}"
+        )
+    return found
 
 
 def _said(world: LM, texts: Sequence[str]) -> list[Answered]:

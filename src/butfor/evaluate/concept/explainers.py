@@ -10,7 +10,7 @@ inlp         a ridge regression of f on h; what it predicts once the concept is 
 matching     f(r) − f(x), r the nearest training text by the angle between features among those with the wanted value
 learnt       the mean of f over the nearest such texts in a space that was trained for it, less f(x) (`learnt.py`)
 made         f(m) − f(x), m what rules or a model made of x: "rules" (`data/counterfactual/aspects.py`), "pipeline"
-             (`pipeline.py`)
+             (`pipeline.py`), "written" (a file of counterfactuals that a model or a person wrote)
 coordinates  the head's answer once the concept's own coordinates of h(x) are those of a training text with the wanted
              value, mean over these texts, less f(x): right for a causal proxy model (`finetune.proxy`), for models
              with a head alone
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-MADE = ("rules", "pipeline")
+MADE = ("rules", "pipeline", "written")
 NAMES = ("approximate", "s_learner", "inlp", "matching", "learnt", *MADE, "coordinates", "random")
 DISTANCES = ("l2", "cosine", "norm")
 LEVELS = 3  # values that a concept can take
