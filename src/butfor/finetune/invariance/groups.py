@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from butfor.lm import LM
     from butfor.train.batches import Batches
 
-GROUP = "invariance_group"
+GROUP, GIVEN = "invariance_group", "invariance_given"
 FLOOR = -30.0  # log-probabilities below this are cut, so that an option that a row lacks stays finite
 Of = Literal["answers", "features"]
 
@@ -64,7 +64,7 @@ class Grouped(Method):
 
     def works(self, planned: Batches) -> None:
         """Refuse batches in which no two groups meet."""
-        if not any(sum(n >= 2 for n in found(planned, step).values()) >= 2 for step in range(len(planned))):
+        if not any(sum(n >= 2 for n in held(planned, step).values()) >= 2 for step in range(len(planned))):
             raise UserError(
                 f"no batch holds two rows of two groups each ({', '.join(self.groups)}): raise train.batch_size"
             )
@@ -76,7 +76,7 @@ class Grouped(Method):
         return outputs.loss + self.strength * self.penalty(batch, outputs)
 
     def penalty(self, batch: Batch, outputs: Any) -> Tensor:
-        """What the groups of a batch differ by, [] ."""
+        """How far the groups of a batch differ, []."""
         raise NotImplementedError
 
 
@@ -121,9 +121,6 @@ class Matched(Grouped):
         return outputs.features if self.of == "features" else answers(outputs.logits)
 
 
-GIVEN = "invariance_given"
-
-
 def names(rows: Rows, columns: tuple[str, ...]) -> list[str]:
     """The names of all groups, sorted; refuses columns that rows lack, a single group, and a group of one row."""
     for name in columns:
@@ -143,7 +140,7 @@ def _name(row: dict[str, Any], columns: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {row[name]}" for name in columns)
 
 
-def found(planned: Batches, step: int) -> Counter[int]:
+def held(planned: Batches, step: int) -> Counter[int]:
     """How many rows of each group a batch holds."""
     return Counter(planned.rows[place][GROUP] for place, _ in planned.plan[step])
 

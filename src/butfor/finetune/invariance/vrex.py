@@ -34,7 +34,8 @@ class VREx(Grouped):
     def penalty(self, batch: Batch, outputs: Any) -> Tensor:
         """The variance of the environments' losses."""
         each = losses(batch, outputs)
-        return variance([each[part] for part in parts(batch)]) if len(parts(batch)) > 1 else each.sum() * 0.0
+        groups = [each[part] for part in parts(batch)]
+        return variance(groups) if len(groups) > 1 else each.sum() * 0.0
 
 
 def variance(groups: list[Tensor]) -> Tensor:
