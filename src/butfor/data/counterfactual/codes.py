@@ -44,6 +44,7 @@ from butfor.data.counterfactual.blanks import (
     shown,
     told,
 )
+from butfor.data.counterfactual.infill import WHOLE
 from butfor.data.counterfactual.judge import Judge, place
 from butfor.data.counterfactual.made import Case, Draft
 from butfor.data.monli import monli
@@ -63,7 +64,6 @@ QUANTIFIERS = NUMBERS | frozenset(
 DENIALS = NEGATIONS - {"few", "little"}
 SIDES = re.compile(r"\b([a-z]{3,}) (and|or) ([a-z]{3,})\b")
 LONG, CHANGED, MOST = 40, 0.7, 1500  # words of a sentence; share of it that may be new; rows of one kind
-WHOLE = 150  # words of a review: longer ones take long to compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

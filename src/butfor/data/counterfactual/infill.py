@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHORT = 60  # words: shorter film reviews are left out of `rows`, for trying editors on
+WHOLE = 150  # words: longer ones take long to compare
 LONG = 40  # words: longer sentences are left out, too
 MORE = 0.15  # of a line's other words, that are masked beside those that people changed
 _WORDS: WeakKeyDictionary[Any, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = WeakKeyDictionary()
@@ -175,12 +176,13 @@ def joined(text: str, words: Sequence[Span]) -> list[Span]:
 def rows(skip: Collection[str] = ()) -> list[dict[str, Any]]:
     """Lines with blanks where people edited a sentence, the value that they gave it, and their words as the answer.
 
-    From film reviews of more than SHORT words and restaurant reviews of one aspect edited; a few other words of each
-    line are masked as well, as a search does. Rows whose id begins with one of `skip` are left out.
+    From film reviews of more than SHORT and up to WHOLE words, and from restaurant reviews with one aspect edited; a
+    few other words of each line are masked as well, as a search does. Groups that begin with one of `skip` are left
+    out.
     """
     pairs: list[tuple[str, str, str, str]] = []
     for review in cad():
-        if len(review.original.split()) > SHORT:
+        if SHORT < len(review.original.split()) <= WHOLE:
             other = {"Positive": "Negative", "Negative": "Positive"}[review.sentiment]
             sides = ((review.original, review.revised, other), (review.revised, review.original, review.sentiment))
             pairs += [(f"cad/{review.id}", *side) for side in sides]
