@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 DEPTH, WIDTH = 32, 16  # principal components, and dimensions of the learnt space
-STEPS, BATCH, RATE = 80, 256, 0.05
+STEPS, BATCH, RATE = 50, 256, 0.08
 
 
 @dataclass(frozen=True, slots=True)
