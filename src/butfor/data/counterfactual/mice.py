@@ -9,9 +9,10 @@ Method    beam = {x}; for each round: for each text of the beam, words in the or
           with the fewest edited words wins; else the `beam` likeliest texts go into the next round.
           `tidy`: changes that the flip does not need are put back, one at a time, until each that is left is needed.
 Source    Ross, Marasovic & Peters 2021 (MiCE). `tidy` is ours; tidy = False is the published procedure.
-Limits    A flip is one of this classifier, no proof that a reader would agree: of a weak one the smallest edit shows what
-          it leans on ("this film" → "this product"), and often leaves the text saying what it said. Whole words are masked, never marks. The
-          words are the smallest set only as far as saliency puts them in the right order, and the editor finds words.
+Limits    A flip is one of this classifier, no proof that a reader would agree: of a weak one the smallest edit shows
+          what it leans on ("this film" → "this product"), and often leaves the text saying what it said. Whole words
+          are masked, never marks. The edit is the smallest only as far as saliency puts the words in the right order,
+          and the editor finds words.
 """
 
 from __future__ import annotations
