@@ -40,13 +40,15 @@ def run(*words: Any) -> Result:
     return CliRunner().invoke(app, ["counterfactuals", *map(str, words), "--quiet"])
 
 
-def test_rules_make_a_file_a_page_and_a_review(reviews: Path, tmp_path: Path) -> None:
+def test_rules_make_a_file_a_page_and_a_review(reviews: Path, judged: Path, tmp_path: Path) -> None:
     out = tmp_path / "made.jsonl"
     done = run(reviews, out)
     assert done.exit_code == 0, done.stdout
     made = read(out)
     assert [one.pair.counterfactual for one in made][1] == "The best plot in years."
     assert "rules: 4 of 4 are fit for use" in done.stdout and str(out.with_suffix(".html")) in done.stdout
+    done = run(reviews, out, "--judge", judged)
+    assert done.exit_code == 0 and "judge: words, 40 rows, right on held-out ones in 1.000" in done.stdout
     assert "people" in done.stdout and "<ins>" in out.with_suffix(".html").read_text()
 
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from butfor.data.counterfactual.trained import Trained
     from butfor.data.counterfactual.wordmap import WordMap
 
-MAKERS = ("rules", "learnt", "rewrite", "mice")
+MAKERS = ("rules", "learnt", "rewrite", "codes", "mice")
 PEOPLE = "people"
+WORDS = "words"  # a judge that needs no model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Wanted:
     pull: float = 0.0
     judge: Path | None = None
     guide: Path | None = None
-    encoder: str = "minilm"
+    encoder: str = WORDS
     fluency: str = ""
     reviewed: Path | None = None
     seed: int = 0
@@ -52,10 +53,6 @@ class Wanted:
                 raise UnknownName("maker", maker, MAKERS)
         if "learnt" in self.makers and self.examples is None:
             raise UserError("the maker 'learnt' learns a word map from pairs; give them with --examples FILE.jsonl")
-        if "mice" in self.makers and self.guide is None:
-            raise UserError(
-                "the maker 'mice' edits until a judge follows; give rows to train it on: --guide FILE.jsonl"
-            )
         if self.out.suffix != ".jsonl":
             raise UserError(
                 f"{self.out} holds one counterfactual a line; call it {self.out.with_suffix('.jsonl').name}"
@@ -99,6 +96,8 @@ def counterfactuals_command(asked: Wanted, *, as_json: bool, quiet: bool) -> Non
         new = {(one.id, one.maker): one for one in mended}
         made = [new.get((one.id, one.maker), one) for one in made]
     else:
+        if asked.out.is_file() and review.untouched(asked.review, files.read(asked.out)):
+            asked.review.unlink()  # nobody edited it: the new one takes its place
         review.write(asked.review, made)
     lines = summary([*people, *made], people)
     files.write(asked.out, made)
@@ -138,22 +137,30 @@ def _maker(name: str, asked: Wanted, guide: Judge | None) -> Maker:
         return Rules(own)
     if name == "learnt":
         return Rules(_learnt(asked, own), name="learnt")
-    world = _world(asked)
     if name == "rewrite":
         from butfor.data.counterfactual.rewrite import Example, Rewriter
 
         shown = tuple(Example(*pair) for pair in _pairs(asked.examples, asked.variable)) if asked.examples else ()
-        sentences = asked.unit == "sentence"
         return Rewriter(
-            world=world, examples=shown, style=asked.style, unit=asked.unit, pull=asked.pull,
-            guide=guide if sentences else None,
+            world=_world(asked), examples=shown, style=asked.style, unit=asked.unit, pull=asked.pull,
+            guide=guide if asked.unit == "sentence" else None,
         )  # fmt: skip
+    return _editor(name, asked, guide)
+
+
+def _editor(name: str, asked: Wanted, guide: Judge | None) -> Maker:
+    """The makers that change words inside a text, with a model in memory."""
+    from butfor.data.counterfactual.codes import Coded
     from butfor.data.counterfactual.infill import Guided
     from butfor.data.counterfactual.mice import Mice
 
-    if guide is None or asked.endpoint:
-        raise UserError("the maker 'mice' needs a guide and a model in memory; leave out --endpoint")
-    return Mice(judge=guide, editor=Guided(world))
+    if asked.endpoint:
+        raise UserError(f"the maker {name!r} needs a model in memory; leave out --endpoint")
+    if name == "codes":
+        return Coded(lm=_world(asked), judge=guide)
+    if guide is None:
+        raise UserError("the maker 'mice' edits until a judge follows; give rows to train it on: --guide FILE.jsonl")
+    return Mice(judge=guide, editor=Guided(_world(asked)))
 
 
 def _world(asked: Wanted) -> Any:
@@ -216,6 +223,7 @@ def _people(made: Sequence[Made], rows: Sequence[dict[str, Any]]) -> list[Made]:
 
 def _trained(file: Path, asked: Wanted, rows: Sequence[dict[str, Any]]) -> Trained:
     from butfor.data.counterfactual.trained import trained
+    from butfor.data.counterfactual.wordjudge import word_judge
     from butfor.lm.load import load
     from butfor.lm.world import LM
 
@@ -223,26 +231,32 @@ def _trained(file: Path, asked: Wanted, rows: Sequence[dict[str, Any]]) -> Train
     seen = {row.get(key) for row in rows for key in ("text", "counterfactual")} - {None}
     if shared := sum(row.get("text") in seen for row in given):
         raise UserError(f"{shared} rows of {file} are texts of {asked.source}: a judge must not have learnt from them")
+    labels = [str(row.get(asked.variable, row.get("label", ""))) for row in given]
+    texts = [str(row.get("text", "")) for row in given]
+    groups = [str(row.get("group", row["id"])) for row in given]
+    if asked.encoder == WORDS:
+        return word_judge(texts, labels, seed=asked.seed, groups=groups)
     world = load(asked.encoder)
     if not isinstance(world, LM):
-        raise UserError(f"{asked.encoder} reads words, not texts; give a language model with --encoder")
-    labels = [str(row.get(asked.variable, row.get("label", ""))) for row in given]
-    return trained(world, [str(row.get("text", "")) for row in given], labels, seed=asked.seed)
+        raise UserError(f"{asked.encoder} reads words, not texts; give a language model with --encoder, or {WORDS}")
+    return trained(world, texts, labels, seed=asked.seed, groups=groups)
 
 
 def _scored(made: Sequence[Made], asked: Wanted, judge: Trained | None) -> list[Made]:
+    from butfor.data.counterfactual.judge import Classifier
     from butfor.data.counterfactual.scores import scored
     from butfor.lm.load import load
 
     lm: Any = load(asked.fluency, dtype="auto") if asked.fluency and made else None
-    return scored(made, judge=judge.judge if judge else None, lm=lm, space=judge.judge.lm if judge else None)
+    space = judge.judge.lm if judge and isinstance(judge.judge, Classifier) else None
+    return scored(made, judge=judge.judge if judge else None, lm=lm, space=space)
 
 
 def _notes(asked: Wanted, judge: Trained | None) -> list[str]:
     found = [f"Made by {', '.join(asked.makers)}; seed {asked.seed}; target {asked.target}."]
     if judge:
         found.append(
-            f"Flips are judged by a head on {asked.encoder}, trained on {judge.rows:,} rows of {asked.judge}; "
+            f"Flips are judged by what {asked.encoder} tells, trained on {judge.rows:,} rows of {asked.judge}; "
             f"on rows held out from it, it is right in {judge.accuracy}."
         )
     else:

@@ -16,6 +16,7 @@ from butfor.data.counterfactual.made import Case, Draft, Made
 from butfor.data.counterfactual.page import page
 from butfor.data.counterfactual.scores import aspects, distance, named, scored, summary
 from butfor.data.counterfactual.trained import trained
+from butfor.data.counterfactual.wordjudge import word_judge
 from butfor.lm.likelihood import nll
 from butfor.lm.load import load
 
@@ -141,3 +142,26 @@ def test_the_page_shows_the_edit_the_prompt_and_hides_nothing() -> None:
     assert "Dropped: unchanged" in shown and "who judged" in shown and "1 of 2" in shown
     assert "http" not in shown and "<script" not in shown
     assert shown == page(made, summary(made), title="T", notes=["who judged"])
+
+
+def test_a_judge_of_words_learns_what_tells_the_values_apart() -> None:
+    rng = generator(0, "words")
+    labels = [("bad", "good")[int(rng.integers(2))] for _ in range(200)]
+    fill = [f"w{int(n)}" for n in rng.integers(0, 30, 200)]
+    texts = [
+        f"the {w} is {'dull' if label == 'bad' else 'not dull'} here" for w, label in zip(fill, labels, strict=True)
+    ]
+    found = word_judge(texts, labels, seed=0)
+    assert found.accuracy.estimate > 0.95 and found.judge.values == ("bad", "good")
+    assert found.judge.likely(["is dull", "is not dull"]).argmax(1).tolist() == [0, 1]
+    weights = found.judge.saliency("the w1 is not dull here", 1)
+    assert weights[3] == max(weights) and len(weights) == 6
+    assert word_judge(texts, rng.permutation(labels).tolist(), seed=0).accuracy.low < 0.5
+    assert str(word_judge(texts, labels, seed=1).judge.identity()) == str(found.judge.identity())
+    twins = [f"{w} it was {said}" for w in fill for said in ("dull", "lively")]
+    both = ["bad", "good"] * 200
+    assert word_judge(twins, both, seed=0, groups=[str(n // 2) for n in range(400)]).accuracy.estimate == 1.0
+    with pytest.raises(UserError, match="of two values"):
+        word_judge(texts, ["a"] * 200, seed=0)
+    with pytest.raises(UserError, match="no word stands in two texts"):
+        word_judge([str(n) for n in range(40)], ["a", "b"] * 20, seed=0)

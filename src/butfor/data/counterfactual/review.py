@@ -39,10 +39,14 @@ def write(path: Path, made: Sequence[Made]) -> None:
     keys = [_key(one) for one in made]
     if len(set(keys)) < len(keys):
         raise UserError("two counterfactuals share maker and id: no review file can tell them apart")
-    text = "\n".join([ABOUT, "", *(line for one in made for line in _block(one))]) + "\n"
-    if path.is_file() and path.read_bytes() != text.encode():
+    if path.is_file() and not untouched(path, made):
         raise UserError(f"{path} is there and differs: somebody may have edited it; move it away, or read it in")
-    write_bytes(path, text.encode())
+    write_bytes(path, _file(made))
+
+
+def untouched(path: Path, made: Sequence[Made]) -> bool:
+    """Whether the file is as `write` leaves it for these."""
+    return path.is_file() and path.read_bytes() == _file(made)
 
 
 def read(path: Path, made: Sequence[Made]) -> list[Made]:
@@ -53,6 +57,10 @@ def read(path: Path, made: Sequence[Made]) -> list[Made]:
         if key not in known:
             raise MalformedData(path, line, f"nothing was made by {key[1]} for {key[0]!r}; leave === lines as they are")
     return [_reviewed(path, one, *said[_key(one)]) if _key(one) in said else one for one in made]
+
+
+def _file(made: Sequence[Made]) -> bytes:
+    return ("\n".join([ABOUT, "", *(line for one in made for line in _block(one))]) + "\n").encode()
 
 
 def _key(one: Made) -> tuple[str, str]:
