@@ -6,7 +6,7 @@ Idea      Vectors of length one; how alike two answers are is their inner produc
 Equation  s(i, j) = a_i·a_j + QUESTION · q_i·q_j   over j in the group of i, q_j ≠ q_i, a_i·a_j ≥ least
 Cells     Up to EXACT rows of a group are all compared, which is exact. More are sorted into CELLS √n cells by spherical
           k-means on (a, √QUESTION q), and a row is compared with those of its PROBES nearest cells: n^1.5 products in
-          place of n². What it misses are neighbours at the rim: of 100,000 texts made from e-CARE, 28 s on one core,
+          place of n². What it misses are neighbours at the rim: of 100,000 texts made from e-CARE, 29 s on one core,
           none whose answer is the same, and a tenth of those alike by 0.6 or more.
 Vectors   "words": every word has a random direction of WIDTH numbers, drawn from its letters, and weighs log((1 + n) /
           texts with it); a text is their sum. Texts of the same words are alike by 1, texts that share none by
