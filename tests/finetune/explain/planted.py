@@ -1,4 +1,4 @@
-"""A planted shortcut: opinions cause the label; a colour nearly always goes with it, and where it is tested, against."""
+"""A planted shortcut: opinions cause the label; a colour nearly always goes with it, and in the test against it."""
 
 from __future__ import annotations
 
