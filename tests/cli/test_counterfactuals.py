@@ -73,6 +73,7 @@ def test_scores_by_models_and_a_person_who_mends(reviews: Path, judged: Path, tm
 def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Path) -> None:
     out = tmp_path / "made.jsonl"
     both = rows(tmp_path / "both.jsonl", [{"text": TEXTS[0], "label": "Negative"}])
+    bare = rows(tmp_path / "bare.jsonl", [{"text": "Fine."}])
     for words, says in [
         ((reviews, tmp_path / "made.txt"), "call it made.jsonl"),
         ((tmp_path / "none.jsonl", out), "is not there"),
@@ -81,6 +82,7 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
         ((reviews, out, "--makers", "mice"), "--guide"),
         ((reviews, out, "--variable", "colour"), "no word map for 'colour'"),
         ((reviews, out, "--judge", both, "--encoder", "debug"), "must not have learnt from them"),
+        ((reviews, out, "--judge", bare), "row 0 says neither 'sentiment' nor 'label'"),
         ((reviews, out, "--makers", "learnt", "--examples", judged), "'counterfactual'"),
     ]:
         done = run(*words)
@@ -98,3 +100,12 @@ def test_a_map_learnt_from_examples(reviews: Path, tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.stdout
     assert [one.maker for one in read(tmp_path / "made.jsonl")] == ["rules"] * 4 + ["learnt"] * 4
+
+
+def test_a_judge_reads_labels_in_numbers_by_their_options(tmp_path: Path) -> None:
+    options = {"options": [" bad", " good"]}
+    source = rows(tmp_path / "in.jsonl", [{"text": f"A bad film {n}.", "label": 0, **options} for n in range(3)])
+    told = [{"text": f"{n} {('good', 'bad')[n % 2]}", "label": 1 - n % 2, **options} for n in range(40)]
+    done = run(source, tmp_path / "made.jsonl", "--judge", rows(tmp_path / "judge.jsonl", told))
+    assert done.exit_code == 0, done.stderr
+    assert [one.wanted for one in read(tmp_path / "made.jsonl") if "flip" in one.scores] == ["good"] * 3

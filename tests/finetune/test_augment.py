@@ -152,6 +152,32 @@ def test_pairs_of_one_label_are_refused_where_labels_are_compared():
     Consistency().fits(rows)
 
 
+@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("label", [None, True, 0.5, -1])
+def test_a_pair_without_its_own_label_is_refused_as_it_would_be_learnt_with_the_rows(kind, label):
+    pair = {"text": "film 0 was lively", **({} if label is None else {"label": label})}
+    with pytest.raises(UserError, match="the counterfactual of row r0 has the label"):
+        kind().fits([{**ROWS[0], "beside": {"pair": pair}}])
+
+
+def test_a_pair_may_have_a_label_that_no_row_has(tmp_path: Path):
+    rows = [{**one, "beside": {"pair": {**one["beside"]["pair"], "label": 2}}} for one in ROWS]
+    heads = [trained(tmp_path / name, method, rows)[0] for name, method in (("a", Standard()), ("b", Contrast()))]
+    assert [len(head["butfor_head.1.bias"]) for head in heads] == [3, 3]
+
+
+def test_a_file_with_two_counterfactuals_of_a_row_is_refused(tmp_path: Path):
+    case = Case("r0", ROWS[0]["text"], "sentiment", "bad", "good")
+    both = [
+        Made.of(case, Draft(text), maker) for maker, text in (("rules", "film 0 was fine"), ("mice", "film 0 shone"))
+    ]
+    write(tmp_path / "both.jsonl", both)
+    with pytest.raises(UserError, match="two counterfactuals of row r0, one by mice"):
+        Augment(by=str(tmp_path / "both.jsonl")).fits(ROWS)
+    write(tmp_path / "both.jsonl", [both[0].because("too far"), both[1]])
+    Augment(by=str(tmp_path / "both.jsonl")).fits(ROWS)
+
+
 def test_a_file_that_does_not_fit_costs_one_line(tmp_path: Path):
     with pytest.raises(UserError, match="no file of counterfactuals"):
         Augment(by=str(tmp_path / "none.jsonl")).fits(ROWS)

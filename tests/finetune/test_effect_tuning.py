@@ -35,7 +35,7 @@ EVERY = [[n] for n in range(6)]
 
 def trained(folder: Path, method, objective="choice", rows=None, **settings):
     lm = load("debug")
-    settings = {"steps": 2, "batch_size": 4, "length": 24, "learning_rate": 1e-2, "objective": objective, **settings}
+    settings = {"steps": 2, "batch_size": 4, "length": 48, "learning_rate": 1e-2, "objective": objective, **settings}
     train(lm, rows or ROWS[objective], method, settings=TrainSettings(**settings), seed=0, folder=folder)
     return lm
 
@@ -233,5 +233,8 @@ def test_what_vectors_rest_on_is_part_of_the_name_of_a_run(tmp_path):
 def test_a_training_on_text_needs_to_know_where_the_answer_begins(tmp_path):
     with pytest.raises(UserError, match="has no answer_at"):
         trained(tmp_path, EffectTuning(), "text", LABELS)
+    with pytest.raises(UserError, match=r"raise train\.length"):  # the answers of some neighbours would be cut off
+        trained(tmp_path, EffectTuning(), "text", length=6)
+    trained(tmp_path, EffectTuning(), "text", length=48)
     with pytest.raises(UserError, match="reads no text"):
         _ = EffectTuning(by="analyst").rests_on

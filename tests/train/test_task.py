@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from butfor.core.errors import RunError, UserError
-from butfor.lm.head import classify, has_head, judged
+from butfor.lm import Site, do
+from butfor.lm.head import classify, hang, has_head, judged
 from butfor.lm.load import load
 from butfor.lm.save import save
 from butfor.lm.scoring import score
@@ -203,3 +204,17 @@ def test_adapters_go_also_where_training_breaks():
     with pytest.raises(ZeroDivisionError), adapted(lm, "lora", 2, 0):
         raise ZeroDivisionError
     assert lm.fingerprint() == before
+
+
+def test_what_hangs_on_a_model_is_never_read_from_what_another_was_kept_for():
+    """Two interventions by the same code have the same names, and so the same fingerprint."""
+    lm = load("debug")
+    hang(lm, 2, 24, seed=0)
+    texts = [row["text"] for row in ROWS]
+    plain = classify(lm, texts)
+    said = []
+    for value in (0.0, 3.0):
+        with do(lm, {Site(0, "mlp"): value}):
+            said.append(classify(lm, texts))
+    assert not np.allclose(said[0], said[1])
+    assert np.array_equal(classify(lm, texts), plain)

@@ -222,6 +222,7 @@ def _people(made: Sequence[Made], rows: Sequence[dict[str, Any]]) -> list[Made]:
 
 
 def _trained(file: Path, asked: Wanted, rows: Sequence[dict[str, Any]]) -> Trained:
+    from butfor.data.counterfactual import value_of
     from butfor.data.counterfactual.trained import trained
     from butfor.data.counterfactual.wordjudge import word_judge
     from butfor.lm.load import load
@@ -231,8 +232,8 @@ def _trained(file: Path, asked: Wanted, rows: Sequence[dict[str, Any]]) -> Train
     seen = {row.get(key) for row in rows for key in ("text", "counterfactual")} - {None}
     if shared := sum(row.get("text") in seen for row in given):
         raise UserError(f"{shared} rows of {file} are texts of {asked.source}: a judge must not have learnt from them")
-    labels = [str(row.get(asked.variable, row.get("label", ""))) for row in given]
-    texts = [str(row.get("text", "")) for row in given]
+    labels = [value_of(number, row, asked.variable) for number, row in enumerate(given)]
+    texts = [row["text"] for row in given]
     groups = [str(row.get("group", row["id"])) for row in given]
     if asked.encoder == WORDS:
         return word_judge(texts, labels, seed=asked.seed, groups=groups)

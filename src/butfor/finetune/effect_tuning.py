@@ -199,6 +199,10 @@ def _refuse_unread(lm: LM, planned: Batches) -> None:
             f"row {_name(lacking, lacking['row'])} has no answer_at, where its answer begins in its text; "
             "set train.objective = 'choice' or 'label', or train.corpus = 'ecare-told'"
         )
+    for name, near in planned.beside.items():  # an answer that is cut off would count as certain
+        fed = [fed for batch in near.plan for fed in batch if _is_near(name) and near.rows[fed[0]][WEIGHT] > 0]
+        if any(len(near.encoded[place]) > size for place, size in fed):
+            raise UserError("a neighbour's question leaves no room for the whole answer of a row; raise train.length")
 
 
 def _name(row: dict[str, Any], place: int) -> Any:

@@ -162,7 +162,13 @@ def _of_file(path: str) -> dict[str, Texts]:
 def _read(path: str, content: str) -> dict[str, Texts]:  # noqa: ARG001
     from butfor.data.counterfactual.made import read
 
-    return {one.id: (one.pair.base, one.pair.counterfactual, one.wanted) for one in read(path) if one.kept}
+    found: dict[str, Texts] = {}
+    for one in read(path):
+        if one.kept and one.id in found:
+            raise UserError(f"{path} holds two counterfactuals of row {one.id}, one by {one.maker}; keep one maker's")
+        if one.kept:
+            found[one.id] = one.pair.base, one.pair.counterfactual, one.wanted
+    return found
 
 
 def _beside(place: int, row: Row) -> Row:
@@ -173,6 +179,9 @@ def _beside(place: int, row: Row) -> Row:
             f"no counterfactual stands beside row {name}: by = 'human' needs rows with beside.pair, as in the corpus "
             "cad; or by = 'rules', or the path of a file"
         )
+    label = other.get("label")
+    if "label" in row and (type(label) is not type(row["label"]) or (isinstance(label, int) and label < 0)):
+        raise UserError(f"the counterfactual of row {name} has the label {label!r}; give it one, as the row has")
     if other["text"].split() == row["text"].split():
         raise UserError(f"the counterfactual of row {name} has the same words as the row; leave the row out")
     return other

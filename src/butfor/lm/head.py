@@ -4,7 +4,8 @@ Equation  logits = W norm(h) + b;  h = the mean of the last hidden states over t
           `pooling`);  norm = layer norm without weights, so that one learning rate fits models of any scale.
 Start     W drawn with a standard deviation of 0.01 from the seed, b = 0.
 Frozen    What a model without its head makes of a text is kept in memory, by its fingerprint: training a head on
-          a frozen model reads each text once, however many seeds and arms come after.
+          a frozen model reads each text once, however many seeds and arms come after. Nothing is kept of a model with
+          hooks or other code on it, which its fingerprint names but cannot tell apart.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ def frozen(lm: LM, texts: Sequence[str], length: int) -> NDArray[np.float32]:
 
     texts = checked_texts("texts", texts)
     with headless(lm):
+        if lm.hooked:
+            return features(lm, texts, length=length)
         key = lm.fingerprint(), lm.tokenizer_fingerprint(), length
         kept = _KEPT.setdefault(key, {})
         _KEPT.move_to_end(key)

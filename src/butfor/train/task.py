@@ -68,7 +68,7 @@ def ready(lm: LM, planned: Batches, settings: TrainSettings, seed: int) -> Gener
     """The model as its training needs it: the head for its labels, additions or frozen weights."""
     with adapted(lm, settings.adapt, settings.rank, seed):
         if settings.objective == "label":
-            classes = 1 + max(row["label"] for row in planned.rows)
+            classes = 1 + max(row.get("label", 0) for one in (planned, *planned.beside.values()) for row in one.rows)
             if not has_head(lm):
                 hang(lm, classes, settings.length, seed)
             keep(lm, classes, settings.length)

@@ -84,6 +84,7 @@ def test_labels_in_numbers_are_read_by_their_options() -> None:
         ([{"text": "x", "sentiment": "a"}], "a", "nothing to make"),
         ([{"text": "x"}], "a", "neither 'sentiment' nor 'label'"),
         ([{"text": " ", "label": "a"}], "b", "row 0 has no text"),
+        ([{"id": "x", "text": "!?", "label": "a"}], "b", "row x has no text, or none with a word"),
         ([{"text": "x", "label": 2, "options": ["a", "b"]}], "b", "label 2, but 2 options"),
         ([{"id": 1, "text": "x", "label": "a"}, {"id": 1, "text": "y", "label": "a"}], "b", "two rows have the id '1'"),
     ],

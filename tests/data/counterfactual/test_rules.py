@@ -112,3 +112,10 @@ def test_a_map_is_learnt_from_what_people_swapped_again_and_again() -> None:
     )
     with pytest.raises(UserError, match="learnt from pairs"):
         learnt([], ("bad", "good"))
+
+
+def test_a_draft_by_our_own_map_is_known_by_what_the_map_says(small: Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Rules().identity()
+    assert small.words is not None
+    monkeypatch.setattr("butfor.data.counterfactual.rules.built_in", lambda _: small.words)
+    assert Rules().identity() != before

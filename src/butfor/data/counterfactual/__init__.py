@@ -21,6 +21,7 @@ from butfor.core.folder import RunFolder
 from butfor.core.journal import Journal, entries
 from butfor.core.keys import digest
 from butfor.data.counterfactual.made import Case, Draft, Made, Maker
+from butfor.data.swaps import WORD
 
 OTHER = "other"
 
@@ -49,7 +50,7 @@ def cases(rows: Sequence[Mapping[str, Any]], variable: str, target: str) -> list
     """What is to be made of the rows."""
     if not rows:
         raise UserError("there is no row to make a counterfactual of")
-    values = [_value(number, row, variable) for number, row in enumerate(rows)]
+    values = [value_of(number, row, variable) for number, row in enumerate(rows)]
     known = sorted({*values, *(option for row in rows for option in _options(row))})
     if target == OTHER and len(known) != 2:
         raise UserError(
@@ -104,11 +105,11 @@ def _options(row: Mapping[str, Any]) -> list[str]:
     return [str(option).strip() for option in row.get("options", ())]
 
 
-def _value(number: int, row: Mapping[str, Any], variable: str) -> str:
+def value_of(number: int, row: Mapping[str, Any], variable: str) -> str:
     """What the variable is in a row, in words."""
     name = str(row.get("id", number))
-    if not isinstance(row.get("text"), str) or not row["text"].strip():
-        raise UserError(f"row {name} has no text")
+    if not isinstance(row.get("text"), str) or not WORD.search(row["text"]):
+        raise UserError(f"row {name} has no text, or none with a word in it")
     value = row.get(variable, row.get("label"))
     if value is None:
         raise UserError(f"row {name} says neither {variable!r} nor 'label': what is the variable in it?")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.seeds import derive
 from butfor.data.counterfactual.made import Case, Draft
-from butfor.data.counterfactual.wordmap import LONGEST, Phrase, WordMap, built_in
+from butfor.data.counterfactual.wordmap import BUILT_IN, LONGEST, Phrase, WordMap, built_in
 from butfor.data.swaps import WORD, spoken
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Rules:
 
     def identity(self) -> Any:
         """The map and the switches."""
-        told = [sorted((" ".join(a), b) for a, b in side.items()) for side in self.words.swaps] if self.words else []
+        maps = [self.words] if self.words else [built_in(variable) for variable in sorted(BUILT_IN)]
+        told = [sorted((" ".join(a), b) for a, b in side.items()) for words in maps for side in words.swaps]
         return [told, self.negations, sorted(self.rated)]
 
     def make(self, cases: Sequence[Case], seed: int) -> list[Draft]:
