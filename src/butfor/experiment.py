@@ -399,7 +399,7 @@ class _Run:
                 declared = {"batches", "tokens", "steps"} if "data" in hooks or own else set[str]()
                 if own and made(self.experiment.model_of(self.experiment.arms[name])):
                     declared |= {"start"}  # its weights are drawn by the arm's own seed
-                if "corpus" in self.experiment.varies:
+                if len({self.experiment.corpus_of(self.experiment.arms[label]) for label in pair}) > 1:
                     declared |= {"rows", "batches", "tokens", "steps"}
                 compared = {label: facts["compared"] for label, facts in pair.items()}
                 if "model" in self.experiment.varies:  # another tokenizer cuts other batches and windows

@@ -57,7 +57,7 @@ class Paired(Method):
 
     def first_pairs(self, rows: Rows) -> list[tuple[Row, Row]]:
         """Rows with a counterfactual, quickly."""
-        rows = rows[:SAMPLE] if self.by == RULES else rows
+        rows = rows[:: -(-len(rows) // SAMPLE) or 1] if self.by == RULES else rows  # all over: they may be sorted
         found = counterfactuals(rows, self.by, self.variable)
         return [(row, other) for row, other in zip(rows, found, strict=True) if other is not None]
 

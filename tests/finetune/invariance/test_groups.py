@@ -113,6 +113,15 @@ def test_batches_in_which_no_groups_meet_are_refused(tmp_path):
         weights(tmp_path, IRM(), batch_size=2)
 
 
+@pytest.mark.parametrize("kind", [CORAL, MMD])
+def test_groups_that_never_meet_within_what_is_given_are_refused(tmp_path, kind):
+    same_rows = [{**row, "mark": row["label"]} for row in ROWS]
+    settings = TrainSettings(steps=2, batch_size=8, length=12, objective="label")
+    with pytest.raises(UserError, match=r"two groups each \(mark\) with the same label"):
+        train(load("debug"), same_rows, kind(groups=("mark",)), settings=settings, seed=0, folder=tmp_path)
+    train(load("debug"), same_rows, kind(groups=("mark",), given=""), settings=settings, seed=0, folder=tmp_path)
+
+
 def test_features_that_are_held_cannot_be_moved(tmp_path):
     with pytest.raises(UserError, match='of = "answers"'):
         weights(tmp_path, CORAL(of="features"), adapt="head")

@@ -110,6 +110,16 @@ class Matched(Grouped):
 
     def works(self, planned: Batches) -> None:
         Grouped.works(self, planned)
+        for batch in planned.plan:
+            rows = [planned.rows[place] for place, _ in batch]
+            cells = Counter((row[GIVEN], row[GROUP]) for row in rows)
+            if max(Counter(given for (given, _), n in cells.items() if n >= 2).values(), default=0) >= 2:
+                break
+        else:
+            raise UserError(
+                f"no batch holds two rows of two groups each ({', '.join(self.groups)}) with the same {self.given}: "
+                "raise train.batch_size, or set another given"
+            )
         if self.of == "features" and planned.features:
             raise UserError(
                 'train.adapt = "head" holds the features as they are, and no penalty moves them; '
