@@ -189,6 +189,9 @@ def test_counterfactuals_that_someone_wrote_are_scored_beside_the_others(
     records = {record.item: record for record in suite.measure(WORLD, suite.items(WORLD))}
     assert records[item.id].metrics["l2_written"] == 0 and records[item.id].show["written"] == item.data["changed"]
     assert sum("l2_written" in record.metrics for record in records.values()) == 1
+    before = suite.items(WORLD)
+    write(file, [Made.of(case, Draft("Something else was eaten."), "person")])
+    assert suite.items(WORLD) != before  # an audit keeps scores by their items, whatever a file of this name held then
     write(file, [Made.of(case, Draft(case.text), "person")])  # unchanged: a filter objects
     with pytest.raises(UserError, match="holds no counterfactual"):
         suite.ready()

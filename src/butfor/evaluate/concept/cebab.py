@@ -126,7 +126,10 @@ class CEBaB:
             if review.concept and review.family in originals and changed(originals[review.family], review)
         ]
         chosen = spread(found, self.limit, lambda item: ("", item.data["concept"]))
-        return [replace(item, data={**item.data, **_placebo(item.data)}) for item in chosen]
+        written = _written(self.written) if self.written else {}
+        return [
+            replace(item, data={**item.data, **_placebo(item.data), **_given(item.data, written)}) for item in chosen
+        ]
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Rate all texts, fit the explainers on training reviews, and compare their guesses with the effects."""
@@ -134,7 +137,7 @@ class CEBaB:
         explainers = dict(fitted(seen, self.rounds, self.matches))
         if has_head(world):
             explainers["coordinates"] = partial(coordinates, seen, self.size, partial(_headed, world))
-        made = _made(items, Pipeline.of(texts, seen.values, seen.features, partial(_features, world)), self.written)
+        made = _made(items, Pipeline.of(texts, seen.values, seen.features, partial(_features, world)))
         arms = ("base", "changed", "placebo")
         put = [item.data[arm] for item in items for arm in arms if arm in item.data]
         put = list(dict.fromkeys([*put, *(text for texts in made for text in texts.values())]))
@@ -229,7 +232,13 @@ def _placebo(data: Mapping[str, Any]) -> dict[str, str]:
     return {"placebo": found} if found else {}
 
 
-def _made(items: Sequence[Item], pipeline: Pipeline, file: str) -> list[dict[str, str]]:
+def _given(data: Mapping[str, Any], written: Mapping[tuple[str, str, str], str]) -> dict[str, str]:
+    """What was written of this review; it is part of the item, so that scores of another file's text are never taken."""
+    found = written.get((data["base"], data["concept"], VALUES[data["target"]]))
+    return {} if found is None else {"written": found}
+
+
+def _made(items: Sequence[Item], pipeline: Pipeline) -> list[dict[str, str]]:
     """The texts that are made of each item's text, by who makes them."""
     data = [item.data for item in items]
     told = [
@@ -237,12 +246,10 @@ def _made(items: Sequence[Item], pipeline: Pipeline, file: str) -> list[dict[str
     ]
     rules = Aspects().make(told, 0)
     steps = pipeline.make([(d["base"], d["concept_code"], d["target"]) for d in data])
-    found = [{"rules": rule.text, "pipeline": step} for rule, step in zip(rules, steps, strict=True)]
-    written = _written(file) if file else {}
-    for case, made in zip(told, found, strict=True):
-        if (asked := (case.text, case.variable, case.wanted)) in written:
-            made["written"] = written[asked]
-    return found
+    return [
+        {"rules": rule.text, "pipeline": step, **({"written": d["written"]} if "written" in d else {})}
+        for rule, step, d in zip(rules, steps, data, strict=True)
+    ]
 
 
 def _written(file: str) -> dict[tuple[str, str, str], str]:
