@@ -233,7 +233,7 @@ def _placebo(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _given(data: Mapping[str, Any], written: Mapping[tuple[str, str, str], str]) -> dict[str, str]:
-    """What was written of this review; it is part of the item, so that scores of another file's text are never taken."""
+    """What was written of this review: a part of the item, so that scores of another file's text are never taken."""
     found = written.get((data["base"], data["concept"], VALUES[data["target"]]))
     return {} if found is None else {"written": found}
 
