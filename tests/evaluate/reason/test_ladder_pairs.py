@@ -59,3 +59,12 @@ def test_a_model_answers_and_a_limit_takes_every_split():
     records = limited.measure(load("debug"), items)
     assert [record.item for record in records] == [item.id for item in items]
     assert all(set(record.metrics.values()) <= {0.0, 1.0} for record in records)
+
+
+def test_pairs_of_one_world_are_a_cluster():
+    items = {item.id: item.cluster for item in MADE.items(None)}
+    worlds = {
+        pair.id: repr(pair.world.tables) for s in ladder_pairs.TESTED for pair in ladder_pairs._drawn(s, "short", 96, 1)
+    }
+    assert len(set(items.values())) == len(set(worlds.values())) == len({(items[name], worlds[name]) for name in items})
+    assert len(set(items.values())) < len(items)

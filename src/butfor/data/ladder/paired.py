@@ -106,10 +106,15 @@ def unseen_graph(world: World) -> bool:
     return (way + other) % 3 == 0
 
 
+def known_as(world: World) -> str:
+    """A name for a world: the same for the same tables, which draws come to again."""
+    told = repr([(name, table.causes, table.yes) for name, table in world.tables.items()])
+    return hashlib.blake2b(told.encode(), digest_size=4).hexdigest()
+
+
 def kept_for_test(world: World) -> bool:
     """A quarter of all worlds, by their tables."""
-    told = repr([(name, table.causes, table.yes) for name, table in world.tables.items()])
-    return hashlib.blake2b(told.encode(), digest_size=4).digest()[0] % 4 == 0
+    return int(known_as(world)[:2], 16) % 4 == 0
 
 
 def _belongs(world: World, split: Split) -> bool:

@@ -12,7 +12,8 @@ Splits    test      worlds that training on the corpus has not seen, with its gr
           graphs    graphs that training has not seen
 Chance    Within each query all eight cells (variable there, asked one there, changed by it) come equally often, so
           constant answers and a coin are right for a half, by `balanced` too; both right: a quarter.
-Data      our own draw (`data/ladder/paired.py`); "short" texts are for models trained on them.
+Data      our own draw (`data/ladder/paired.py`); "short" texts are for models trained on them. The family has some 240
+          worlds a split, which draws come to again: the pairs of one world are a cluster.
 Source    Hüyük et al. 2025, who report errors and rates of inconsistent necessity and sufficiency; the worlds are ours.
 """
 
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import Field
 
-from butfor.data.ladder.paired import OPTIONS, Paired, Split, Told, made_a_difference, pairs
+from butfor.data.ladder.paired import OPTIONS, Paired, Split, Told, known_as, made_a_difference, pairs
 from butfor.data.ladder.stream import CHOICES
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.head import judged
@@ -77,9 +78,9 @@ class LadderPairs:
         """Our own draw needs nothing."""
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
-        """One item a pair."""
+        """One item a pair; the pairs of one world are a cluster."""
         found = [
-            Item(pair.id, pair.id, {"split": split, "told": self.told, "query": pair.query})
+            Item(pair.id, known_as(pair.world), {"split": split, "told": self.told, "query": pair.query})
             for split in TESTED
             for pair in _drawn(split, self.told, self.each, self.seed)
         ]
