@@ -66,8 +66,14 @@ def test_scores_by_models_and_a_person_who_mends(reviews: Path, judged: Path, tm
     done = run(reviews, out, *knobs, "--reviewed", review)
     assert done.exit_code == 0, done.stdout
     made = {one.id: one for one in read(out)}
-    assert made["1"].maker == "rules + person" and "flip" in made["1"].scores
+    assert made["reviews/2"].maker == "rules + person" and "flip" in made["reviews/2"].scores
     assert any("person: silly" in one.reasons for one in made.values())
+    assert f"add --reviewed {review}" in " ".join(run(reviews, out, *knobs).stderr.split())  # nor what came of it
+    assert run(reviews, out, *knobs, "--reviewed", review).exit_code == 0
+    other = rows(tmp_path / "other.jsonl", [{"text": "A dull film.", "label": "Negative"}])
+    assert "was made of" in run(other, out, *knobs, "--reviewed", review).stderr
+    out.write_text(out.read_text() + "\n")
+    assert "is not as this command left it" in " ".join(run(reviews, out, *knobs, "--reviewed", review).stderr.split())
 
 
 def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Path) -> None:
@@ -77,12 +83,15 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
     for words, says in [
         ((reviews, tmp_path / "made.txt"), "call it made.jsonl"),
         ((tmp_path / "none.jsonl", out), "is not there"),
+        ((reviews, out, "--reviewed", tmp_path / "none.txt"), "there is no such file"),
+        ((reviews, out, "--words", tmp_path), "is a folder"),
+        ((reviews, out, "--reviewed", judged), "this is no review file"),
         ((reviews, out, "--makers", "rulez"), "did you mean 'rules'"),
         ((reviews, out, "--makers", "learnt"), "--examples"),
         ((reviews, out, "--makers", "mice"), "--guide"),
         ((reviews, out, "--variable", "colour"), "no word map for 'colour'"),
         ((reviews, out, "--judge", both, "--encoder", "debug"), "must not have learnt from them"),
-        ((reviews, out, "--judge", bare), "row 0 says neither 'sentiment' nor 'label'"),
+        ((reviews, out, "--judge", bare), "says neither 'sentiment' nor 'label'"),
         ((reviews, out, "--makers", "learnt", "--examples", judged), "'counterfactual'"),
     ]:
         done = run(*words)

@@ -158,7 +158,11 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path, adapt):
         ({"text": "a"}, "label", "whole number"),
         ({"text": "a", "label": 0}, "label", "nothing to tell apart"),
         ({"text": "a", "label": "good"}, "label", "whole number"),
-        ({"text": "a", "label": 0}, "choice", "rows with options"),
+        ({"text": "a", "label": 0}, "choice", "no two options"),
+        ({"text": "a", "label": 0, "options": ["x", "x"]}, "choice", "two of them alike"),
+        ({"text": "a", "label": 0, "options": ["x", 3]}, "choice", "not all of them texts"),
+        ({"text": "a", "label": 0, "options": ["x", "y"], "beside": {"pair": "b"}}, "choice", "not rows"),
+        ({"text": "a", "label": 1, "beside": {"pair": {"text": "b", "label": "c"}}}, "label", "label 'c'"),
         ({"text": "a", "label": 2, "options": ["x", "y"]}, "choice", "2 options"),
     ],
 )

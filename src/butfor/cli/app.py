@@ -298,7 +298,9 @@ def counterfactuals(
     target: Annotated[str, typer.Option(help="the value wanted; other: of two, the one it is not")] = "other",
     makers: Annotated[str, typer.Option(help="rules, learnt, rewrite, codes, mice; a,b for several")] = "rules",
     words: Annotated[Path | None, typer.Option(metavar="FILE", help="a word map of your own")] = None,
-    examples: Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="pairs: text, counterfactual")] = None,
+    examples: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="pairs: text, label, counterfactual")
+    ] = None,
     model: Annotated[str, typer.Option(help="who rewrites")] = "smollm2-135m",
     endpoint: Annotated[str, typer.Option(metavar="URL", help="where the model is served")] = "",
     style: Annotated[str, typer.Option(help="of the prompt: chat, or lines to go on with")] = "chat",

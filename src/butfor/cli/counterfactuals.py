@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAKERS = ("rules", "learnt", "rewrite", "codes", "mice")
 PEOPLE = "people"
+WRITTEN = "written.json"  # in the folder of drafts: what this command wrote last
 WORDS = "words"  # a judge that needs no model
 
 
@@ -57,6 +59,12 @@ class Wanted:
             raise UserError(
                 f"{self.out} holds one counterfactual a line; call it {self.out.with_suffix('.jsonl').name}"
             )
+        for option in ("words", "examples", "judge", "guide", "reviewed"):
+            path: Path | None = getattr(self, option)
+            if path is not None and not path.is_file():
+                raise UserError(f"--{option} {path}: {'is a folder' if path.is_dir() else 'there is no such file'}")
+        if self.judge and self.guide and self.judge.samefile(self.guide):
+            raise UserError("--judge and --guide are one file: who guided the edits cannot judge them; give other rows")
 
     @property
     def page(self) -> Path:
@@ -84,6 +92,9 @@ def counterfactuals_command(asked: Wanted, *, as_json: bool, quiet: bool) -> Non
 
     progress = Progress(quiet=quiet)
     rows = _rows(asked.source)[: asked.limit or None]
+    _refuse_to_lose(asked)
+    if asked.examples:
+        _pairs(asked.examples, asked.variable)  # what cannot be read is said before anything is made
     made = _made(asked, rows, progress)
     people = _people(made, rows)
     judge = _trained(asked.judge, asked, rows) if asked.judge else None
@@ -92,7 +103,7 @@ def counterfactuals_command(asked: Wanted, *, as_json: bool, quiet: bool) -> Non
     people, made = scored[: len(people)], filtered(scored[len(people) :])
     if asked.reviewed:
         made = review.read(asked.reviewed, made)
-        mended = filtered(_scored([one for one in made if not one.scores], asked, judge))
+        mended = _scored([one for one in made if not one.scores], asked, judge)  # what a person kept is not filtered
         new = {(one.id, one.maker): one for one in mended}
         made = [new.get((one.id, one.maker), one) for one in made]
     else:
@@ -106,12 +117,43 @@ def counterfactuals_command(asked: Wanted, *, as_json: bool, quiet: bool) -> Non
         made, lines, title=title, notes=_notes(asked, judge), people=people, sample=asked.sample, seed=asked.seed
     )
     asked.page.write_text(text, encoding="utf-8")
+    _remember(asked)
     if as_json:
         from butfor.cli.app import show_json
 
         show_json(_facts(asked, made, lines, judge))
         return
     _show(asked, made, lines, judge)
+
+
+def _refuse_to_lose(asked: Wanted) -> None:
+    """Refuse to write over what this command did not write, or what a person has had a hand in."""
+    from butfor.core.keys import file_digest
+
+    there = [path for path in (asked.out, asked.page) if path.is_file()]
+    if not there:
+        return
+    note = asked.folder / WRITTEN
+    wrote = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+    for path in there:
+        if wrote.get("files", {}).get(path.name) != file_digest(path):
+            raise UserError(f"{path} is there, and is not as this command left it; move it away, or choose another OUT")
+    if wrote["source"] != str(asked.source.resolve()):
+        raise UserError(f"{asked.out} was made of {wrote['source']}; choose another OUT")
+    if wrote["reviewed"] and not asked.reviewed:
+        raise UserError(
+            f"{asked.out} holds what a person said of it; add --reviewed {wrote['reviewed']}, or choose another OUT"
+        )
+
+
+def _remember(asked: Wanted) -> None:
+    """Note what was written, so that the next command knows what is its own."""
+    from butfor.core.folder import write_json
+    from butfor.core.keys import file_digest
+
+    files = {path.name: file_digest(path) for path in (asked.out, asked.page)}
+    reviewed = str(asked.reviewed) if asked.reviewed else ""
+    write_json(asked.folder / WRITTEN, {"source": str(asked.source.resolve()), "reviewed": reviewed, "files": files})
 
 
 def _made(asked: Wanted, rows: Sequence[dict[str, Any]], progress: Progress) -> list[Made]:
@@ -194,8 +236,7 @@ def _rows(file: Path) -> list[dict[str, Any]]:
 
     if not file.is_file():
         raise UserError(f'{file} is not there; give a file of rows: {{"text": …, "label": …}}, one a line')
-    rows = [row for _, row in objects(file)]
-    return [{"id": str(number), **row} for number, row in enumerate(rows)]
+    return [{"id": f"{file.stem}/{line}", **row} for line, row in objects(file)]  # as training names them
 
 
 def _pairs(file: Path, variable: str) -> list[tuple[str, str, str, str]]:
@@ -276,7 +317,7 @@ def _show(asked: Wanted, made: Sequence[Made], lines: Sequence[Line], judge: Tra
     for maker in dict.fromkeys(one.maker for one in made):
         mine = [one for one in made if one.maker == maker]
         print(f"\n{maker}: {sum(one.kept for one in mine)} of {len(mine)} are fit for use", end="")
-    edit = "" if asked.reviewed else f"\n{asked.review}  (to edit; then --reviewed {asked.review.name})"
+    edit = "" if asked.reviewed else f"\n{asked.review}  (to edit; then --reviewed {asked.review})"
     print(f"\n\n{asked.out}\n{asked.page}  (to read){edit}")
 
 

@@ -146,6 +146,12 @@ def _by_rules(told: tuple[tuple[str, str, Any, tuple[str, ...]], ...], variable:
     from butfor.data.counterfactual.rules import Rules
 
     rows = [{"id": name, "text": text, "label": label, "options": options} for name, text, label, options in told]
+    values = {value for _, _, label, options in told for value in (options or (str(label),))}
+    if len(values) > 2:
+        raise UserError(
+            f"by = 'rules' turns one of two values into the other, and these rows have {len(values)} "
+            f"({', '.join(sorted(values)[:5])}); give a file that butfor counterfactuals made"
+        )
     todo = cases(rows, variable, OTHER)
     made = zip(todo, Rules().make(todo, 0), strict=True)
     return {case.id: (case.text, draft.text, case.wanted) for case, draft in made if not draft.refused}
@@ -201,8 +207,9 @@ def _labelled(row: Row, text: str, wanted: str, name: str) -> Row:
 
 
 def _with(row: Row, other: Mapping[str, Any] | None) -> Row:
-    """The row with the other text of its pair beside it, or its own where there is none."""
-    told = row if other is None else other
+    """The row with the other text of its pair beside it, or its own where there is none; with the row's columns."""
+    own = {key: value for key, value in row.items() if key not in MARKS}
+    told = row if other is None else {**own, **other}
     beside = {key: value for key, value in told.items() if key not in {"row", "id", "beside"}}
     return {**row, "beside": {PAIR: {**beside, WEIGHT: float(other is not None)}}}
 

@@ -82,20 +82,48 @@ def labelled(rows: Rows, objective: Objective) -> None:
     if objective == "text":
         return
     for place, row in enumerate(rows):
-        label = row.get("label")
+        label, options = row.get("label"), row.get("options")
         if isinstance(label, bool) or not isinstance(label, int) or label < 0:
             raise UserError(
                 f"row {row.get('id', place)} has the label {label!r}; "
                 f"train.objective = {objective!r} needs a whole number from 0 on, on every row"
             )
-        size = len(row.get("options", ())) if objective == "choice" else 0
-        if objective == "choice" and label >= size:
+        if (objective == "choice" or options is not None) and (problem := _misfit(label, options)):
             raise UserError(
-                f"row {row.get('id', place)} has the label {label} and {size} options; "
-                "train.objective = 'choice' needs rows with options, ['…', '…'], and the number of the right one"
+                f"row {row.get('id', place)} {problem}; "
+                "give options, ['…', '…'], no two alike, and as label the number of the right one, from 0 on"
             )
+        for name, other in _besides(row, place):
+            label, options = other.get("label", 0), other.get("options")
+            fits = isinstance(label, int) and not isinstance(label, bool) and label >= 0
+            if not fits or (objective == "choice" and options is not None and _misfit(label, options)):
+                raise UserError(
+                    f"row {row.get('id', place)}: {name!r} beside it has the label {label!r}; "
+                    "give a whole number from 0 on, and options to match"
+                )
     if objective == "label" and len(found := {row["label"] for row in rows}) < 2:
         raise UserError(f"all {len(rows)} rows have the label {min(found)}: there is nothing to tell apart")
+
+
+def _misfit(label: int, options: Any) -> str:
+    """What is wrong with the answers to choose from; "" where nothing is."""
+    if not isinstance(options, (list, tuple)) or len(options) < 2:
+        return "has no two options to choose from"
+    if not all(isinstance(option, str) and option for option in options):
+        return f"has the options {list(options)!r}, not all of them texts"
+    if len(set(options)) < len(options):
+        return f"has the options {list(options)!r}, two of them alike"
+    return "" if label < len(options) else f"has the label {label} and {len(options)} options"
+
+
+def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that stand beside a row."""
+    found = row.get("beside", {})
+    if not isinstance(found, dict) or not all(isinstance(other, dict) for other in found.values()):
+        raise UserError(
+            f'row {row.get("id", place)}: what stands beside it is {found!r}, not rows: {{"pair": {{"text": "…"}}}}'
+        )
+    return list(found.items())
 
 
 def _keep_features(lm: LM, planned: Batches, length: int) -> None:

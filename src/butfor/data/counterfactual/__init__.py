@@ -19,7 +19,7 @@ from typing import Any
 from butfor.core.errors import UserError
 from butfor.core.folder import RunFolder
 from butfor.core.journal import Journal, entries
-from butfor.core.keys import digest
+from butfor.core.keys import code_version, digest
 from butfor.data.counterfactual.made import Case, Draft, Made, Maker
 from butfor.data.swaps import WORD
 
@@ -85,7 +85,7 @@ def _drafts(
     advance: Callable[[int], None] | None,
 ) -> list[Draft]:
     """A draft for every case: those that are known, the others from the maker, saved batch by batch."""
-    identity = maker.identity()
+    identity = maker.identity(), code_version()
     keys = [digest(maker.name, identity, seed, astuple(case)) for case in todo]
     missing = [(key, case) for key, case in zip(keys, todo, strict=True) if key not in known]
     for at in range(0, len(missing), maker.batch):

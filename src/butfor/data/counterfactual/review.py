@@ -40,7 +40,9 @@ def write(path: Path, made: Sequence[Made]) -> None:
     if len(set(keys)) < len(keys):
         raise UserError("two counterfactuals share maker and id: no review file can tell them apart")
     if path.is_file() and not untouched(path, made):
-        raise UserError(f"{path} is there and differs: somebody may have edited it; move it away, or read it in")
+        raise UserError(
+            f"{path} is there and differs: somebody may have edited it; give it back with --reviewed, or move it away"
+        )
     write_bytes(path, _file(made))
 
 
@@ -90,6 +92,8 @@ def _blocks(path: Path) -> dict[tuple[str, str], tuple[int, str, str, str]]:
     found: dict[tuple[str, str], tuple[int, str, str, str]] = {}
     rows = lines(path)
     starts = [at for at, line in enumerate(rows) if line.startswith("===")]
+    if not starts:
+        raise MalformedData(path, 1, "no line begins with ===: this is no review file")
     for at, stop in zip(starts, [*starts[1:], len(rows)], strict=True):
         head, block = HEAD.fullmatch(rows[at].rstrip()), rows[at + 1 : stop]
         places = [block.index(part) if part in block else -1 for part in PARTS]
@@ -99,8 +103,6 @@ def _blocks(path: Path) -> dict[tuple[str, str], tuple[int, str, str, str]]:
         if key in found:
             raise MalformedData(path, at + 1, f"{key[0]!r} by {key[1]} stands twice")
         found[key] = at + 1, block[0], _plain(block[2 : places[1]]), _plain(block[places[1] + 1 :])
-    if not found:
-        raise MalformedData(path, 1, "no line begins with ===: this is no review file")
     return found
 
 
