@@ -34,6 +34,8 @@ class ECARE(Questions):
         faults=(
             "only the training part is fetched: models may have been trained on it",
             "277 premises of the development part stand in the training part too",
+            "of the questions held out from the corpus ecare, 0.30 have a right hypothesis that stands as a choice in "
+            "a question of training (469 of 1,539, counted by us)",
             "53 questions of the training part stand in it twice; the right hypothesis is the longer one in 0.53",
         ),
         published=(
