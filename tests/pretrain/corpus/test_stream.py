@@ -210,7 +210,7 @@ def test_words_of_a_map_that_never_came(tmp_path):
         ("in.jsonl", b'{"text": "she"}\n{"txt": "she"}', {}, 'line 2: a row is an object with a "text"'),
         ("in.jsonl", b'{"text": "she"}\n{', {}, "line 2: not JSON"),
         ("in.txt.gz", b"She left.", {"out": "o.txt"}, "no whole .gz file"),
-        ("in.txt.gz", gzip.compress(b"She left.")[:10] + b"\xff" * 20, {"out": "o.txt"}, "no whole .gz file"),
+        ("in.txt.gz", gzip.compress(b"She left.", mtime=0)[:10] + b"\xff" * 20, {"out": "o.txt"}, "no whole .gz file"),
         ("in.jsonl", b'{"text": "she"}\n{', {"jobs": 2}, "line 2: not JSON"),
         ("in.txt", b"She", {"variable": "operator:itemgetter(0)"}, "does not import"),
         ("in.txt", b"She", {"variable": "json:loads"}, "json:loads failed on the text 'She'"),
