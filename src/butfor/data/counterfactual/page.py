@@ -24,8 +24,9 @@ body { margin: 2.5rem auto; max-width: 56rem; padding: 0 1rem; font: 16px/1.55 s
   color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.4rem 0 .3rem }
 h3 { font-size: .95rem; margin: 1rem 0 .1rem } p { margin: .3rem 0 } .soft, caption { color: var(--soft) }
-.scroll { overflow-x: auto } caption { text-align: left; padding-bottom: .3rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .3rem 1.2rem .3rem 0; text-align: left;
+.scroll { overflow-x: auto } caption { text-align: left; padding-bottom: .3rem; white-space: normal }
+th small { font-weight: 400; color: var(--soft) }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .3rem .9rem .3rem 0; text-align: left;
   vertical-align: top; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; white-space: nowrap }
 td small { display: block; color: var(--soft) } .text { white-space: pre-line }
 del, ins { text-decoration: none; border-radius: 3px; padding: 0 .2em } del { color: var(--old);
@@ -64,11 +65,13 @@ def _table(lines: Sequence[Line]) -> str:
     if not lines:
         return ""
     makers, names = (list(dict.fromkeys(found)) for found in ((x.maker for x in lines), (x.score for x in lines)))
+    names.sort(key=lambda name: name != "flip")  # what it is all for stands first
     at = {(line.maker, line.score): line for line in lines}
-    head = "".join(f"<th>{escape(name)}<small> {BETTER.get(name, '')}</small></th>" for name in names)
+    head = "".join(f"<th>{escape(maker)}</th>" for maker in makers)
     rows = "".join(
-        f"<tr><th>{escape(maker)}</th>{''.join(_cell(at.get((maker, name))) for name in names)}</tr>"
-        for maker in makers
+        f"<tr><th>{escape(name)}<small> {BETTER.get(name, '')}</small></th>"
+        f"{''.join(_cell(at.get((maker, name))) for maker in makers)}</tr>"
+        for name in names
     )
     caption = (
         "Levels with 95% intervals; below them, less the level of people on the same texts. flip, push: of all drafts; "
@@ -76,20 +79,20 @@ def _table(lines: Sequence[Line]) -> str:
     )
     return (
         f'<h2>Scores</h2><div class="scroll"><table><caption>{caption}</caption>'
-        f"<tr><th>maker</th>{head}</tr>{rows}</table></div>"
+        f"<tr><th></th>{head}</tr>{rows}</table></div>"
     )
 
 
 def _cell(line: Line | None) -> str:
     if line is None:
         return "<td></td>"
-    beyond = f"<small>{_said(line.beyond, sign=True)} on people</small>" if line.beyond else ""
+    beyond = f"<small>{_said(line.beyond, sign=True)}</small>" if line.beyond else ""
     return f"<td>{_said(line.level)}<small>n={line.level.n}</small>{beyond}</td>"
 
 
 def _said(effect: Effect, *, sign: bool = False) -> str:
     plus = "+" if sign else ""
-    return f"{effect.estimate:{plus}.2f} [{effect.low:{plus}.2f}, {effect.high:{plus}.2f}]"
+    return f"{effect.estimate:{plus}z.2f} [{effect.low:{plus}z.2f}, {effect.high:{plus}z.2f}]"
 
 
 def _reasons(made: Sequence[Made]) -> str:
