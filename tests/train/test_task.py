@@ -194,6 +194,12 @@ def test_what_stands_beside_some_rows_only_is_refused(tmp_path):
         train(load("debug"), rows, Standard(), settings=TrainSettings(steps=1), seed=0, folder=tmp_path)
 
 
+def test_options_that_run_past_what_the_model_reads_are_refused(tmp_path):
+    lm = load("debug")
+    with pytest.raises(UserError, match=rf"set train\.length to {lm.context - 10} or less"):
+        trained(tmp_path, lm, objective="choice", length=lm.context)
+
+
 def test_running_out_of_memory_names_what_helps():
     with (
         pytest.raises(RunError, match=r"train\.batch_size=4.*\n?.*lora"),

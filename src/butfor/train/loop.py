@@ -154,6 +154,12 @@ def train(
         tokens=settings.tokens,
         objective=settings.objective,
     )
+    longest = max((len(option) for options in planned.options.values() for option in options), default=0)
+    if lm.context is not None and settings.length + longest > lm.context:
+        raise UserError(
+            f"{lm.name} reads {lm.context} tokens at most, and the longest option has {longest}; "
+            f"set train.length to {lm.context - longest} or less"
+        )
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
     special = tuple(lm.tokenizer.all_special_ids)
