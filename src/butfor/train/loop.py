@@ -154,12 +154,7 @@ def train(
         tokens=settings.tokens,
         objective=settings.objective,
     )
-    longest = max((len(option) for options in planned.options.values() for option in options), default=0)
-    if lm.context is not None and settings.length + longest > lm.context:
-        raise UserError(
-            f"{lm.name} reads {lm.context} tokens at most, and the longest option has {longest}; "
-            f"set train.length to {lm.context - longest} or less"
-        )
+    _room_for_options(lm, planned, settings.length)
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
     special = tuple(lm.tokenizer.all_special_ids)
@@ -199,6 +194,16 @@ def unsuited(method: Method, settings: TrainSettings) -> str:
     if method.looks_inside and settings.adapt == "head":
         return f"{name} looks inside the model, which train.adapt = 'head' freezes; set 'lora' or 'full'"
     return ""
+
+
+def _room_for_options(lm: LM, planned: Batches, length: int) -> None:
+    """Refuse options that would run past what the model reads."""
+    longest = max((len(option) for options in planned.options.values() for option in options), default=0)
+    if lm.context is not None and length + longest > lm.context:
+        raise UserError(
+            f"{lm.name} reads {lm.context} tokens at most, and the longest option has {longest}; "
+            f"set train.length to {lm.context - longest} or less"
+        )
 
 
 @contextmanager
