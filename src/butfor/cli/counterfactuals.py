@@ -22,6 +22,7 @@ MAKERS = ("rules", "learnt", "rewrite", "codes", "mice")
 PEOPLE = "people"
 WRITTEN = "written.json"  # in the folder of drafts: what this command wrote last
 WORDS = "words"  # a judge that needs no model
+Shown = tuple[str, str, str, str]  # an example: text, value, counterfactual, its value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +94,8 @@ def counterfactuals_command(asked: Wanted, *, as_json: bool, quiet: bool) -> Non
     progress = Progress(quiet=quiet)
     rows = _rows(asked.source)[: asked.limit or None]
     _refuse_to_lose(asked)
-    if asked.examples:
-        _pairs(asked.examples, asked.variable)  # what cannot be read is said before anything is made
-    made = _made(asked, rows, progress)
+    shown = _pairs(asked.examples, asked.variable) if asked.examples else []
+    made = _made(asked, rows, shown, progress)
     people = _people(made, rows)
     judge = _trained(asked.judge, asked, rows) if asked.judge else None
     progress.say("scoring")
@@ -156,13 +156,13 @@ def _remember(asked: Wanted) -> None:
     write_json(asked.folder / WRITTEN, {"source": str(asked.source.resolve()), "reviewed": reviewed, "files": files})
 
 
-def _made(asked: Wanted, rows: Sequence[dict[str, Any]], progress: Progress) -> list[Made]:
+def _made(asked: Wanted, rows: Sequence[dict[str, Any]], shown: Sequence[Shown], progress: Progress) -> list[Made]:
     from butfor.data.counterfactual import generate
 
     guide = _trained(asked.guide, asked, rows).judge if asked.guide else None
     found: list[Made] = []
     for name in dict.fromkeys(asked.makers):
-        maker = _maker(name, asked, guide)
+        maker = _maker(name, asked, shown, guide)
         with progress.task(name, len(rows)) as advance:
             found += generate(
                 maker, rows, asked.variable, asked.target, seed=asked.seed, folder=asked.folder, advance=advance
@@ -170,7 +170,7 @@ def _made(asked: Wanted, rows: Sequence[dict[str, Any]], progress: Progress) -> 
     return found
 
 
-def _maker(name: str, asked: Wanted, guide: Judge | None) -> Maker:
+def _maker(name: str, asked: Wanted, shown: Sequence[Shown], guide: Judge | None) -> Maker:
     from butfor.data.counterfactual import wordmap
     from butfor.data.counterfactual.rules import Rules
 
@@ -178,14 +178,13 @@ def _maker(name: str, asked: Wanted, guide: Judge | None) -> Maker:
     if name == "rules":
         return Rules(own)
     if name == "learnt":
-        return Rules(_learnt(asked, own), name="learnt")
+        return Rules(_learnt(shown, asked.variable, own), name="learnt")
     if name == "rewrite":
         from butfor.data.counterfactual.rewrite import Example, Rewriter
 
-        shown = tuple(Example(*pair) for pair in _pairs(asked.examples, asked.variable)) if asked.examples else ()
         return Rewriter(
-            world=_world(asked), examples=shown, style=asked.style, unit=asked.unit, pull=asked.pull,
-            guide=guide if asked.unit == "sentence" else None,
+            world=_world(asked), examples=tuple(Example(*pair) for pair in shown), style=asked.style, unit=asked.unit,
+            pull=asked.pull, guide=guide if asked.unit == "sentence" else None,
         )  # fmt: skip
     return _editor(name, asked, guide)
 
@@ -215,11 +214,10 @@ def _world(asked: Wanted) -> Any:
     return load(asked.model, dtype="auto")
 
 
-def _learnt(asked: Wanted, own: WordMap | None) -> WordMap:
+def _learnt(pairs: Sequence[Shown], variable: str, own: WordMap | None) -> WordMap:
     """The map of people's edits, and what ours knows beside it, where it goes between the same values."""
     from butfor.data.counterfactual import wordmap
 
-    pairs = _pairs(asked.examples, asked.variable) if asked.examples else []
     values = pairs[0][1], pairs[0][3]
     turned = [
         (text, new) if before == values[0] else (new, text)
@@ -227,7 +225,7 @@ def _learnt(asked: Wanted, own: WordMap | None) -> WordMap:
         if {before, wanted} == set(values)
     ]
     found = wordmap.learnt(turned, values)
-    ours = own or (wordmap.built_in(asked.variable) if asked.variable in wordmap.BUILT_IN else None)
+    ours = own or (wordmap.built_in(variable) if variable in wordmap.BUILT_IN else None)
     return found.joined(ours) if ours else found
 
 
@@ -239,11 +237,11 @@ def _rows(file: Path) -> list[dict[str, Any]]:
     return [{"id": f"{file.stem}/{line}", **row} for line, row in objects(file)]  # as training names them
 
 
-def _pairs(file: Path, variable: str) -> list[tuple[str, str, str, str]]:
-    """Text, value, counterfactual and its value; the other value is that of the other rows where a row has none."""
+def _pairs(file: Path, variable: str) -> list[Shown]:
+    """The examples of a file; the wanted value is that of the other rows where a row has none."""
     rows = _rows(file)
     known = list(dict.fromkeys(str(row.get(variable, row.get("label", ""))) for row in rows))
-    found: list[tuple[str, str, str, str]] = []
+    found: list[Shown] = []
     for line, row in enumerate(rows, 1):
         value = str(row.get(variable, row.get("label", "")))
         wanted = str(row.get("wanted", next((other for other in known if other != value), "")))
