@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from butfor.core.errors import UserError
-from butfor.lm.forward import scoring_mode
-from butfor.lm.generation import continued
-from butfor.lm.probes import alike
-from butfor.lm.tokens import beginning, checked_texts, decode, encode, opening
+from butfor.lm.generation import continued, prompted, written
+from butfor.lm.tokens import checked_texts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,31 +37,16 @@ def contrasted(
     batch_tokens: int = 4096,
 ) -> list[str]:
     """What the model writes after each prompt, pulled away from what it would write after the one against it."""
-    if lm.is_encoder:
-        raise UserError(f"{lm.name} is an encoder: it cannot generate")
     if pull < 0 or max_new_tokens < 1 or len(prompts) != len(against):
         raise UserError("contrast needs pull ≥ 0, max_new_tokens ≥ 1 and a prompt against each prompt")
-    head = opening(lm)
-    said, other = (
-        [head + ids or beginning(lm) for ids in encode(lm, checked_texts("prompts", texts))]
-        for texts in (prompts, against)
-    )
+    said, other = (prompted(lm, checked_texts("prompts", texts), max_new_tokens) for texts in (prompts, against))
     widths = [max(len(one), len(two)) + max_new_tokens for one, two in zip(said, other, strict=True)]
-    if widths and lm.context is not None and max(widths) > lm.context:
-        raise UserError(f"a prompt with its answer has {max(widths)} tokens, and {lm.name} reads {lm.context}")
-    one_by_one = alike(lm, max(widths, default=0))
-    result = [""] * len(said)
-    order = sorted(range(len(said)), key=lambda at: -widths[at])
-    with scoring_mode(lm.model):
-        while order:
-            fits = 1 if one_by_one else max(1, batch_tokens // (2 * widths[order[0]]))
-            batch, order = order[:fits], order[fits:]
-            texts = [said[at] for at in batch] + [other[at] for at in batch]
-            made = continued(lm, texts, max_new_tokens, [_Contrast(pull)], stop)
-            for at, ids in zip(batch, made, strict=False):
-                text = decode(lm, ids)
-                result[at] = text.partition(stop)[0] if stop else text
-    return result
+
+    def write(batch: Sequence[int]) -> list[list[int]]:
+        both = [said[at] for at in batch] + [other[at] for at in batch]
+        return continued(lm, both, max_new_tokens, [_Contrast(pull)], stop)[: len(batch)]
+
+    return written(lm, widths, write, batch_tokens // 2, stop)  # each number is two rows
 
 
 class _Contrast:

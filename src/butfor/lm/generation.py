@@ -11,7 +11,7 @@ beams and the like would make it neither greedy nor that softmax.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,30 +39,30 @@ def generate(
     stop: str = "",
 ) -> list[str]:
     """What the model writes after each prompt, up to its end-of-text token, `max_new_tokens`, or the text `stop`."""
-    if lm.is_encoder:
-        raise UserError(f"{lm.name} is an encoder: it cannot generate")
     if temperature < 0 or max_new_tokens < 1:
         raise UserError("generate needs temperature ≥ 0 and max_new_tokens ≥ 1")
     prompts = checked_texts("prompts", prompts)
-    texts = _prompts(lm, prompts, max_new_tokens)
-    longest = max(map(len, texts), default=0) + max_new_tokens
-    even = alike(lm, longest)
+    texts = prompted(lm, prompts, max_new_tokens)
     seen: Counter[str] = Counter()
     seeds: list[int] = []
     for prompt in prompts:
         seeds.append(derive(seed, "generate", prompt, seen[prompt]))
         seen[prompt] += 1
-    result = [""] * len(texts)
-    with scoring_mode(lm.model):
-        for batch in _batches(texts, max_new_tokens, batch_tokens, even):
-            draws = [seeds[at] for at in batch]
-            made = _decode(lm, [texts[at] for at in batch], max_new_tokens, temperature, draws, stop)
-            for at, text in zip(batch, made, strict=True):
-                result[at] = text.partition(stop)[0] if stop else text
-    return result
+
+    def write(batch: Sequence[int]) -> list[list[int]]:
+        import torch
+
+        draws = [torch.Generator().manual_seed(seeds[at]) for at in batch]
+        chooses = [_Gumbel(temperature, draws)] if temperature > 0 else []
+        return continued(lm, [texts[at] for at in batch], max_new_tokens, chooses, stop)
+
+    return written(lm, [len(ids) + max_new_tokens for ids in texts], write, batch_tokens, stop)
 
 
-def _prompts(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
+def prompted(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
+    """The tokens of each prompt, beginning included; refused where `room` new ones would not fit in the context."""
+    if lm.is_encoder:
+        raise UserError(f"{lm.name} is an encoder: it cannot generate")
     head = opening(lm)
     texts = [head + ids for ids in encode(lm, prompts)]
     for number, ids in enumerate(texts):
@@ -76,28 +76,31 @@ def _prompts(lm: LM, prompts: Sequence[str], room: int) -> list[list[int]]:
     return [ids or beginning(lm) for ids in texts]
 
 
-def _batches(texts: Sequence[Sequence[int]], room: int, budget: int, even: bool) -> list[list[int]]:
-    """Numbers of the texts, longest first, at most `budget` padded tokens (new ones included) a batch; if `even`, only
-    texts of one length share one."""
-    result: list[list[int]] = []
-    width = 0
-    for number in sorted(range(len(texts)), key=lambda at: -len(texts[at])):
-        size = len(texts[number]) + room
-        if not result or (len(result[-1]) + 1) * width > budget or (even and size < width):
-            result.append([])
-            width = size
-        result[-1].append(number)
+def written(
+    lm: LM, widths: Sequence[int], write: Callable[[Sequence[int]], list[list[int]]], budget: int, stop: str
+) -> list[str]:
+    """The texts, each up to `stop`, of the tokens that `write` gives for a batch of numbers."""
+    result = [""] * len(widths)
+    even = alike(lm, max(widths, default=0))
+    with scoring_mode(lm.model):
+        for batch in _batches(widths, budget, even):
+            for at, ids in zip(batch, write(batch), strict=True):
+                text = decode(lm, ids)
+                result[at] = text.partition(stop)[0] if stop else text
     return result
 
 
-def _decode(
-    lm: LM, texts: Sequence[Sequence[int]], room: int, temperature: float, seeds: Sequence[int], stop: str
-) -> list[str]:
-    import torch
-
-    draws = [torch.Generator().manual_seed(seed) for seed in seeds]
-    chooses = [_Gumbel(temperature, draws)] if temperature > 0 else []
-    return [decode(lm, ids) for ids in continued(lm, texts, room, chooses, stop)]
+def _batches(widths: Sequence[int], budget: int, even: bool) -> list[list[int]]:
+    """Numbers of the rows, widest first, at most `budget` padded tokens a batch; if `even`, only rows of one width
+    share one."""
+    result: list[list[int]] = []
+    width = 0
+    for number in sorted(range(len(widths)), key=lambda at: -widths[at]):
+        if not result or (len(result[-1]) + 1) * width > budget or (even and widths[number] < width):
+            result.append([])
+            width = widths[number]
+        result[-1].append(number)
+    return result
 
 
 def continued(
