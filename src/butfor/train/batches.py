@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 from butfor.core.errors import UserError
 from butfor.core.keys import digest
 from butfor.core.seeds import derive
+from butfor.lm.choice import padded
 from butfor.train.marks import MARKS, Marks, checked, marked
 from butfor.train.method import Rows
 
@@ -126,7 +127,7 @@ class Batches:
         labels = ids.masked_fill(mask == 0, -100)
         found = marked([self.marks.get(place) for place, _ in batch], labels) if self.marks else {}
         if self.options:
-            found["options"] = _padded([self.options[place] for place, _ in batch])
+            found["options"] = padded([self.options[place] for place, _ in batch])
         if self.features:
             found["features"] = torch.stack([self.features[place] for place, _ in batch])
         for name, other in self.beside.items():
@@ -222,18 +223,6 @@ def _options(made: Batches, tokenizer: Any) -> dict[int, list[list[int]]]:
         ids = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in given]
         found[place] = ids
     return found
-
-
-def _padded(rows: list[list[list[int]]]) -> Tensor:
-    """Tokens of options as one tensor [B, K, O], -1 where there is none."""
-    import torch
-
-    shape = len(rows), max(map(len, rows)), max(len(option) for row in rows for option in row)
-    made = torch.full(shape, -1)
-    for line, row in enumerate(rows):
-        for number, option in enumerate(row):
-            made[line, number, : len(option)] = torch.tensor(option)
-    return made
 
 
 def _complete(rows: Rows) -> Rows:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
+from butfor.lm.choice import weighed
 from butfor.lm.head import NAME, frozen, hang, has_head, keep, pooled
 from butfor.train.adapt import adapted
 
@@ -57,7 +58,7 @@ def under(batch: Batch, name: str) -> dict[str, Any]:
 def read(model: Any, batch: Batch) -> Any:
     """What the model makes of a batch, or of what `under` gives, by the objective that it is being trained for."""
     if "options" in batch:
-        return _choice(model, batch)
+        return _outputs(batch, *weighed(model, batch["input_ids"], batch["attention_mask"], batch["options"]))
     if hasattr(model, NAME):
         return _label(model, batch)
     return model(**{name: batch[name] for name in INPUTS})
@@ -137,53 +138,13 @@ def _keep_features(lm: LM, planned: Batches, length: int) -> None:
 
 
 def _label(model: Any, batch: Batch) -> Outputs:
+    seen = batch["features"] if "features" in batch else pooled(model, batch["input_ids"], batch["attention_mask"])
+    return _outputs(batch, getattr(model, NAME)(seen), seen)
+
+
+def _outputs(batch: Batch, logits: Tensor, seen: Tensor) -> Outputs:
+    """What a model says of a batch, with the cross-entropy of its labels, where it has any."""
     from torch.nn.functional import cross_entropy
 
-    seen = batch["features"] if "features" in batch else pooled(model, batch["input_ids"], batch["attention_mask"])
-    logits = getattr(model, NAME)(seen)
     label = batch.get("label")
     return Outputs(None if label is None else cross_entropy(logits, label), logits, seen)
-
-
-def _choice(model: Any, batch: Batch) -> Outputs:
-    """Each option after its text, as one row each; all of a text's options are scored together."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    options = batch["options"]  # [B, K, O]
-    if options.shape[2] == 1:
-        return _next(model, batch)
-    rows, choices, _ = options.shape
-    sizes, lengths = batch["attention_mask"].sum(1), (options >= 0).sum(2)  # [B], [B, K]
-    starts = sizes[:, None].expand(rows, choices).reshape(-1)  # [B K]
-    ends = starts + lengths.reshape(-1)
-    width = int(ends.max())
-    at = torch.arange(width, device=options.device)
-    ids = torch.nn.functional.pad(batch["input_ids"], (0, max(0, width - batch["input_ids"].shape[1])))[:, :width]
-    ids = ids.repeat_interleave(choices, 0)  # [B K, L]
-    inside = (at >= starts[:, None]) & (at < ends[:, None])
-    said = options.reshape(rows * choices, -1)
-    ids = torch.where(inside, said.gather(1, (at - starts[:, None]).clamp(0, said.shape[1] - 1)), ids)
-    mask = (at < ends[:, None]).long()
-    hidden = model.base_model(input_ids=ids * mask, attention_mask=mask)[0]  # [B K, L, d]
-    lines, places = inside.nonzero(as_tuple=True)
-    logits = model.get_output_embeddings()(hidden[lines, places - 1]).float()  # [N, V]
-    scores = logits.log_softmax(-1).gather(1, ids[lines, places][:, None])[:, 0]
-    total = scores.new_zeros(rows * choices).index_add(0, lines, scores).reshape(rows, choices)
-    total = total.masked_fill(lengths == 0, float("-inf"))
-    seen = hidden.reshape(rows, choices, width, -1)[torch.arange(rows, device=ids.device), 0, sizes - 1]
-    label = batch.get("label")
-    return Outputs(None if label is None else cross_entropy(total, label), total, seen.float())
-
-
-def _next(model: Any, batch: Batch) -> Outputs:
-    """Options of one token each: what comes next after the text, which is read once."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    ids, options, label = batch["input_ids"], batch["options"][:, :, 0], batch.get("label")  # [B, L], [B, K], [B]
-    hidden = model.base_model(input_ids=ids, attention_mask=batch["attention_mask"])[0]  # [B, L, d]
-    seen = hidden[torch.arange(len(ids), device=ids.device), batch["attention_mask"].sum(1) - 1]
-    logits = model.get_output_embeddings()(seen).float().log_softmax(-1).gather(1, options.clamp(min=0))
-    total = logits.masked_fill(options < 0, float("-inf"))
-    return Outputs(None if label is None else cross_entropy(total, label), total, seen.float())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from butfor.core.errors import UnknownName, UserError
 from butfor.data.swaps import WORD
+from butfor.lm.choice import after, padded
 from butfor.lm.head import NAME, has_head, judged, pooled
 from butfor.lm.rope import settle
 from butfor.lm.tokens import encode
@@ -110,16 +111,10 @@ class Classifier:
     def _by_options(self, ids: list[int]) -> Tensor:
         import torch
 
-        model: Any = self.lm.model
-        options = encode(self.lm, self.options)
-        width = len(ids) + max(map(len, options))
-        rows = torch.tensor([ids + option + [0] * (width - len(ids + option)) for option in options])
-        rows = rows.to(self.lm.device)
-        mask = torch.tensor([[1] * len(ids + o) + [0] * (width - len(ids + o)) for o in options]).to(rows)
-        logprobs = model(input_ids=rows, attention_mask=mask).logits[:, :-1].log_softmax(-1)  # [C, L - 1, V]
-        each = logprobs.gather(2, rows[:, 1:, None])[..., 0]
-        learnt = mask[:, 1:].bool() & (torch.arange(1, width, device=rows.device) >= len(ids))
-        return each.masked_fill(~learnt, 0.0).sum(1)
+        row = torch.tensor([ids], dtype=torch.long, device=self.lm.device)
+        laid = after(row, torch.ones_like(row), padded([encode(self.lm, self.options)]).to(row))
+        logits = self.lm.model(input_ids=laid.ids, attention_mask=laid.mask).logits  # the model's own, capped or scaled
+        return laid.total(logits[laid.lines, laid.places - 1])[0]
 
 
 def place(judge: Judge, value: str) -> int:
