@@ -13,24 +13,14 @@ from html import escape
 from butfor.core.seeds import generator
 from butfor.data.counterfactual.made import Made
 from butfor.data.counterfactual.scores import BETTER, Line
+from butfor.data.sheet import sheet
 from butfor.stats import Effect
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2129; --soft: #5c6470; --line: #d9dce1; --old: #a8321f; --new: #14643c;
-  --oldb: #fbe6e2; --newb: #dff3e7; --paper: #fff }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e6ea; --soft: #9aa2ad; --line: #363b44; --old: #ff9c8a;
-  --new: #7ddca6; --oldb: #4a221c; --newb: #163c28; --paper: #16181c } }
-body { margin: 2.5rem auto; max-width: 56rem; padding: 0 1rem; font: 16px/1.55 system-ui, sans-serif;
-  color: var(--ink); background: var(--paper); overflow-wrap: anywhere }
-h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.4rem 0 .3rem }
-h3 { font-size: .95rem; margin: 1rem 0 .1rem } p { margin: .3rem 0 } .soft, caption { color: var(--soft) }
-.scroll { overflow-x: auto } caption { text-align: left; padding-bottom: .3rem; white-space: normal }
-th small { font-weight: 400; color: var(--soft) }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .3rem .9rem .3rem 0; text-align: left;
-  vertical-align: top; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; white-space: nowrap }
-td small { display: block; color: var(--soft) } .text { white-space: pre-line }
-del, ins { text-decoration: none; border-radius: 3px; padding: 0 .2em } del { color: var(--old);
-  background: var(--oldb) } ins { color: var(--new); background: var(--newb); font-weight: 600 }
+STYLE = """\
+h3 { font-size: .95rem; margin: 1rem 0 .1rem } .scroll { overflow-x: auto }
+caption { color: var(--soft); text-align: left; padding-bottom: .3rem; white-space: normal }
+td, th { vertical-align: top; white-space: nowrap } th small { font-weight: 400; color: var(--soft) }
+td small { display: block; color: var(--soft) }
 pre { white-space: pre-wrap; font-size: .85rem; color: var(--soft); border-left: 3px solid var(--line);
   margin: .3rem 0; padding-left: .8rem }
 """
@@ -51,14 +41,12 @@ def page(
     drawn = [texts[at] for at in sorted(generator(seed, "page").permutation(len(texts))[:sample])]
     shown = "".join(_text(name, [one for one in (*people, *made) if one.id == name]) for name in drawn)
     said = "".join(f'<p class="soft">{escape(note)}</p>' for note in notes)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
+    body = (
         f'<p class="soft">{len(texts):,} texts; <del>old</del> became <ins>new</ins>.</p>{said}'
         f"{_table(lines)}{_reasons(made)}"
-        f"<h2>{len(drawn)} texts of {len(texts):,}, drawn at random</h2>{shown}</body></html>\n"
+        f"<h2>{len(drawn)} texts of {len(texts):,}, drawn at random</h2>{shown}"
     )
+    return sheet(title, body, STYLE)
 
 
 def _table(lines: Sequence[Line]) -> str:
