@@ -45,6 +45,7 @@ ALLOWED = {
     "train": {"core", "stats", "lm", "scm", "train"},
     "pretrain": {"core", "stats", "lm", "scm", "data", "train", "pretrain"},
     "finetune": {"core", "stats", "lm", "scm", "data", "train", "finetune"},
+    "align": {"core", "stats", "lm", "scm", "data", "train", "align"},
     "evaluate": {"core", "stats", "lm", "scm", "data", "train", "evaluate"},
 }
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from butfor.core.errors import UserError
-from butfor.finetune import feedback
 from butfor.finetune.feedback import Feedback, consistency, preference
 from butfor.lm.head import has_head
 from butfor.lm.load import load
 from butfor.lm.scoring import score
 from butfor.train.batches import batches, numbered
 from butfor.train.loop import TrainSettings, train, unsuited
+from butfor.train.policy import BEFORE, before
 from butfor.train.standard import Standard
 from butfor.train.task import read, under
 
@@ -57,7 +57,7 @@ def test_without_strength_it_is_plain_fine_tuning(tmp_path, plain, variant):
 def test_low_rank_additions_learn_preferences_and_the_reference_goes(tmp_path, plain):
     lm = trained(tmp_path, Feedback(variant="preference", strength=1.0), adapt="lora")
     assert not same(plain, lm)
-    assert not hasattr(lm.model, feedback.REFERENCE)
+    assert not hasattr(lm.model, BEFORE)
 
 
 def test_a_head_on_a_frozen_model_learns_preferences(tmp_path):
@@ -69,9 +69,10 @@ def test_the_reference_is_what_scoring_finds_before_training():
     lm = load("debug")
     planned = batches(numbered(ROWS), lm.tokenizer, seed=0, batch_size=5, length=32, steps=4, objective="choice")
     with Feedback(variant="preference", strength=1.0).attach(lm, planned, np.random.default_rng(0)):
-        for step, kept in enumerate(getattr(lm.model, feedback.REFERENCE)):
-            rows = [planned.rows[place] for place, _ in planned.plan[step]]
-            for found, asked in zip(kept, (rows, [row["beside"]["pair"] for row in rows]), strict=True):
+        for step, fed in enumerate(planned.plan):
+            rows = [planned.rows[place] for place, _ in fed]
+            for name, asked in (("", rows), ("pair", [row["beside"]["pair"] for row in rows])):
+                found = before(lm.model, planned[step], name)
                 items = [{"prompt": row["text"], "choices": row["options"]} for row in asked]
                 wanted = [one.logprobs for one in score(lm, items)]
                 assert found.numpy() == pytest.approx(np.array(wanted), abs=1e-4)
@@ -89,13 +90,13 @@ def test_the_loss_at_the_start_of_a_preference_is_that_of_a_coin_and_of_dpo_afte
     asked = [one for row in rows for one in (row, row["beside"]["pair"])]
     with method.attach(lm, planned, np.random.default_rng(0)):
         assert method.loss(lm.model, batch, read(lm.model, batch)).item() == pytest.approx(math.log(2), abs=1e-5)
-        before = [whole(row) for row in asked]
+        then = [whole(row) for row in asked]
         with torch.no_grad():
             for weight in lm.model.parameters():
                 weight.mul_(1.3)
         after = [whole(row) for row in asked]
         losses = []
-        for row, old, new in zip(asked, before, after, strict=True):
+        for row, old, new in zip(asked, then, after, strict=True):
             right, wrong = row["label"], 1 - row["label"]
             margin = (new[right] - new[wrong]) - (old[right] - old[wrong])
             losses.append(math.log1p(math.exp(-0.7 * margin)))

@@ -33,7 +33,7 @@ WORDS_OF: dict[Kind, tuple[str, ...]] = {
     "suite": ("worlds", "metrics", "chunk", "items", "measure"),
 }
 
-STAGES = ("pretrain", "finetune")  # a method may be named without its stage: leace is pretrain.leace
+STAGES = ("pretrain", "finetune", "align")  # a method may be named without its stage: leace is pretrain.leace
 
 # Models that are made and not loaded, by what stands before the colon in their name; each module says KIND, `check`,
 # `stamp` and `make`.

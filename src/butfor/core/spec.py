@@ -75,8 +75,9 @@ class Train(_Frozen):
     warmup: Annotated[int, Field(ge=0)] = Field(0, description="steps of linear warm-up")
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(0.0, description="AdamW's weight decay")
     save_every: Annotated[int, Field(ge=1)] = Field(50, description="steps between checkpoints to resume from")
-    objective: Literal["text", "label", "choice"] = Field(
-        "text", description="what is learnt from a row: its text, its label (by a head), or which option comes next"
+    objective: Literal["text", "label", "choice", "reward"] = Field(
+        "text",
+        description="what is learnt from a row: its text, its label (by a head), which option comes next, or its worth",
     )
     adapt: Literal["full", "lora", "head"] = Field(
         "full", description="what is trained: every weight, low-rank additions (peft), or the head of a frozen model"

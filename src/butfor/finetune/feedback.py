@@ -26,16 +26,16 @@ Example   [treatment]
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
 from butfor.core.errors import UserError
-from butfor.train.batches import ROW, STEP
+from butfor.train.batches import ROW
 from butfor.train.method import Batch, Method, Rows
+from butfor.train.policy import before, remembered
 from butfor.train.task import read, under
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
 PAIR = "pair"
-REFERENCE = "butfor_reference"  # an attribute of the model while it trains
-Fed = tuple[int, int]  # the place of a row, and how many of its tokens are fed
-Logs = dict[Fed, "Tensor"]  # log-probabilities [K] of the answers
 
 
 @final
@@ -99,7 +96,9 @@ class Feedback(Method):
 
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:  # noqa: ARG002
         """For preference: what the model says before training."""
-        return _reference(lm, planned) if self.variant == "preference" and self.strength else nullcontext()
+        if self.variant != "preference" or not self.strength:
+            return nullcontext()
+        return remembered(lm, planned, ("", PAIR), lambda model, batch: read(model, batch).logits)
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
         """The task's loss and the feedback's."""
@@ -112,9 +111,8 @@ class Feedback(Method):
         elif self.variant == "consistency":
             feedback = consistency(outputs.logits, other.logits, batch["label"], twin["label"])
         else:
-            one, two = getattr(model, REFERENCE)[int(batch[STEP])]
-            asked = (outputs.logits, one, batch["label"]), (other.logits, two, twin["label"])
-            feedback = sum(preference(a, b.to(a.device), label, self.beta) for a, b, label in asked) / 2
+            asked = (outputs, "", batch["label"]), (other, PAIR, twin["label"])
+            feedback = sum(preference(a.logits, before(model, batch, b), label, self.beta) for a, b, label in asked) / 2
         return (1 - self.strength) * outputs.loss + self.strength * feedback
 
 
@@ -135,37 +133,6 @@ def consistency(logits: Tensor, other: Tensor, label: Tensor, twin: Tensor) -> T
     moved = (one.gather(1, label[:, None]) + two.gather(1, twin[:, None]))[:, 0]
     kept = (one + two).logsumexp(1)
     return -kept.where(label == twin, moved).mean()
-
-
-@contextmanager
-def _reference(lm: LM, planned: Batches) -> Generator[None]:
-    """Hang on the model what it says before training, step by step; each row is read once."""
-    import torch
-
-    kept: tuple[Logs, Logs] = ({}, {})
-    was_training = lm.model.training
-    lm.model.eval()
-    with torch.inference_mode():
-        for step, line in enumerate(planned.plan):
-            if all(fed in kept[0] for fed in line):
-                continue
-            batch = {name: value.to(lm.device) for name, value in planned[step].items()}
-            for found, said in zip(kept, (batch, under(batch, PAIR)), strict=True):
-                found.update(zip(line, read(lm.model, said).logits.cpu(), strict=True))
-    lm.model.train(was_training)
-    setattr(lm.model, REFERENCE, [tuple(_rows(found, line) for found in kept) for line in planned.plan])
-    try:
-        yield
-    finally:
-        delattr(lm.model, REFERENCE)
-
-
-def _rows(found: Logs, line: list[Fed]) -> Tensor:
-    """[B, K]: rows with fewer answers are filled up with minus infinity."""
-    from torch.nn.utils.rnn import pad_sequence
-
-    bare = [row[row.isfinite()] for row in (found[fed] for fed in line)]
-    return pad_sequence(bare, batch_first=True, padding_value=float("-inf"))
 
 
 def _problem(row: dict[str, Any], classes: int) -> str:

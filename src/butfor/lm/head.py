@@ -121,10 +121,20 @@ def classify(lm: LM, texts: Sequence[str]) -> NDArray[np.float64]:
     return decided(lm, read(lm, texts))
 
 
+def worth(lm: LM, texts: Sequence[str]) -> NDArray[np.float64]:
+    """The reward [n] of each text, by a head that was trained with train.objective = "reward"."""
+    found = classify(lm, texts)
+    if found.shape[1] != 1:
+        raise UserError(
+            f"the head of {lm.name} tells {found.shape[1]} classes; train a reward: train.objective = 'reward'"
+        )
+    return found[:, 0]
+
+
 def read(lm: LM, texts: Sequence[str]) -> NDArray[np.float32]:
     """What the head of this model reads of each text, [n, d]."""
     if not has_head(lm):
-        raise UserError(f"{lm.name} has no head that says classes; train one with train.objective = 'label'")
+        raise UserError(f"{lm.name} has no head; train one with train.objective = 'label' or 'reward'")
     return frozen(lm, texts, int(getattr(lm.model, NAME).length))
 
 

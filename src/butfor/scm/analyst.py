@@ -2,9 +2,11 @@
 
     Analyst.estimate(Table)  -> Answer: the effect of `x` on `y` given covariates, and perhaps of each row
     Analyst.discover(Columns) -> [n, n] probabilities, row causes column
+    Analyst.value(Log or Answers) -> Effect: what a policy that was not followed would bring
 
-It is what a causal foundation model replaces: as it comes, it estimates by AIPW of the engine and draws graphs with the
-engine's own choice; a method of an experiment puts something else in the place of either. It is named `analyst`.
+It is what a causal foundation model replaces: as it comes, it estimates by AIPW of the engine, draws graphs with the
+engine's own choice, and takes what the logged policy brought for the value of any; a method of an experiment puts
+something else in the place of one of them. It is named `analyst`.
 
 Limits    An analyst is made anew by its method and never saved; `identity` names what stands in it.
 """
@@ -20,10 +22,11 @@ import numpy as np
 from butfor.core.errors import UnknownName
 from butfor.core.keys import digest
 from butfor.scm.columns import Columns, Floats
+from butfor.scm.policies import Answers, Log
+from butfor.stats.effect import Effect
 
 if TYPE_CHECKING:
     from butfor.scm.graph import Graph
-    from butfor.stats.effect import Effect
 
 KIND = "analyst"
 
@@ -37,6 +40,7 @@ class Table:
     y: str
     given: tuple[str, ...]
     graph: Graph | None = None  # where it is known
+    instruments: tuple[str, ...] = ()  # columns that move `x`, and `y` through it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Answer:
 
 Estimate = Callable[[Table], Answer]
 Discover = Callable[[Columns], Floats]
+Value = Callable[[Log | Answers], Effect]
 
 
 def aipw(table: Table) -> Answer:
@@ -74,21 +79,32 @@ def searched(data: Columns, algorithm: str = "auto", seed: int = 0) -> Floats:
     return edges
 
 
+def as_logged(log: Log | Answers) -> Effect:
+    """The mean outcome of what was logged, whatever policy is asked about."""
+    from butfor.stats import mean
+
+    known = np.isfinite(log.outcome)
+    clusters = log.prompt if isinstance(log, Answers) else log.cluster
+    return mean(log.outcome[known], clusters=None if clusters is None else clusters[known])
+
+
 @dataclass(eq=False)
 class Analyst:
-    """Estimates effects and draws graphs from tables."""
+    """Estimates effects, draws graphs and values policies from tables."""
 
     kind: ClassVar[str] = KIND
     name: str = "analyst"
     estimate: Estimate = aipw
     discover: Discover = searched
+    value: Value = as_logged
     identity: str = ""  # names all that decides the answers of what a method put in
     notes: list[str] = field(default_factory=list[str])
 
     @property
     def hooked(self) -> bool:
         """Whether something was put in that `identity` does not name, so that answers hang on the method as a whole."""
-        return not self.identity and (self.estimate is not aipw or self.discover is not searched)
+        own = self.estimate is aipw and self.discover is searched and self.value is as_logged
+        return not self.identity and not own
 
     def fingerprint(self) -> str:
         """Hash of what decides the answers."""

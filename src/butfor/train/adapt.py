@@ -3,7 +3,7 @@
 "full"   every weight
 "lora"   W + (alpha / rank) B A on every linear layer but the output, A and B alone are trained, alpha = 2 rank (Hu et
          al. 2021, by peft); when training ends B A is added to W, so that the finished model is a plain one
-"head"   the head of train.objective = "label"; the model is frozen, and reads each text once
+"head"   the head of train.objective = "label" or "reward"; the model is frozen, and reads each text once
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from butfor.train.borrow import borrowed
 from butfor.train.masked import mask_token, masked_head, masked_outputs
 from butfor.train.meter import Clock, Meter, count_flops
 from butfor.train.method import Method, Rows, feeding, touched
-from butfor.train.task import INPUTS, Objective, labelled, read, ready
+from butfor.train.task import HEADS, INPUTS, Objective, labelled, read, ready
 from butfor.train.trainer import shell
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ class TrainSettings:
             for name, least in LEAST.items()
             if (value := getattr(self, name)) < least
         ]
-        if self.adapt == "head" and self.objective != "label":
-            wrong.append(
-                Mistake("train.adapt", "'head' trains the head of train.objective = 'label', and nothing else")
-            )
+        if self.adapt == "head" and self.objective not in HEADS:
+            wrong.append(Mistake("train.adapt", "'head' trains the head of train.objective = 'label' or 'reward'"))
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             wrong.append(Mistake("train.learning_rate", f"should be above 0, not {self.learning_rate}"))
         if (self.steps is None) == (self.tokens is None):

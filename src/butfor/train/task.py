@@ -1,12 +1,14 @@
-"""What is learnt from a row: its text, its label, or which of its options comes next.
+"""What is learnt from a row: its text, its label, which of its options comes next, or what it is worth.
 
 objective   row                                                   outputs.logits          loss
 "text"      {"text"}                                              next (hidden) tokens    the model's own
 "label"     {"text", "label": 0…C-1}                              [B, C], of a head       cross-entropy
 "choice"    {"text", "options": ["…", …], "label": 0…K-1}         [B, K], log P(o | text) cross-entropy
+"reward"    {"text", "beside": {"rejected": {"text"}}}            [B, 1], r of a head     −log σ(r − r of the rejected)
+            {"text", "score"}                                                             (r − score)² / 2
 
-"label" hangs a head on the model (`lm.head`), which stays; "choice" needs a decoder and adds nothing to it: the logits
-are log-probabilities of the options, summed over their tokens, so a label may be said in words (" bad", " good").
+"label" and "reward" hang a head on the model (`lm.head`), which stays; "choice" needs a decoder and adds nothing to it:
+the logits are log-probabilities of the options, summed over their tokens, so a label may be said in words (" good").
 
 A method asks the same of any row of a batch: `read(model, batch)` of the batch's own rows, and of those that stand
 beside them `read(model, under(batch, "pair"))`. All outputs have `logits`, `loss` (without a label None) and `features`
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
@@ -33,7 +36,9 @@ if TYPE_CHECKING:
     from butfor.train.loop import TrainSettings
     from butfor.train.method import Batch, Rows
 
-Objective = Literal["text", "label", "choice"]
+Objective = Literal["text", "label", "choice", "reward"]
+HEADS = ("label", "reward")  # objectives that hang a head on the model
+REJECTED, SCORE = "rejected", "score"  # what stands beside a row that is preferred to it; what a row is worth
 INPUTS = ("input_ids", "attention_mask", "labels")
 
 
@@ -44,6 +49,7 @@ class Outputs:
     loss: Tensor | None
     logits: Tensor  # [B, C] or [B, K]; minus infinity where a row has fewer options
     features: Tensor  # [B, d]
+    rejected: Outputs | None = None  # of "reward": of what stands beside the batch, where something does
 
 
 def under(batch: Batch, name: str) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def read(model: Any, batch: Batch) -> Any:
     if "options" in batch:
         return _outputs(batch, *weighed(model, batch["input_ids"], batch["attention_mask"], batch["options"]))
     if hasattr(model, NAME):
-        return _label(model, batch)
+        return _label(model, batch) if getattr(model, NAME)[1].out_features > 1 else _reward(model, batch)
     return model(**{name: batch[name] for name in INPUTS})
 
 
@@ -68,19 +74,30 @@ def read(model: Any, batch: Batch) -> Any:
 def ready(lm: LM, planned: Batches, settings: TrainSettings, seed: int) -> Generator[None]:
     """The model as its training needs it: the head for its labels, additions or frozen weights."""
     with adapted(lm, settings.adapt, settings.rank, seed):
-        if settings.objective == "label":
-            classes = 1 + max(row.get("label", 0) for one in (planned, *planned.beside.values()) for row in one.rows)
+        if settings.objective in HEADS:
+            classes = _classes(planned) if settings.objective == "label" else 1
             if not has_head(lm):
                 hang(lm, classes, settings.length, seed)
+            elif settings.objective == "reward" and getattr(lm.model, NAME)[1].out_features > 1:
+                raise UserError(
+                    f"the head of {lm.name} tells classes; a reward needs a model without it, or a reward's"
+                )
             keep(lm, classes, settings.length)
             if settings.adapt == "head":
                 _keep_features(lm, planned, settings.length)
         yield
 
 
+def _classes(planned: Batches) -> int:
+    return 1 + max(row.get("label", 0) for one in (planned, *planned.beside.values()) for row in one.rows)
+
+
 def labelled(rows: Rows, objective: Objective) -> None:
     """Refuse rows that this objective cannot be trained on."""
     if objective == "text":
+        return
+    if objective == "reward":
+        _worth(rows)
         return
     for place, row in enumerate(rows):
         label, options = row.get("label"), row.get("options")
@@ -127,6 +144,25 @@ def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]
     return list(found.items())
 
 
+def _worth(rows: Rows) -> None:
+    """Refuse rows of which no reward can be learnt: one-sided preferences, scores that are no numbers."""
+    paired = any(REJECTED in row.get("beside", {}) for row in rows)
+    for place, row in enumerate(rows):
+        other, score = row.get("beside", {}).get(REJECTED), row.get(SCORE)
+        if paired and (not isinstance(other, dict) or not other.get("text")):
+            raise UserError(
+                f"row {row.get('id', place)} is a one-sided preference; put the text that was not preferred beside it: "
+                '{"text": "…", "beside": {"rejected": {"text": "…"}}}'
+            )
+        if paired and other["text"] == row["text"]:
+            raise UserError(f"row {row.get('id', place)} prefers a text to itself; leave it out")
+        if not paired and (isinstance(score, bool) or not isinstance(score, (int, float)) or not isfinite(score)):
+            raise UserError(
+                f"row {row.get('id', place)} has the score {score!r}; train.objective = 'reward' needs a number on "
+                "every row, or beside every row the text that was not preferred, as 'rejected'"
+            )
+
+
 def _keep_features(lm: LM, planned: Batches, length: int) -> None:
     """What the frozen model makes of every text, so that each is read once."""
     import torch
@@ -140,6 +176,18 @@ def _keep_features(lm: LM, planned: Batches, length: int) -> None:
 def _label(model: Any, batch: Batch) -> Outputs:
     seen = batch["features"] if "features" in batch else pooled(model, batch["input_ids"], batch["attention_mask"])
     return _outputs(batch, getattr(model, NAME)(seen), seen)
+
+
+def _reward(model: Any, batch: Batch) -> Outputs:
+    from torch.nn.functional import logsigmoid
+
+    seen = batch["features"] if "features" in batch else pooled(model, batch["input_ids"], batch["attention_mask"])
+    worth = getattr(model, NAME)(seen)  # [B, 1]
+    if f"{REJECTED}.input_ids" in batch:
+        other = _reward(model, under(batch, REJECTED))
+        return Outputs(-logsigmoid(worth - other.logits).mean(), worth, seen, other)
+    score = batch.get(SCORE)
+    return Outputs(None if score is None else (worth[:, 0] - score).square().mean() / 2, worth, seen)
 
 
 def _outputs(batch: Batch, logits: Tensor, seen: Tensor) -> Outputs:

@@ -1,0 +1,1 @@
+"""Instruments: what moves an answer and touches its worth in no other way."""

@@ -1,0 +1,1 @@
+"""Policies from preferences and from logged outcomes, confounded or not."""

@@ -1,0 +1,1 @@
+"""Reward models that do not reward what only went along with being preferred."""

@@ -1,0 +1,1 @@
+"""Reward models: what they value, and what only went along with it."""
