@@ -147,3 +147,19 @@ def test_empty_rows_are_passed_over(tokenizer):
 def test_rows_that_cannot_be_used_are_named(tokenizer, rows, words):
     with pytest.raises(UserError, match=words):
         plan(tokenizer, rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, "row 0 has no two options"),
+        ({"options": ["x", "x"]}, "two of them alike; give options"),
+        ({"options": ["x", "y"], "label": 2}, "the label 2 and 2 options"),
+    ],
+)
+def test_answers_that_no_choice_can_be_made_of_are_refused(tokenizer, given, problem):
+    with pytest.raises(UserError, match=problem):
+        plan(tokenizer, [{"text": "a", **given}], objective="choice")
+    with pytest.raises(UserError, match="row 0 has no two options"):  # and so are those beside a row
+        beside = {"pair": {"text": "b"}}
+        plan(tokenizer, [{"text": "a", "options": ["x", "y"], "beside": beside}], objective="choice")

@@ -217,12 +217,25 @@ def _options(made: Batches, tokenizer: Any) -> dict[int, list[list[int]]]:
     found: dict[int, list[list[int]]] = {}
     for place in made.encoded:
         row = made.rows[place]
-        given = row.get("options")
-        if not isinstance(given, (list, tuple)) or len(given) < 2 or not all(isinstance(o, str) and o for o in given):
-            raise UserError(f"row {row.get(ROW, place)} has no options to choose from: give two texts or more")
-        ids = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in given]
-        found[place] = ids
+        if problem := misfit(row.get("label", 0), row.get("options")):
+            raise UserError(f"row {row.get(ROW, place)} {problem}")
+        found[place] = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in row["options"]]
     return found
+
+
+def misfit(label: int, options: Any) -> str:
+    """What is wrong with the answers to choose from, and what to give instead; "" where nothing is."""
+    if not isinstance(options, (list, tuple)) or len(options) < 2:
+        problem = "has no two options to choose from"
+    elif not all(isinstance(option, str) and option for option in options):
+        problem = f"has the options {list(options)!r}, not all of them texts"
+    elif len(set(options)) < len(options):
+        problem = f"has the options {list(options)!r}, two of them alike"
+    elif label >= len(options):
+        problem = f"has the label {label} and {len(options)} options"
+    else:
+        return ""
+    return f"{problem}; give options, ['…', '…'], no two alike, and as label the number of the right one, from 0 on"
 
 
 def _complete(rows: Rows) -> Rows:

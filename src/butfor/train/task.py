@@ -27,6 +27,7 @@ from butfor.core.errors import UserError
 from butfor.lm.choice import weighed
 from butfor.lm.head import NAME, frozen, hang, has_head, keep, pooled
 from butfor.train.adapt import adapted
+from butfor.train.batches import misfit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,32 +107,18 @@ def labelled(rows: Rows, objective: Objective) -> None:
                 f"row {row.get('id', place)} has the label {label!r}; "
                 f"train.objective = {objective!r} needs a whole number from 0 on, on every row"
             )
-        if (objective == "choice" or options is not None) and (problem := _misfit(label, options)):
-            raise UserError(
-                f"row {row.get('id', place)} {problem}; "
-                "give options, ['…', '…'], no two alike, and as label the number of the right one, from 0 on"
-            )
+        if (objective == "choice" or options is not None) and (problem := misfit(label, options)):
+            raise UserError(f"row {row.get('id', place)} {problem}")
         for name, other in _besides(row, place):
             label, options = other.get("label", 0), other.get("options")
             fits = isinstance(label, int) and not isinstance(label, bool) and label >= 0
-            if not fits or (objective == "choice" and options is not None and _misfit(label, options)):
+            if not fits or (objective == "choice" and options is not None and misfit(label, options)):
                 raise UserError(
                     f"row {row.get('id', place)}: {name!r} beside it has the label {label!r}; "
                     "give a whole number from 0 on, and options to match"
                 )
     if objective == "label" and len(found := {row["label"] for row in rows}) < 2:
         raise UserError(f"all {len(rows)} rows have the label {min(found)}: there is nothing to tell apart")
-
-
-def _misfit(label: int, options: Any) -> str:
-    """What is wrong with the answers to choose from; "" where nothing is."""
-    if not isinstance(options, (list, tuple)) or len(options) < 2:
-        return "has no two options to choose from"
-    if not all(isinstance(option, str) and option for option in options):
-        return f"has the options {list(options)!r}, not all of them texts"
-    if len(set(options)) < len(options):
-        return f"has the options {list(options)!r}, two of them alike"
-    return "" if label < len(options) else f"has the label {label} and {len(options)} options"
 
 
 def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]]:
