@@ -60,8 +60,8 @@ class Grouped(Method):
         """Hangs nothing on the model; refuses a training in which the penalty would always be zero."""
         if self.strength > 0:
             self.works(planned)
-        if self.strength > 0 and self.after >= len(planned):
-            lm.notes.append(f"invariance: after = {self.after} leaves no step of {len(planned)} with the penalty")
+            if self.after >= len(planned):
+                lm.notes.append(f"invariance: after = {self.after} leaves no step of {len(planned)} with the penalty")
         yield
 
     def works(self, planned: Batches) -> None:
