@@ -82,6 +82,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "finetune.invariance.mmd": "butfor.finetune.invariance.mmd:MMD",
         "finetune.invariance.vrex": "butfor.finetune.invariance.vrex:VREx",
         "finetune.proxy": "butfor.finetune.proxy:CausalProxy",
+        "align.policy.dpo": "butfor.align.policy.dpo:DPO",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
