@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from butfor.lm.head import classify
 from butfor.lm.load import load
@@ -42,3 +44,17 @@ def right(lm: Any, agrees: float) -> float:
     """The share of new rows that are judged right, where the colour agrees so often."""
     asked = rows(200, agrees, 2)
     return float((classify(lm, [row["text"] for row in asked]).argmax(1) == [row["label"] for row in asked]).mean())
+
+
+def slopes(model: Any, penalty: Callable[[], torch.Tensor]) -> tuple[float, float, float]:
+    """How a penalty rises along one way of the weights, by its gradient and by two values; and the first value."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    ways = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)).double() for weight in weights]
+    gradients = torch.autograd.grad(penalty(), weights, allow_unused=True)
+    slope = sum(float((one * way).sum()) for one, way in zip(gradients, ways, strict=True) if one is not None)
+    values: list[float] = []
+    for step in (1e-3, -2e-3):
+        for weight, way in zip(weights, ways, strict=True):
+            weight.data += step * way
+        values.append(float(penalty().detach()))
+    return slope, (values[0] - values[1]) / 2e-3, values[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from tests.finetune.explain.planted import rows
+from tests.finetune.explain.planted import rows, slopes
 
 from butfor.finetune.explain.expected_gradients import ExpectedGradients, attributions
 from butfor.lm.head import hang
@@ -95,16 +95,8 @@ def test_the_gradient_of_the_penalty_is_that_of_its_values() -> None:
         outputs = type("Outputs", (), {"loss": torch.zeros((), dtype=torch.float64)})
         return METHOD.loss(model, batch, outputs)
 
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    ways = [torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)).double() for weight in weights]
-    gradients = torch.autograd.grad(penalty(), weights, allow_unused=True)
-    slope = sum(float((one * way).sum()) for one, way in zip(gradients, ways, strict=True) if one is not None)
-    values = []
-    for sign in (1e-3, -2e-3):
-        for weight, way in zip(weights, ways, strict=True):
-            weight.data += sign * way
-        values.append(float(penalty().detach()))
-    assert slope == pytest.approx((values[0] - values[1]) / 2e-3, rel=0.01)
+    slope, rise, _ = slopes(model, penalty)
+    assert slope == pytest.approx(rise, rel=0.01)
     assert not model.get_input_embeddings()._forward_hooks
 
 
