@@ -68,6 +68,7 @@ class Answers:
     fresh_prompt: Codes  # [m]
     fresh: Floats  # [m], judgements of the target policy's texts
     ratio: Floats | None = None  # [n], log probability of a logged text under the target less that when it was logged
+    fresh_outcome: Floats | None = None  # [m], nan where nobody labelled; without it, no text of the target is labelled
 
     def __post_init__(self) -> None:
         for name, size in (("judge", len(self.prompt)), ("fresh", len(self.fresh_prompt))):
@@ -76,7 +77,10 @@ class Answers:
                 raise DataError(f"{name} needs a finite judgement for each of its {size} texts, and there must be some")
         if self.outcome.shape != self.judge.shape:
             raise DataError("outcome needs a place for every logged text: nan where nobody labelled it")
-        if int(np.isfinite(self.outcome).sum()) < 2:
-            raise DataError("fewer than two logged texts have an outcome: nothing ties the judgements to it")
-        if self.ratio is not None and self.ratio.shape != self.judge.shape:
-            raise DataError("ratio needs a number for every logged text")
+        own = 0 if self.fresh_outcome is None else int(np.isfinite(self.fresh_outcome).sum())
+        if int(np.isfinite(self.outcome).sum()) + own < 2:
+            raise DataError("fewer than two texts have an outcome: nothing ties the judgements to it")
+        if self.ratio is not None and not (self.ratio.shape == self.judge.shape and np.isfinite(self.ratio).all()):
+            raise DataError("ratio needs a finite number for every logged text")
+        if self.fresh_outcome is not None and self.fresh_outcome.shape != self.fresh.shape:
+            raise DataError("fresh_outcome needs a place for every text of the target: nan where nobody labelled it")
