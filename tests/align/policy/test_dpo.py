@@ -112,5 +112,5 @@ def test_rows_that_are_no_preferences_are_refused_in_a_line(change, problem):
 
 
 def test_answers_that_would_be_cut_are_refused(tmp_path):
-    with pytest.raises(UserError, match="longer than train.length"):
+    with pytest.raises(UserError, match="longer than train"):
         trained(tmp_path, DPO(), length=18)

@@ -1,6 +1,6 @@
 """Which rows a policy can learn from: an answer to a prompt, whole, and perhaps another one beside it.
 
-    {"text": "Is it far? No.", "answer_at": 11, "beside": {"rejected": {"text": "Is it far? Who knows.", "answer_at": 11}}}
+    {"text": "Is it far? No.", "answer_at": 11, "beside": {"rejected": {"text": "Is it far? Yes.", "answer_at": 11}}}
 
 `answer_at` is the character at which the answer begins; what stands before it is the prompt.
 """
