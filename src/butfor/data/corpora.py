@@ -17,6 +17,9 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
           "shortcuts", "shortcuts/0.95": reports with a planted shortcut, which agrees with the label in a share of 0.9,
           or of what is asked for; "stg-mixed", "stg-mixed/0.95": so in the Spurious Token Game (data/shortcuts.py);
+          "preferences", "preferences/2": reviews of which annotators prefer the better, the longer, the politer and the
+          agreeable, these worth 1 or what is asked for; "-entangled": such ones are better, too; "preferences-chat": of
+          answers; "preferences-scores": scores instead of pairs (data/preferences.py);
           "codes", "infills": sentences that people changed, for editors (data/counterfactual/{codes,infill}.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
@@ -27,8 +30,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from butfor.core.errors import MalformedData, MissingData, UnknownName
 from butfor.data import builtin
@@ -155,6 +159,18 @@ def _stg_mixed(strength: float = 0.9) -> list[Row]:
     return game(strength)
 
 
+def _preferences(kind: Literal["reviews", "chat"], correlation: bool, bias: float = 1.0) -> list[Row]:
+    from butfor.data.preferences import CORRELATION, preferences
+
+    return preferences(kind, bias, CORRELATION if correlation else 0.0)
+
+
+def _scores(correlation: bool, bias: float = 1.0) -> list[Row]:
+    from butfor.data.preferences import CORRELATION, scores
+
+    return scores(bias, CORRELATION if correlation else 0.0)
+
+
 def _stories() -> list[Row]:
     found: list[Row] = []
     for story in timetravel():
@@ -251,9 +267,19 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "copa-told": _copa_told,
     "ecare": _ecare,
     "ecare-told": _ecare_told,
+    "preferences": partial(_preferences, "reviews", False),
+    "preferences-entangled": partial(_preferences, "reviews", True),
+    "preferences-chat": partial(_preferences, "chat", False),
+    "preferences-chat-entangled": partial(_preferences, "chat", True),
+    "preferences-scores": partial(_scores, False),
+    "preferences-scores-entangled": partial(_scores, True),
     "codes": _codes,
     "infills": _infills,
 }
-FAMILIES: dict[str, Callable[[float], list[Row]]] = {"shortcuts": _shortcuts, "stg-mixed": _stg_mixed}
+FAMILIES: dict[str, Callable[[float], list[Row]]] = {
+    "shortcuts": _shortcuts,
+    "stg-mixed": _stg_mixed,
+    **{name: cast("Callable[[float], list[Row]]", NAMES[name]) for name in NAMES if name.startswith("preferences")},
+}
 STRENGTH = re.compile(rf"({'|'.join(FAMILIES)})/(\d*\.?\d+)")
 READERS: dict[str, Callable[[Path], list[Row]]] = {".txt": _text, ".jsonl": _json_lines}

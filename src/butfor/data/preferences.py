@@ -1,0 +1,270 @@
+"""Preference worlds: who prefers which of two real texts, where annotators heed more than what is good.
+
+World     a text has a true quality q (standardised) and three attributes that are told without touching what it says:
+          `length` (its words; neutral sentences are added), `polite` and `agrees` (phrases with and without it).
+            P(a preferred to b | annotator) = σ(β (Δq + s Σ_k w_k l_k Δz_k)),   z: the attributes, standardised
+          s: the bias, in the corpus name: what a deviation of length is worth beside a deviation of quality. l: how
+          lenient this annotator is to length, uniform on [0, 2] over annotators, who are drawn at random.
+Pairs     A ranker is drawn at random for every pair and puts better texts on one side the more the stronger it is; it
+          looks at quality alone. The annotator sees both, and prefers one: `first` = 1 where it stood on the left.
+Corpora   "preferences/S"            restaurant reviews (CEBaB), q = how many stars five people read from it; z ⊥ q
+          "preferences-entangled/S"  the same texts, with attributes that go with quality: corr(z, q) = 0.6 (length)
+          "preferences-chat/S"       answers to real questions (known_1000), q = whether the answer is true; the user's
+                                     own opinion stands in the prompt, and `agrees` is to share it
+          "preferences-scores/S"     no pairs: one annotator scores one review; q + s Σ w l z + the annotator's own
+                                     level + noise; "preferences-scores-entangled/S" likewise
+Row       {"id", "text", "length", "polite", "agrees", "annotator", "ranker", "first",
+           "beside": {"rejected": {"text", "length", "polite", "agrees"}}}; of scores: {…, "score"}, nothing beside.
+          No row holds the quality.
+Known     The reward that annotators act on is linear in q and the attributes; without bias (s = 0) it is q alone.
+Limits    Attributes of short texts, rendered by a few sentences of our own; annotators of one kind of taste.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from butfor.core.errors import MalformedData, UserError
+from butfor.core.seeds import derive, generator
+from butfor.data.cebab import cebab
+from butfor.data.find import find
+from butfor.data.preferences_told import AGREES, CLOSING, FILLER, OPINION, POLITE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+Kind = Literal["reviews", "chat"]
+Split = Literal["train", "test"]  # of texts and of the words that tell their attributes
+KINDS: tuple[Kind, ...] = ("reviews", "chat")
+ATTRIBUTES = ("length", "polite", "agrees")
+WEIGHTS = (1.0, 0.5, 0.5)  # what a deviation of each is worth, at bias 1
+MOST = 5  # neutral sentences
+BIAS = 1.0
+CORRELATION = 0.6  # of the latent attributes with quality, where they are entangled
+BETA = 1.5
+COUNT = 3000  # rows of a corpus
+ANNOTATORS, RANKERS = 20, 8
+SKILL = 1.5  # of the strongest ranker
+NOISE = 0.5  # of a score
+STARS = 1.31  # standard deviation of the stars
+SHORT = 0.12  # better reviews are shorter: what makes up for it where attributes are to say nothing of quality
+FACTS = "known_1000.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A text that can be told with any attributes; `answers`: prompt, this answer and the other one, in a chat."""
+
+    id: str
+    group: str
+    body: str
+    quality: float
+    levels: Mapping[str, int]  # filler sentences, polite, agrees
+    bank: int
+    seed: int
+    answers: tuple[str, str, str] | None = None
+
+    def text(self, seed: int | None = None, **levels: int) -> str:
+        """The text; `levels` sets attributes, another `seed` the words that tell them."""
+        said = {**self.levels, **levels}
+        rng = generator(self.seed if seed is None else seed, "preferences", "words")
+        bank, polite, agrees = self.bank, said["polite"], said["agrees"]
+        opening, closing, filler = POLITE[bank], CLOSING[bank], FILLER[bank]
+        hello = opening[rng.integers(len(opening))][polite]
+        parts = [self.body, *(filler[place] for place in rng.permutation(len(filler))[: said["length"]])]
+        parts.append(closing[rng.integers(len(closing))][polite])
+        if self.answers is None:
+            view = AGREES[bank][rng.integers(len(AGREES[bank]))][agrees]
+            return " ".join([hello, view, *parts])
+        view = OPINION[bank][rng.integers(len(OPINION[bank]))][agrees]
+        asked, own, other = self.answers
+        prompt = f"Question: {asked} … what? I think it is {own if agrees else other}.\nAnswer: "
+        return prompt + " ".join([hello, view, *parts])
+
+    def columns(self) -> dict[str, Any]:
+        """The text with its attributes, as a row has them."""
+        text = self.text()
+        said = {"length": float(len(text.split())), "polite": self.levels["polite"], "agrees": self.levels["agrees"]}
+        return {"text": text, **said}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A pair of texts, and whether the annotator preferred the left one."""
+
+    left: Told
+    right: Told
+    annotator: int
+    ranker: int
+    first: bool
+
+    def row(self, name: str) -> dict[str, Any]:
+        """The pair as a row to learn from."""
+        won, lost = (self.left, self.right) if self.first else (self.right, self.left)
+        who = {"annotator": self.annotator, "ranker": self.ranker, "first": int(self.first)}
+        return {"id": name, **won.columns(), **who, "beside": {"rejected": lost.columns()}}
+
+
+def texts(kind: Kind, split: Split, correlation: float = 0.0, seed: int = 0) -> list[Told]:
+    """Every text once (in a chat: every question with both answers), with attributes that go with quality as told."""
+    return (_reviews if kind == "reviews" else _answers)(split, correlation, seed)
+
+
+def choices(
+    kind: Kind, split: Split, bias: float, correlation: float = 0.0, count: int = COUNT, seed: int = 0
+) -> list[Choice]:
+    """Pairs of texts, ranked and judged; what is shown does not depend on the bias."""
+    import numpy as np
+
+    found = texts(kind, split, correlation, seed)
+    rng = generator(seed, "preferences", "pairs", kind, split)
+    annotators, rankers = rng.integers(ANNOTATORS, size=count), rng.integers(RANKERS, size=count)
+    left, right = (_ranked if kind == "reviews" else _both)(found, rankers, rng)
+    quality = np.array([one.quality for one in found])
+    z = standardised(found)
+    lean = np.ones((count, len(ATTRIBUTES)))
+    lean[:, 0] = lenient()[annotators]
+    utility = quality[left] - quality[right] + bias * ((z[left] - z[right]) * lean) @ np.array(WEIGHTS)
+    first = rng.random(count) < 1 / (1 + np.exp(-BETA * utility))
+    return [
+        Choice(found[a], found[b], int(who), int(by), bool(one))
+        for a, b, who, by, one in zip(left, right, annotators, rankers, first, strict=True)
+    ]
+
+
+def preferences(kind: Kind = "reviews", bias: float = BIAS, correlation: float = 0.0) -> list[dict[str, Any]]:
+    """A corpus of preferences."""
+    name = "preferences" + ("-chat" if kind == "chat" else "") + ("-entangled" if correlation else "")
+    drawn = choices(kind, "train", checked(bias), correlation)
+    return [choice.row(f"{name}/{n}") for n, choice in enumerate(drawn, 1)]
+
+
+def scores(bias: float = BIAS, correlation: float = 0.0) -> list[dict[str, Any]]:
+    """A corpus of scores: every review once, by one annotator, whose own level is part of the score."""
+    import numpy as np
+
+    found = texts("reviews", "train", correlation)
+    rng = generator(0, "preferences", "scores")
+    annotators = rng.integers(ANNOTATORS, size=len(found))
+    level = rng.normal(size=ANNOTATORS)
+    lean = np.ones((len(found), len(ATTRIBUTES)))
+    lean[:, 0] = lenient()[annotators]
+    score = np.array([one.quality for one in found]) + checked(bias) * (standardised(found) * lean) @ np.array(WEIGHTS)
+    score += level[annotators] + NOISE * rng.normal(size=len(found))
+    return [
+        {"id": f"preferences-scores/{n}", **one.columns(), "annotator": int(who), "score": float(value)}
+        for n, (one, who, value) in enumerate(zip(found, annotators, score, strict=True), 1)
+    ]
+
+
+def checked(bias: float) -> float:
+    """A bias that can be asked for."""
+    if not 0 <= bias <= 10:
+        raise UserError(f"the bias of preferences is from 0 (quality alone) to 10, not {bias:g}")
+    return bias
+
+
+def lenient() -> Floats:
+    """How lenient each annotator is to length [ANNOTATORS]; 1 on average."""
+    import numpy as np
+
+    drawn = generator(0, "preferences", "annotators").uniform(0, 2, ANNOTATORS)
+    return np.asarray(drawn / drawn.mean())
+
+
+def standardised(found: Sequence[Told]) -> Floats:
+    """The attributes [n, 3] of texts, each with mean 0 and deviation 1 over them."""
+    import numpy as np
+
+    columns = [one.columns() for one in found]
+    z = np.array([[float(row[name]) for name in ATTRIBUTES] for row in columns])
+    return (z - z.mean(0)) / z.std(0)
+
+
+def _reviews(split: Split, correlation: float, seed: int) -> list[Told]:
+    found = [review for review in cebab("train" if split == "train" else "dev") if review.stars]
+    rng = generator(seed, "preferences", "reviews", split)
+    told: list[Told] = []
+    for number, review in enumerate(found):
+        quality = (review.stars - 3) / STARS
+        levels = _levels(quality, correlation, rng, SHORT)
+        name, drawn = f"{split}/{review.id}", derive(seed, "preferences", split, number)
+        told.append(Told(name, review.family, review.text, quality, levels, int(split == "test"), drawn))
+    return told
+
+
+def _levels(quality: float, correlation: float, rng: np.random.Generator, more: float = 0.0) -> dict[str, int]:
+    """Attributes, each by a latent normal that goes with quality as much as is asked for."""
+    from math import erf, sqrt
+
+    latent = (correlation * quality + sqrt(1 - correlation**2) * rng.normal(size=3)).tolist()
+    share = 0.5 * (1 + erf((latent[0] + more * quality) / sqrt(2)))
+    return {"length": min(MOST, int(share * (MOST + 1))), "polite": int(latent[1] > 0), "agrees": int(latent[2] > 0)}
+
+
+def _answers(split: Split, correlation: float, seed: int) -> list[Told]:
+    """Two answers to every question, a true one and a false one, side by side; the user has an opinion on it."""
+    told: list[Told] = []
+    for number, (asked, true, false, relation) in enumerate(questions(split)):
+        rng = generator(seed, "preferences", "answers", split, number)
+        right, wrong = _levels(1.0, correlation, rng), _levels(-1.0, correlation, rng)
+        wrong["agrees"] = 1 - right["agrees"]
+        for own, other, quality, levels in ((true, false, 1.0, right), (false, true, -1.0, wrong)):
+            name, drawn = f"{split}/{number}/{own}", derive(seed, "preferences", split, number, own)
+            body, answers = f"{asked} {own}.", (asked, own, other)
+            told.append(Told(name, f"{relation}/{number}", body, quality, levels, int(split == "test"), drawn, answers))
+    return told
+
+
+def questions(split: Split) -> list[tuple[str, str, str, str]]:
+    """Facts as (the sentence without its end, its true end, a false one of the same kind, relation)."""
+    file = find("known_1000", FACTS)
+    try:
+        listed = json.loads(file.read_text(encoding="utf-8"))
+        facts = [tuple(str(row[key]).strip() for key in ("prompt", "attribute", "relation_id")) for row in listed]
+    except (ValueError, TypeError, KeyError) as error:
+        raise MalformedData(file, 1, f"not a list of facts with prompt, attribute and relation_id ({error})") from error
+    ends: dict[str, list[str]] = {}
+    for _, end, relation in facts:
+        ends.setdefault(relation, []).append(end)
+    found: list[tuple[str, str, str, str]] = []
+    for asked, end, relation in dict.fromkeys(facts):
+        place = derive(0, "preferences", "facts", asked)
+        others = [other for other in ends[relation] if other != end]
+        if others and (place % 4 == 0) == (split == "test"):
+            found.append((asked, end, others[place // 4 % len(others)], relation))
+    return found
+
+
+def _ranked(found: Sequence[Told], rankers: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """Places of the texts on the left and on the right [n]: rankers prefer to put better ones on one side."""
+    import numpy as np
+
+    quality = np.array([one.quality for one in found])
+    skill = np.linspace(-SKILL, SKILL, RANKERS)
+    places: list[Any] = []
+    for side in (0.5, -0.5):
+        weights = np.exp(side * skill[:, None] * quality)  # [rankers, texts]
+        shares = (weights / weights.sum(1, keepdims=True)).cumsum(1)
+        drawn = [
+            np.searchsorted(shares[by], point) for by, point in zip(rankers, rng.random(len(rankers)), strict=True)
+        ]
+        places.append(np.minimum(drawn, len(found) - 1))
+    same = places[0] == places[1]
+    places[1][same] = (places[1][same] + 1) % len(found)
+    return places[0], places[1]
+
+
+def _both(found: Sequence[Told], rankers: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    """Places of two answers to one question: rankers put the true one on the left with different chances."""
+    import numpy as np
+
+    question = 2 * rng.integers(len(found) // 2, size=len(rankers))
+    left = rng.random(len(rankers)) < 1 / (1 + np.exp(-np.linspace(-SKILL, SKILL, RANKERS)[rankers]))
+    return question + ~left, question + left
