@@ -156,7 +156,7 @@ def _spline(terms: Floats, weights: Floats, y: Floats, logit: bool, penalty: flo
     for share in LOGISTIC:
         ridge = share * len(y) * weights
         beta = newton(terms, y, ridge, beta)
-        error = _left_out(terms, y, ridge, beta)
+        error = left_out(terms, y, ridge, beta)
         if error < best[0]:
             best = (error, float(share), beta)
         elif error > 1.005 * best[0]:
@@ -164,7 +164,7 @@ def _spline(terms: Floats, weights: Floats, y: Floats, logit: bool, penalty: flo
     return best[2], best[1]
 
 
-def _left_out(terms: Floats, y: Floats, ridge: Floats, beta: Floats) -> float:
+def left_out(terms: Floats, y: Floats, ridge: Floats, beta: Floats) -> float:
     """Mean deviance of each row predicted without it, to one Newton step."""
     eta = terms @ beta
     p = expit(eta)
