@@ -12,6 +12,7 @@ ButforError                     exit 1: failed while running; the same command r
 │   ├── GraphError              a graph that cannot be: a cycle, a variable twice, an unreadable line
 │   ├── QueryError              a causal question that cannot be read, or that contradicts itself
 │   ├── Impossible              evidence that the model gives probability zero
+│   ├── Abstained               an estimator declines: no overlap, a weak instrument; the message says what would help
 │   ├── NotIdentified           the graph does not answer the question from such data; `hedge` is the reason
 │   └── UndeclaredDifference    two arms differ where the experiment does not say so
 ├── RunError                    the run could not go on (disk full, folder not writable, weights diverged)
@@ -106,6 +107,10 @@ class QueryError(UserError):
 
 class Impossible(UserError):
     """Evidence that the model gives probability zero: nothing follows from it."""
+
+
+class Abstained(UserError):
+    """An estimator declines to answer: these data cannot carry the estimate."""
 
 
 class NotIdentified(UserError):

@@ -83,6 +83,9 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "finetune.invariance.vrex": "butfor.finetune.invariance.vrex:VREx",
         "finetune.proxy": "butfor.finetune.proxy:CausalProxy",
         "align.policy.dpo": "butfor.align.policy.dpo:DPO",
+        "align.ope.weighting": "butfor.align.ope.weighting:Weighting",
+        "align.ope.direct": "butfor.align.ope.direct:Direct",
+        "align.ope.doubly_robust": "butfor.align.ope.doubly_robust:DoublyRobust",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",

@@ -1,0 +1,141 @@
+"""Overlap: does the log hold enough of what the target policy would do? Judged by more than effective sample size.
+
+Equation  w = π / μ of what was done; for each context, all K probabilities under both policies are known, so
+          effective    (Σ w)² / Σ w²                          of the weights that were seen
+          expected     n / mean over contexts of Σ_a π² / μ   what it should be: weights that were not seen count too
+          largest      max w / Σ w                            the share of one row in the estimate
+          tail         index ξ of a generalised Pareto distribution fitted to the largest weights; 1/2: no variance
+          missing      mean over contexts of Σ_a π [μ = 0]    what the target does and the log cannot show
+          mean         mean of w, which is 1 - missing where the logged probabilities are right
+Verdict   "abstain" where `missing` is over 1 %, fewer than 30 rows are effective or expected to be, one row is over a
+          tenth of the estimate, or ξ > 0.7. Everything else answers; what is near a limit is a check that is not ok.
+Source    Kish 1965 (effective sample size); Zhang & Stephens 2009 and Vehtari et al. 2024 (the tail, 0.7); Owen 2013,
+          ch. 9. The limits are those of `python -m butfor.align.ope.calibrate` (docs/ope.md).
+Limits    Weights are judged, not outcomes: where outcomes hardly vary, an estimate survives worse weights than these.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from butfor.core.errors import Abstained
+from butfor.scm.columns import Floats
+from butfor.scm.policies import Log
+from butfor.stats.effect import Check
+
+MISSING = 0.01  # share of the target's choices that the logging policy never makes
+FEWEST = 30.0  # effective rows
+FEW = 100.0
+LARGEST = 0.1  # share of one row
+HEAVY, HEAVIEST = 0.5, 0.7  # tail index from which a variance, and then any estimate, is in doubt
+TAIL_FROM = 25  # rows with weight from which a tail can be fitted
+WRONG = 3.5  # standard errors by which the mean weight may be off
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What was found of the weights, and what follows."""
+
+    rows: int
+    effective: float
+    expected: float
+    largest: float
+    tail: float
+    missing: float
+    mean: float  # of the weights
+    error: float  # standard error of that
+    verdict: Literal["trust", "doubt", "abstain"]
+    checks: tuple[Check, ...]
+
+    @property
+    def why(self) -> str:
+        """What is wrong, in one line."""
+        return "; ".join(check.message for check in self.checks if not check.ok)
+
+
+def overlap(log: Log) -> Overlap:
+    """Judge a log of short actions."""
+    used = log.logging > 0
+    missing = float(np.where(used, 0.0, log.target).sum(1).mean())
+    square = np.divide(log.target**2, log.logging, out=np.zeros_like(log.target), where=used).sum(1)
+    weights = log.weights
+    expected = len(weights) * (1 - missing) ** 2 / float(square.mean()) if square.any() else 0.0
+    return of_weights(weights, expected=expected, missing=missing)
+
+
+def of_weights(weights: Floats, *, expected: float = math.inf, missing: float = 0.0) -> Overlap:
+    """Judge weights of which no more is known than themselves."""
+    n, total = len(weights), float(weights.sum())
+    effective = total**2 / float(np.sum(weights**2)) if total else 0.0
+    largest = float(weights.max()) / total if total else 1.0
+    tail = tail_index(weights)
+    error = float(weights.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    average = total / n
+    checks = _checks(n, effective, expected, largest, tail, missing)
+    fatal = (
+        missing > MISSING or min(effective, expected) < FEWEST or largest > LARGEST or tail > HEAVIEST
+    )  # fmt: skip
+    off = abs(average - (1 - missing)) > WRONG * error + 1e-9
+    if off and not fatal:
+        told = (
+            f"the mean weight is {average:.3f} ± {error:.3f} and should be {1 - missing:.3f}: "
+            "the logged probabilities are not those that the choices were made by"
+        )
+        checks.append(Check("probabilities", False, told))
+    verdict = "abstain" if fatal else "doubt" if not all(check.ok for check in checks) else "trust"
+    return Overlap(n, effective, expected, largest, tail, missing, average, error, verdict, tuple(checks))
+
+
+def trusted(log: Log, abstain: bool) -> tuple[Check, ...]:
+    """The checks of a log's overlap; where it is too poor and `abstain` is on, a refusal."""
+    found = overlap(log)
+    if abstain and found.verdict == "abstain":
+        raise Abstained(
+            f"no answer: {found.why}\n"
+            "log more choices like the target's, ask for a policy nearer to the logged one, or set abstain = false"
+        )
+    return found.checks
+
+
+def _checks(
+    n: int, effective: float, expected: float, largest: float, tail: float, missing: float
+) -> list[Check]:  # fmt: skip
+    few = min(effective, expected)
+    return [
+        Check("support", missing <= MISSING, f"{missing:.1%} of the target's choices are never made by the logged one"),
+        Check("effective-rows", few >= FEW, f"{n} rows count as {effective:.0f}, where {expected:.0f} were expected"),
+        Check("largest-weight", largest <= LARGEST, f"one row is {largest:.1%} of the estimate"),
+        Check("tail", tail <= HEAVY, f"the weights have the tail index {tail:.2f}; from 0.5 on there is no variance"),
+    ]
+
+
+def tail_index(weights: Floats) -> float:
+    """The shape ξ of a generalised Pareto distribution of the largest weights; -inf where these are all alike."""
+    weights = weights[weights > 0]
+    n = len(weights)
+    if n < TAIL_FROM:
+        return math.inf
+    m = int(min(n / 5, 3 * math.sqrt(n)))
+    ordered = np.sort(weights)
+    above = ordered[-m:] - ordered[-m - 1]
+    if above[-1] <= 1e-9 * ordered[-1] or above[m // 4] <= 0:
+        return -math.inf
+    return pareto_shape(above)
+
+
+def pareto_shape(x: Floats) -> float:
+    """ξ of positive values in rising order: the posterior mean of Zhang & Stephens, with a weak pull towards 1/2."""
+    n = len(x)
+    count = 30 + int(math.sqrt(n))
+    quartile = x[max(int(n / 4 + 0.5) - 1, 0)]
+    grid = 1 / x[-1] + (1 - np.sqrt(count / (np.arange(1, count + 1) - 0.5))) / (3 * quartile)
+    shape = np.log1p(-grid[:, None] * x).mean(axis=1)
+    fit = n * (np.log(-grid / shape) - shape - 1)
+    share = np.exp(fit - fit.max())
+    best = float(grid @ share / share.sum())
+    found = float(np.log1p(-best * x).mean())
+    return (n * found + 5) / (n + 10)
