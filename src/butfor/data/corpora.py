@@ -189,6 +189,12 @@ def _cebab() -> list[Row]:
     return rated()
 
 
+def _outcomes(confounding: float = 0.8) -> list[Row]:
+    from butfor.data.outcomes import outcomes
+
+    return outcomes(confounding)
+
+
 def _text(path: Path) -> list[Row]:
     blocks = "\n".join(line.strip() for line in lines(path)).split("\n\n")
     found = [
@@ -267,6 +273,7 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "copa-told": _copa_told,
     "ecare": _ecare,
     "ecare-told": _ecare_told,
+    "outcomes": _outcomes,
     "preferences": partial(_preferences, "reviews", False),
     "preferences-entangled": partial(_preferences, "reviews", True),
     "preferences-chat": partial(_preferences, "chat", False),
