@@ -86,6 +86,11 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.ope.weighting": "butfor.align.ope.weighting:Weighting",
         "align.ope.direct": "butfor.align.ope.direct:Direct",
         "align.ope.doubly_robust": "butfor.align.ope.doubly_robust:DoublyRobust",
+        "align.reward.deconfound": "butfor.align.reward.deconfound:Deconfound",
+        "align.reward.disentangle": "butfor.align.reward.disentangle:Disentangle",
+        "align.reward.instrument": "butfor.align.reward.instrument:Instrument",
+        "align.reward.invariant": "butfor.align.reward.invariant:Invariant",
+        "align.reward.observed": "butfor.align.reward.observed:Observed",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",

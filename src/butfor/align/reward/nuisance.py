@@ -1,0 +1,89 @@
+"""What has to be learnt of the texts before a reward can be: linear fits on what the model makes of them, by folds.
+
+    ridge(x, y)                 least squares; the penalty is the one whose left-out errors are least
+    penalty_of(z, x, y)         the penalty on x of a logistic regression on z (not penalised) and x, chosen likewise
+    logistic(z, x, y, penalty)  its coefficients
+    spread(...)                 columns of the texts as numbers: a curve for numbers, a term for each further word
+
+None has an intercept: differences of two texts need none, and everything else is centred first. A row is judged by a
+fit on the rows of other folds (`scm.estimate.nuisance.folds_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from butfor.scm.estimate.nuisance import LOGISTIC, PENALTIES, left_out, newton
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+LOOSE = 1e-8  # on what is not penalised, for a row
+WORSE = 1.005  # times the least error so far: smaller penalties are not tried any more
+
+
+def ridge(x: Floats, y: Floats, weight: Floats | None = None) -> Floats:
+    """Coefficients [d, q] of y [n, q] on x [n, d], rows counting by their weight [n]."""
+    root = np.ones(len(x)) if weight is None else np.sqrt(weight)
+    x, y = x * root[:, None], y * root[:, None]
+    values, vectors = np.linalg.eigh(x.T @ x)
+    values = np.maximum(values, 0.0)
+    turned = x @ vectors  # [n, d]
+    pull = turned.T @ y  # [d, q]
+    best, least = np.zeros_like(pull), np.full(y.shape[1], np.inf)
+    for share in PENALTIES:
+        shrink = 1 / (values + share * len(x))
+        lever = np.minimum((turned**2) @ shrink, 1 - 1e-3)
+        found = pull * shrink[:, None]
+        error = np.mean(((y - turned @ found) / (1 - lever)[:, None]) ** 2, axis=0)  # [q]
+        best = np.where(error < least, found, best)
+        least = np.minimum(least, error)
+    return vectors @ best
+
+
+def penalty_of(z: Floats, x: Floats, y: Floats) -> float:
+    """The penalty for a row, on the coefficients of x alone."""
+    terms = np.concatenate([z, x], axis=1)
+    best, least, beta = float(LOGISTIC[0]), np.inf, np.zeros(terms.shape[1])
+    for share in LOGISTIC:
+        ridges = _ridges(z, x, float(share))
+        beta = newton(terms, y, ridges, beta)
+        error = left_out(terms, y, ridges, beta)
+        if error < least:
+            best, least = float(share), error
+        elif error > WORSE * least:
+            break
+    return best
+
+
+def logistic(z: Floats, x: Floats, y: Floats, penalty: float) -> tuple[Floats, Floats]:
+    """Coefficients on z [p] and on x [d]."""
+    terms = np.concatenate([z, x], axis=1)
+    found = newton(terms, y, _ridges(z, x, penalty), np.zeros(terms.shape[1]))
+    return found[: z.shape[1]], found[z.shape[1] :]
+
+
+def _ridges(z: Floats, x: Floats, penalty: float) -> Floats:
+    return len(x) * np.concatenate([np.full(z.shape[1], LOOSE), np.full(x.shape[1], penalty)])
+
+
+def spread(name: str, values: Sequence[Sequence[Hashable]], degree: int = 1) -> tuple[list[str], list[Floats]]:
+    """Names of the terms of a column, and the terms [n, p] of each side, centred; a number in standard deviations."""
+    pooled = [value for side in values for value in side]
+    if any(isinstance(value, str) for value in pooled):
+        words = sorted({str(value) for value in pooled})[1:]
+        names = [f"{name} {word}" for word in words]
+        terms = np.array([[str(value) == word for word in words] for value in pooled], dtype=np.float64)
+    else:
+        one = np.array(pooled, dtype=np.float64)
+        one = (one - one.mean()) / one.std()
+        degree = min(degree, len(set(pooled)) - 1)
+        names = [name, *(f"{name}^{power}" for power in range(2, degree + 1))]
+        terms = np.stack([one**power for power in range(1, degree + 1)], axis=1)
+    terms = terms - terms.mean(axis=0)
+    return names, np.split(terms, np.cumsum([len(side) for side in values])[:-1])
