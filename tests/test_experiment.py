@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import binom
+from tests.train.test_masked import encoder
 
 import butfor as bf
 from butfor import cell, effects, measure
@@ -18,6 +19,9 @@ from butfor.core.journal import entries
 from butfor.core.spec import Measure
 from butfor.data.builtin import word_tests
 from butfor.experiment import diff, load, open_run, run, sources
+from butfor.lm.head import hang
+from butfor.lm.load import load as load_model
+from butfor.lm.save import save
 
 TABLE: dict[str, Any] = {
     "name": "shift",
@@ -587,3 +591,26 @@ def test_a_corpus_that_a_method_cannot_use_is_refused_before_anything_is_trained
         run_table(tmp_path, model="debug", budget={"steps": 2}, treatment=treatment)
     assert said in str(caught.value)
     assert not list(tmp_path.rglob("train.jsonl"))
+
+
+def test_a_model_that_cannot_learn_what_is_asked_is_refused_when_the_experiment_is_read(tmp_path: Path) -> None:
+    rows = [{"text": f"{n} {n % 3}", "label": n % 3, "options": ["a", "b", "c"]} for n in range(9)]
+    corpus = tmp_path / "rows.jsonl"
+    corpus.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    bert, narrow = tmp_path / "bert", tmp_path / "narrow"
+    save(encoder(), bert)
+    lm: Any = load_model("debug")
+    hang(lm, 2, 24, 0)
+    save(lm, narrow)
+    trains = {**TABLE, "budget": {"steps": 1}, "treatment": {"method": "standard"}}
+    for model, objective, said in (
+        (bert, "choice", r"model: .*bert is an encoder and goes on with no text; set train\.objective = 'label'"),
+        (narrow, "label", "model: the head of .*narrow knows 2 classes, and the rows have 3; remove butfor_head"),
+    ):
+        with pytest.raises(SpecError, match=said):
+            load({**trains, "model": str(model), "train": {"corpus": str(corpus), "objective": objective}})
+    for model, objective in ((bert, "label"), (narrow, "choice")):
+        load({**trains, "model": str(model), "train": {"corpus": str(corpus), "objective": objective}})
+    (narrow / "butfor_head.safetensors").write_bytes(b"torn")
+    with pytest.raises(SpecError, match="holds no head for this model"):
+        load({**trains, "model": str(narrow), "train": {"corpus": str(corpus), "objective": "label"}})

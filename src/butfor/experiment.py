@@ -27,7 +27,7 @@ from butfor.core.keys import code_version, digest, environment, file_digest, fil
 from butfor.core.progress import Progress
 from butfor.core.read import Problem, check, read
 from butfor.core.registry import settings_of
-from butfor.core.spec import Experiment
+from butfor.core.spec import Arm, Experiment
 from butfor.report import render
 
 
@@ -55,7 +55,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
     places |= {arm.name: ("arm", number) for number, arm in enumerate(experiment.arm)}
     worlds: dict[str, str] = {}
     for name, arm in experiment.arms.items():
-        model, where = experiment.model_of(arm), (*places[name], "model") if arm.model else ("model",)
+        model, where = experiment.model_of(arm), _model_place(arm, places[name])
         try:
             worlds[name] = kind(model)
         except UserError as error:
@@ -83,6 +83,7 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             )
     trained: dict[str, set[str]] = {}  # corpus → the files that it reads
     if experiment.budget.trains:
+        yield from _wordless(experiment, places, worlds)
         for name in dict.fromkeys(map(experiment.corpus_of, experiment.arms.values())):
             arms = [label for label, arm in experiment.arms.items() if experiment.corpus_of(arm) == name]
             corpus: list[dict[str, Any]] = []
@@ -105,6 +106,26 @@ def _on_this_machine(experiment: Experiment) -> Iterator[Problem]:
             place(experiment.device)
         except UserError as error:
             yield ("device",), str(error)
+
+
+def _model_place(arm: Arm, place: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where the model of an arm is written."""
+    return (*place, "model") if arm.model else ("model",)
+
+
+def _wordless(
+    experiment: Experiment, places: Mapping[str, tuple[str | int, ...]], worlds: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Encoders that should learn which option comes next."""
+    from butfor.lm.load import encodes
+
+    if experiment.train.objective != "choice":
+        return
+    for name, arm in experiment.arms.items():
+        model = experiment.model_of(arm)
+        if worlds.get(name) == "lm" and encodes(model):
+            problem = f"{model} is an encoder and goes on with no text; set train.objective = 'label'"
+            yield _model_place(arm, places[name]), problem
 
 
 def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str, set[str]]) -> Iterator[Problem]:
@@ -132,12 +153,19 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
 def _unfit(
     experiment: Experiment, places: Mapping[str, tuple[str | int, ...]], corpus: list[dict[str, Any]]
 ) -> Iterator[Problem]:
-    """Arms whose method cannot work with the corpus or the training: known before anything is trained."""
+    """Arms whose head or method cannot work with the corpus or the training: known before anything is trained."""
     from butfor.train.loop import unsuited
+    from butfor.train.task import outgrown
 
     for name, place in places.items():
+        arm = experiment.arms[name]
         try:
-            method = experiment.method(experiment.arms[name])
+            if experiment.train.objective == "label" and (problem := outgrown(experiment.model_of(arm), corpus)):
+                yield _model_place(arm, place), problem
+        except UserError as error:
+            yield _model_place(arm, place), str(error)
+        try:
+            method = experiment.method(arm)
         except UserError:  # its knobs have been reported
             continue
         try:

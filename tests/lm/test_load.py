@@ -12,7 +12,8 @@ import pytest
 
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.lm import LM
-from butfor.lm.load import check, load, stamp
+from butfor.lm.head import FILE, hang
+from butfor.lm.load import check, classes, encodes, load, stamp
 from butfor.lm.save import save
 from lm.conftest import family_model, loaded
 
@@ -74,8 +75,24 @@ def test_an_encoder_loads_bare(tmp_path: Path) -> None:
     family_model("bert").save_pretrained(tmp_path)
     loaded("debug").tokenizer.save_pretrained(tmp_path)
     lm = loaded(str(tmp_path))
-    assert lm.is_encoder
+    assert lm.is_encoder and encodes(str(tmp_path))
     assert type(lm.model).__name__ == "BertModel"
+
+
+def test_what_a_folder_tells_of_a_model_needs_no_loading(tmp_path: Path) -> None:
+    lm = loaded("debug")
+    plain, headed = tmp_path / "plain", tmp_path / "headed"
+    save(lm, plain)
+    assert not encodes("debug") and not encodes("scratch:1x32") and not encodes(str(plain))
+    assert classes("debug") is None and classes(str(plain)) is None
+    hang(lm, 5, 24, 0)
+    save(lm, headed)
+    assert classes(str(headed)) == 5
+    (headed / FILE).write_bytes(b"torn")
+    with pytest.raises(UserError, match="holds no head"):
+        classes(str(headed))
+    (headed / "config.json").write_text(json.dumps({"model_type": "t5", "is_encoder_decoder": True}))
+    assert not encodes(str(headed))
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,19 @@ def hang(lm: LM, classes: int, length: int, seed: int) -> None:
 def keep(lm: LM, classes: int, length: int) -> None:
     """Go on with the head that hangs there, reading texts up to `length` from now on; refused for too few classes."""
     head: Any = getattr(lm.model, NAME)
-    if head[1].out_features < classes:
-        raise UserError(f"the head of {lm.name} knows {head[1].out_features} classes, and the rows have {classes}")
+    if problem := narrow(lm.name, head[1].out_features, classes):
+        raise UserError(problem)
     head.length.fill_(length)
+
+
+def narrow(name: str, known: int, classes: int) -> str:
+    """Why a head that knows so many classes cannot go on with rows of so many; "" where it can."""
+    if known >= classes:
+        return ""
+    return (
+        f"the head of {name} knows {known} classes, and the rows have {classes}; "
+        f"remove {FILE} from the model's folder to train a new head, or leave out the rows of the other classes"
+    )
 
 
 def put(lm: LM, state: Mapping[str, Tensor]) -> None:
@@ -152,10 +162,13 @@ def judged(lm: LM, texts: Sequence[str], options: Sequence[str], length: int) ->
     import numpy as np
 
     if has_head(lm):
-        found = classify(lm, texts)
-        if found.shape[1] != len(options):
-            raise UserError(f"the head of {lm.name} knows {found.shape[1]} classes; these texts have {len(options)}")
-        return found
+        known = getattr(lm.model, NAME)[1].out_features
+        if known != len(options):
+            raise UserError(
+                f"the head of {lm.name} knows {known} classes; these texts have {len(options)}; "
+                "train one on their labels with train.objective = 'label'"
+            )
+        return classify(lm, texts)
     if lm.is_encoder:
         raise UserError(f"{lm.name} is an encoder without a head; train one with train.objective = 'label'")
     items = [{"prompt": cut(lm, text, length), "choices": list(options)} for text in checked_texts("texts", texts)]

@@ -100,6 +100,37 @@ def kind(name: str) -> str:
     return "vectors" if folder is not None and (folder / "words.txt").is_file() else "lm"
 
 
+def encodes(name: str) -> bool:
+    """Whether the name means an encoder, as its configuration tells; False where none is here to tell."""
+    folder = check(name)
+    if name == "debug" or made(name) is not None:
+        return False
+    try:
+        need("transformers")
+        from transformers import AutoConfig, AutoModel
+
+        with quiet():
+            config = AutoConfig.from_pretrained(str(folder or name), local_files_only=True)
+        return _auto_class(name, config) is AutoModel
+    except (OSError, ValueError, UserError):  # loading says what is wrong with it
+        return False
+
+
+def classes(name: str) -> int | None:
+    """How many classes the head beside a model's weights knows; None where there is no head. Needs no torch."""
+    folder = check(name)
+    if folder is None or not (folder / FILE).is_file():
+        return None
+    need("safetensors")
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / FILE, framework="np") as held:
+            return int(held.get_slice("weight").get_shape()[0])
+    except (OSError, SafetensorError) as error:
+        raise _torn(folder / FILE, error) from error
+
+
 def tokenizer(name: str) -> Any:
     """The tokenizer of a model that is a folder or on the hub, by itself."""
     from transformers import AutoTokenizer
@@ -273,7 +304,11 @@ def _with_head(lm: LM, file: Path) -> None:
     try:
         put(lm, load_file(file))
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise UserError(f"{file} holds no head for this model ({str(error).splitlines()[0]}); remove it") from error
+        raise _torn(file, error) from error
+
+
+def _torn(file: Path, error: Exception) -> UserError:
+    return UserError(f"{file} holds no head for this model ({str(error).splitlines()[0]}); remove it")
 
 
 def _read(

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
 from butfor.lm.choice import weighed
-from butfor.lm.head import NAME, frozen, hang, has_head, keep, pooled
+from butfor.lm.head import NAME, frozen, hang, has_head, keep, narrow, pooled
+from butfor.lm.load import classes
 from butfor.train.adapt import adapted
 from butfor.train.batches import misfit
 
@@ -76,21 +77,28 @@ def ready(lm: LM, planned: Batches, settings: TrainSettings, seed: int) -> Gener
     """The model as its training needs it: the head for its labels, additions or frozen weights."""
     with adapted(lm, settings.adapt, settings.rank, seed):
         if settings.objective in HEADS:
-            classes = _classes(planned) if settings.objective == "label" else 1
+            needed = _classes(planned.rows) if settings.objective == "label" else 1
             if not has_head(lm):
-                hang(lm, classes, settings.length, seed)
+                hang(lm, needed, settings.length, seed)
             elif settings.objective == "reward" and getattr(lm.model, NAME)[1].out_features > 1:
                 raise UserError(
                     f"the head of {lm.name} tells classes; a reward needs a model without it, or a reward's"
                 )
-            keep(lm, classes, settings.length)
+            keep(lm, needed, settings.length)
             if settings.adapt == "head":
                 _keep_features(lm, planned, settings.length)
         yield
 
 
-def _classes(planned: Batches) -> int:
-    return 1 + max(row.get("label", 0) for one in (planned, *planned.beside.values()) for row in one.rows)
+def _classes(rows: Rows) -> int:
+    """How many classes the labels of the rows, and of those beside them, tell apart."""
+    return 1 + max(one.get("label", 0) for row in rows for one in (row, *row.get("beside", {}).values()))
+
+
+def outgrown(model: str, rows: Rows) -> str:
+    """Why the head beside the model of this name cannot go on with these rows; "" where it can, or there is none."""
+    known = classes(model)
+    return "" if known is None else narrow(model, known, _classes(rows))
 
 
 def labelled(rows: Rows, objective: Objective) -> None:
