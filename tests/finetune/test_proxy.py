@@ -12,7 +12,7 @@ import torch
 
 from butfor.core.errors import UserError
 from butfor.finetune.proxy import CONCEPT, LABEL, SAID, SOURCE, WOULD, CausalProxy, Swaps, swapped, values
-from butfor.lm.head import decided, judged, read
+from butfor.lm.head import decided, hang, judged, read
 from butfor.lm.load import load
 from butfor.lm.save import save
 from butfor.train.loop import TrainSettings, train
@@ -138,3 +138,17 @@ def test_rows_without_concepts_are_refused(rows: list[dict[str, Any]], problem: 
 def test_a_model_with_too_few_coordinates_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="40 coordinates are 80"):
         trained(CausalProxy(variables=VARIABLES, size=40), tmp_path, steps=1)
+
+
+def test_a_black_box_of_other_classes_is_refused(tmp_path: Path) -> None:
+    box: Any = load(MODEL)
+    hang(box, 4, 24, 0)
+    save(box, tmp_path / "box")
+    method = CausalProxy(variables=VARIABLES, size=8, blackbox=str(tmp_path / "box"))
+    with pytest.raises(UserError, match="knows 4 classes, and the rows have 3; give one that was trained on their"):
+        method.fits(ROWS)  # before anything is loaded
+    rows = [{**one, "options": list("abcd")} for one in ROWS]  # four answers, of which three are ever right
+    method.fits(rows)
+    settings = TrainSettings(steps=1, batch_size=2, length=24, objective="label")
+    with pytest.raises(UserError, match=f"tells 4 classes apart, and the head of {MODEL} 3; give rows with all"):
+        train(load(MODEL), rows, method, settings=settings, seed=0, folder=tmp_path)  # type: ignore[arg-type]

@@ -22,7 +22,8 @@ Limits    strength = 0 without a black box is plain fine-tuning, bit for bit. Th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Generator, Hashable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
@@ -31,7 +32,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.lm.head import NAME, judged
-from butfor.lm.load import check, load, stamp
+from butfor.lm.load import check, classes, load, stamp
 from butfor.train.batches import ROW
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import read, under
@@ -83,8 +84,15 @@ class CausalProxy(Method):
         return [stamp(self.blackbox)] if self.blackbox else []
 
     def fits(self, rows: Rows) -> None:
-        if not self.idle:
-            values(rows, self.variables)
+        if self.idle:
+            return
+        values(rows, self.variables)
+        known = classes(self.blackbox) if self.blackbox else None
+        if known is not None and known != (n := len(_answers(rows))):
+            raise UserError(
+                f"proxy: the head of the black box {self.blackbox} knows {known} classes, and the rows have {n}; "
+                "give one that was trained on their labels, or rows with all its labels"
+            )
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """Each row in versions, which differ in the concept that is swapped, its new value and the source."""
@@ -104,13 +112,24 @@ class CausalProxy(Method):
                 found.append({**row, **swap, **said_, **would, "beside": beside})
         return found
 
-    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Any:
-        """Refuse a model that has too few coordinates."""
-        if not self.idle and lm.dim < (need := self.size * len(self.variables)):
+    @contextmanager
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
+        """Refuse a model that has too few coordinates, or whose head has other classes than the black box."""
+        if not self.idle:
+            self._suits(lm, planned)
+        yield
+
+    def _suits(self, lm: LM, planned: Batches) -> None:
+        if lm.dim < (need := self.size * len(self.variables)):
             raise UserError(
                 f"proxy: {len(self.variables)} concepts of {self.size} coordinates are {need}; {lm.name} has {lm.dim}"
             )
-        return Method.attach(self, lm, planned, rng)
+        told, known = sum(name.startswith(SAID) for name in planned.columns), getattr(lm.model, NAME)[1].out_features
+        if told and told != known:
+            raise UserError(
+                f"proxy: the black box tells {told} classes apart, and the head of {lm.name} {known}; "
+                "give rows with all labels of the black box, or a black box for those of the rows"
+            )
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
         """What is said of the texts, and of the texts with a concept swapped."""
@@ -188,7 +207,12 @@ def _missed(logits: Tensor, target: Tensor) -> Tensor:
 def _said(blackbox: str, rows: Rows, length: int) -> list[dict[int, float]]:
     """The black box's probabilities for every row."""
     world: Any = load(blackbox)
-    options = rows[0].get("options") or [str(n) for n in range(1 + max(row["label"] for row in rows))]
-    logits = judged(world, [row["text"] for row in rows], options, length)
+    logits = judged(world, [row["text"] for row in rows], _answers(rows), length)
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return [dict(enumerate(map(float, one))) for one in odds / odds.sum(axis=1, keepdims=True)]
+
+
+def _answers(rows: Rows) -> list[str]:
+    """The answers that the black box chooses from: the options of the rows, or the numbers of their labels."""
+    labels = [label for row in rows if isinstance(label := row.get("label"), int)]
+    return rows[0].get("options") or [str(n) for n in range(1 + max(labels, default=0))]
