@@ -86,6 +86,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.ope.weighting": "butfor.align.ope.weighting:Weighting",
         "align.ope.direct": "butfor.align.ope.direct:Direct",
         "align.ope.doubly_robust": "butfor.align.ope.doubly_robust:DoublyRobust",
+        "align.ope.calibrated": "butfor.align.ope.calibrated:Calibrated",
+        "align.ope.text_weights": "butfor.align.ope.text_weights:TextWeights",
         "align.reward.deconfound": "butfor.align.reward.deconfound:Deconfound",
         "align.reward.disentangle": "butfor.align.reward.disentangle:Disentangle",
         "align.reward.instrument": "butfor.align.reward.instrument:Instrument",

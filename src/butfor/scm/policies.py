@@ -66,15 +66,15 @@ class Answers:
     judge: Floats  # [n], of the logged texts
     outcome: Floats  # [n], nan where nobody labelled
     fresh_prompt: Codes  # [m]
-    fresh: Floats  # [m], judgements of the target policy's texts
+    fresh: Floats  # [m], judgements of the target policy's texts; none where only weights are to be used
     ratio: Floats | None = None  # [n], log probability of a logged text under the target less that when it was logged
     fresh_outcome: Floats | None = None  # [m], nan where nobody labelled; without it, no text of the target is labelled
 
     def __post_init__(self) -> None:
         for name, size in (("judge", len(self.prompt)), ("fresh", len(self.fresh_prompt))):
             given = getattr(self, name)
-            if given.shape != (size,) or not np.isfinite(given).all() or not size:
-                raise DataError(f"{name} needs a finite judgement for each of its {size} texts, and there must be some")
+            if given.shape != (size,) or not np.isfinite(given).all():
+                raise DataError(f"{name} needs a finite judgement for each of its {size} texts")
         if self.outcome.shape != self.judge.shape:
             raise DataError("outcome needs a place for every logged text: nan where nobody labelled it")
         own = 0 if self.fresh_outcome is None else int(np.isfinite(self.fresh_outcome).sum())
