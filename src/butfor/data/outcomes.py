@@ -1,14 +1,14 @@
 """A world of logged replies to real reviews: who was answered how, and what came of it, with a hidden common cause.
 
 World     A guest's review is answered by one of four replies. What comes of it is Y = fit(stars, reply) + 1.5 (R − 1/2)
-          + noise of deviation 0.5; R = 1, with probability 1/2, says that the guest is a regular. The staff sees R, and no
-          text tells it: P(reply | stars, R) ∝ exp(habit(stars, reply) + 2.5 c (2R − 1) [reply is a voucher]).
+          + noise of deviation 0.5; R = 1, with probability 1/2, says that the guest is a regular. The staff sees R,
+          and no text tells it: P(reply | stars, R) ∝ exp(habit(stars, reply) + 2.5 c (2R − 1) [reply is a voucher]).
           c: the confounding, in the corpus name. Regulars are pleased anyway, so vouchers look better than they are.
 Log       Two visits to the same review, each with an R and a reply of its own. The row is the visit that ended better;
           the other one stands beside it as `rejected`. `propensity` is what the staff did by: P(reply | stars, R).
-Row       {"id", "text", "answer_at", "outcome", "propensity", "answers": [all four], "beside": {"rejected": {the same}}}
-Known     The value of every policy among the four replies: the mean of fit, as R is no affair of a policy that reads the
-          review alone. `value` and `best` work it out; at c = 0 replies hang on the stars alone.
+Row       {"id", "text", "answer_at", "outcome", "propensity", "answers": all four, "beside": {"rejected": the same}}
+Known     The value of every policy among the four replies: the mean of fit, as R says nothing to a policy that reads the
+          review alone. `value` works it out. At c = 0 replies hang on the stars alone.
 Source    Reviews and their stars: CEBaB, those of at most 14 words. The unseen reviews are of another split.
 Limits    Four replies to short texts; the stars are told with the review, so that a small policy can read them.
 """

@@ -1,0 +1,155 @@
+"""Causal preference optimisation: raise the outcome that the policy itself would bring, from another's log.
+
+Idea      A log says what came of the answers that somebody else chose. What somebody saw who chose them may be what the
+          outcome hangs on, so answers that went along with good outcomes need not bring them. Weighted by how much
+          likelier the policy gives an answer than the log did, the outcomes are those that the policy would have had.
+Equation  L = (1 − λ) L_answer − λ V
+          weighted         V = Σ_i w_i Y_i / Σ_i w_i,  w_i = min(π(y_i | x_i) / p_i, clip)
+          doubly_robust    V = Σ_i w_i (Y_i − g(x_i, y_i)) / Σ_i w_i + mean over x of Σ_k π(k | x) g(x, k)
+          outcome          the second term of that alone
+          p_i: the column `propensity`, by which the log's answer was chosen, or with weights = "before" what the model
+          said of it before training; Y: the column `outcome`; sums over the batch, and over both sides where another
+          answer stands beside a row as `rejected`. Unless normalised, Σ_i w_i is replaced by the number of answers.
+          π is exact: log-softmax, summed over the answer's tokens. k: the `answers` that a row lists, among which
+          doubly_robust and outcome take π to choose. g: `align.policy.expected`, cross-fitted over prompts.
+Source    Lin et al. 2024 (CPO, DR-CPO, OO-RLHF). No relation to contrastive preference optimisation.
+Limits    λ = 0 is supervised fine-tuning (`standard`), bit for bit. A policy that chooses as the log did has w = 1, and
+          V is the mean outcome. doubly_robust is consistent where p or g is right; outcome only where g is; g is misled
+          by whatever moved both answer and outcome unseen. Where the log holds little of what the policy would say, few
+          answers weigh anything: the effective sample size at the end of training stands in the notes.
+Example   [treatment]
+          method = "align.policy.cpo"
+          variant = "doubly_robust"
+          clip = 20.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
+
+import numpy as np
+from pydantic import Field
+
+from butfor.align.policy.answers import (
+    ANSWER,
+    ANSWERS,
+    OUTCOME,
+    among,
+    answer,
+    listed,
+    listed_in,
+    logged,
+    prompt,
+    sides,
+    uncut,
+)
+from butfor.align.policy.expected import outcomes
+from butfor.align.policy.weights import Source, chosen, given, known, names, watched
+from butfor.train.batches import STEP
+from butfor.train.method import Batch, Method, Rows
+from butfor.train.policy import answered, logprobs, part
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from butfor.lm import LM
+    from butfor.train.batches import Batches
+
+EXPECTED = "expected"  # what the outcome model expects of an answer
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CPO(Method):
+    """Learn a policy from logged outcomes, whoever chose the answers."""
+
+    decoders_only: ClassVar[bool] = True
+
+    variant: Literal["weighted", "doubly_robust", "outcome"] = "weighted"
+    strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None  # no weight counts for more
+    normalised: bool = True
+    weights: Source = "logged"
+    after: Annotated[int, Field(ge=0)] = 0  # steps of supervised fine-tuning that come first
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """Strength 0 does nothing; weights alone need no model of outcomes, and that alone no weights."""
+        if not self.strength:
+            return frozenset({"data", "attach", "loss"})
+        return frozenset({"weighted": {"data"}, "outcome": {"attach"}}.get(self.variant, set()))
+
+    def fits(self, rows: Rows) -> None:
+        """Every row needs an answer, what came of it, and how likely it was given."""
+        if not self.strength:
+            return
+        logged(rows, self.variant != "outcome" and self.weights == "logged")
+        if self.variant != "weighted":
+            listed(rows)
+
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
+        """The rows; for a model of outcomes with the listed answers beside them, and what is expected of each."""
+        self.fits(rows)
+        return rows if self.variant == "weighted" or not self.strength else expecting(listed(rows))
+
+    @contextmanager
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
+        """By what the answers of the log were chosen; in the end, a look at the weights."""
+        if not self.strength:
+            yield
+            return
+        uncut(planned)
+        if self.variant == "outcome":
+            yield
+            return
+        with known(lm, planned, self.weights), watched(lm, planned, self.weights):
+            yield
+
+    def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
+        """The task's loss less the value of the policy."""
+        if not self.strength or int(batch[STEP]) < self.after:
+            return outputs.loss
+        return (1 - self.strength) * outputs.loss - self.strength * self._value(model, batch, outputs)
+
+    def _value(self, model: Any, batch: Batch, outputs: Any) -> Tensor:
+        import torch
+
+        came = [part(batch, name)[OUTCOME] for name in names(batch)]
+        if self.variant == "weighted":
+            rest = [answered(model, part(batch, name)) for name in names(batch)[1:]]
+            told = [logprobs(outputs.logits, batch["labels"]), *rest]
+            ratios = torch.cat(told) - torch.cat(chosen(model, batch, self.weights))
+            return weighted(ratios, torch.cat(came), self.clip, self.normalised)
+        told = among(model, batch)  # [B, K]
+        expected = torch.stack([part(batch, name)[EXPECTED] for name in listed_in(batch)], 1)  # [B, K]
+        direct = (told.exp() * expected).sum(1).mean()
+        if self.variant == "outcome":
+            return direct
+        ratios = torch.cat([given(batch, told, name) for name in names(batch)])
+        ratios = ratios - torch.cat(chosen(model, batch, self.weights))
+        missed = torch.cat([y - given(batch, expected, n) for y, n in zip(came, names(batch), strict=True)])
+        return direct + weighted(ratios, missed, self.clip, self.normalised)
+
+
+def weighted(ratios: Tensor, values: Tensor, clip: float | None, normalised: bool) -> Tensor:
+    """The mean of values, weighted by ratios of which the logarithms are given. [] <- [n], [n]"""
+    capped = ratios if clip is None else ratios.clamp(max=math.log(clip))
+    return (capped.softmax(0) * values).sum() if normalised else (capped.exp() * values).mean()
+
+
+def expecting(rows: Rows) -> Rows:
+    """The rows, with what is expected of each answer that they list."""
+    log = [(prompt(row), one) for side in sides(rows) for row, one in zip(rows, side, strict=True)]
+    asked, lists = [text for text, _ in log], [row[ANSWERS] for row in rows]
+    came = np.array([one[OUTCOME] for _, one in log], dtype=float)
+    found = outcomes(asked, [answer(one) for _, one in log], came, lists + [()] * (len(log) - len(rows)))
+    made: Rows = []
+    for row, values in zip(rows, found, strict=False):
+        beside = {f"{ANSWER}{k}": {**row["beside"][f"{ANSWER}{k}"], EXPECTED: float(v)} for k, v in enumerate(values)}
+        made.append({**row, "beside": {**row["beside"], **beside}})
+    return made
