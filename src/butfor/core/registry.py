@@ -124,6 +124,8 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "shortcut.flipped": "butfor.evaluate.shortcut.flipped:Flipped",
         "shortcut.worlds": "butfor.evaluate.shortcut.worlds:ShortcutWorlds",
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",
+        "reward.preferences": "butfor.evaluate.reward.preferences:RewardPreferences",
+        "reward.attributes": "butfor.evaluate.reward.attributes:RewardAttributes",
         "graph.worlds": "butfor.evaluate.graph.worlds:GraphWorlds",
         "graph.sachs": "butfor.evaluate.graph.sachs:Sachs",
         "effect.worlds": "butfor.evaluate.effect.worlds:EffectWorlds",

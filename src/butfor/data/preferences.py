@@ -52,6 +52,7 @@ COUNT = 3000  # rows of a corpus
 ANNOTATORS, RANKERS = 20, 8
 SKILL = 1.5  # of the strongest ranker
 NOISE = 0.5  # of a score
+WORDS: Mapping[Kind, tuple[float, float]] = {"reviews": (59.0, 17.0), "chat": (62.0, 15.0)}  # mean and deviation
 STARS = 1.31  # standard deviation of the stars
 SHORT = 0.12  # better reviews are shorter: what makes up for it where attributes are to say nothing of quality
 FACTS = "known_1000.json"
@@ -104,11 +105,11 @@ class Choice:
     ranker: int
     first: bool
 
-    def row(self, name: str) -> dict[str, Any]:
-        """The pair as a row to learn from."""
+    def row(self, name: str, told: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """The pair as a row to learn from; `told`: the columns of every text, by its id."""
         won, lost = (self.left, self.right) if self.first else (self.right, self.left)
         who = {"annotator": self.annotator, "ranker": self.ranker, "first": int(self.first)}
-        return {"id": name, **won.columns(), **who, "beside": {"rejected": lost.columns()}}
+        return {"id": name, **told[won.id], **who, "beside": {"rejected": dict(told[lost.id])}}
 
 
 def texts(kind: Kind, split: Split, correlation: float = 0.0, seed: int = 0) -> list[Told]:
@@ -126,11 +127,9 @@ def choices(
     rng = generator(seed, "preferences", "pairs", kind, split)
     annotators, rankers = rng.integers(ANNOTATORS, size=count), rng.integers(RANKERS, size=count)
     left, right = (_ranked if kind == "reviews" else _both)(found, rankers, rng)
-    quality = np.array([one.quality for one in found])
-    z = standardised(found)
-    lean = np.ones((count, len(ATTRIBUTES)))
-    lean[:, 0] = lenient()[annotators]
-    utility = quality[left] - quality[right] + bias * ((z[left] - z[right]) * lean) @ np.array(WEIGHTS)
+    worth = np.array([one.quality + bias * liked(one, 0) for one in found])
+    length = np.array([bias * (liked(one) - liked(one, 0)) for one in found])
+    utility = worth[left] - worth[right] + lenient()[annotators] * (length[left] - length[right])
     first = rng.random(count) < 1 / (1 + np.exp(-BETA * utility))
     return [
         Choice(found[a], found[b], int(who), int(by), bool(one))
@@ -142,21 +141,22 @@ def preferences(kind: Kind = "reviews", bias: float = BIAS, correlation: float =
     """A corpus of preferences."""
     name = "preferences" + ("-chat" if kind == "chat" else "") + ("-entangled" if correlation else "")
     drawn = choices(kind, "train", checked(bias), correlation)
-    return [choice.row(f"{name}/{n}") for n, choice in enumerate(drawn, 1)]
+    shown = {one.id: one for choice in drawn for one in (choice.left, choice.right)}
+    told = {key: one.columns() for key, one in shown.items()}
+    return [choice.row(f"{name}/{n}", told) for n, choice in enumerate(drawn, 1)]
 
 
 def scores(bias: float = BIAS, correlation: float = 0.0) -> list[dict[str, Any]]:
     """A corpus of scores: every review once, by one annotator, whose own level is part of the score."""
-    import numpy as np
-
     found = texts("reviews", "train", correlation)
     rng = generator(0, "preferences", "scores")
     annotators = rng.integers(ANNOTATORS, size=len(found))
     level = rng.normal(size=ANNOTATORS)
-    lean = np.ones((len(found), len(ATTRIBUTES)))
-    lean[:, 0] = lenient()[annotators]
-    score = np.array([one.quality for one in found]) + checked(bias) * (standardised(found) * lean) @ np.array(WEIGHTS)
-    score += level[annotators] + NOISE * rng.normal(size=len(found))
+    lean, bias = lenient(), checked(bias)
+    score = [
+        one.quality + bias * liked(one, lean[who]) + level[who] + NOISE * rng.normal()
+        for one, who in zip(found, annotators, strict=True)
+    ]
     return [
         {"id": f"preferences-scores/{n}", **one.columns(), "annotator": int(who), "score": float(value)}
         for n, (one, who, value) in enumerate(zip(found, annotators, score, strict=True), 1)
@@ -178,13 +178,12 @@ def lenient() -> Floats:
     return np.asarray(drawn / drawn.mean())
 
 
-def standardised(found: Sequence[Told]) -> Floats:
-    """The attributes [n, 3] of texts, each with mean 0 and deviation 1 over them."""
-    import numpy as np
-
-    columns = [one.columns() for one in found]
-    z = np.array([[float(row[name]) for name in ATTRIBUTES] for row in columns])
-    return (z - z.mean(0)) / z.std(0)
+def liked(one: Told, lean: float = 1.0) -> float:
+    """What an annotator sees in a text's attributes, at bias 1, by how lenient the annotator is to length."""
+    row = one.columns()
+    middle, spread = WORDS["chat" if one.answers else "reviews"]
+    z = (lean * (row["length"] - middle) / spread, 2 * row["polite"] - 1, 2 * row["agrees"] - 1)
+    return float(sum(weight * value for weight, value in zip(WEIGHTS, z, strict=True)))
 
 
 def _reviews(split: Split, correlation: float, seed: int) -> list[Told]:
@@ -211,34 +210,34 @@ def _levels(quality: float, correlation: float, rng: np.random.Generator, more: 
 def _answers(split: Split, correlation: float, seed: int) -> list[Told]:
     """Two answers to every question, a true one and a false one, side by side; the user has an opinion on it."""
     told: list[Told] = []
-    for number, (asked, true, false, relation) in enumerate(questions(split)):
+    for number, (asked, true, false, form) in enumerate(questions(split)):
         rng = generator(seed, "preferences", "answers", split, number)
         right, wrong = _levels(1.0, correlation, rng), _levels(-1.0, correlation, rng)
         wrong["agrees"] = 1 - right["agrees"]
         for own, other, quality, levels in ((true, false, 1.0, right), (false, true, -1.0, wrong)):
             name, drawn = f"{split}/{number}/{own}", derive(seed, "preferences", split, number, own)
             body, answers = f"{asked} {own}.", (asked, own, other)
-            told.append(Told(name, f"{relation}/{number}", body, quality, levels, int(split == "test"), drawn, answers))
+            told.append(Told(name, f"{form}/{number}", body, quality, levels, int(split == "test"), drawn, answers))
     return told
 
 
 def questions(split: Split) -> list[tuple[str, str, str, str]]:
-    """Facts as (the sentence without its end, its true end, a false one of the same kind, relation)."""
+    """Facts as (the sentence without its end, its true end, a false one of the same kind, what kind)."""
     file = find("known_1000", FACTS)
     try:
         listed = json.loads(file.read_text(encoding="utf-8"))
-        facts = [tuple(str(row[key]).strip() for key in ("prompt", "attribute", "relation_id")) for row in listed]
+        facts = [tuple(str(row[key]).strip() for key in ("prompt", "attribute", "template")) for row in listed]
     except (ValueError, TypeError, KeyError) as error:
-        raise MalformedData(file, 1, f"not a list of facts with prompt, attribute and relation_id ({error})") from error
+        raise MalformedData(file, 1, f"not a list of facts with prompt, attribute and template ({error})") from error
     ends: dict[str, list[str]] = {}
-    for _, end, relation in facts:
-        ends.setdefault(relation, []).append(end)
+    for _, end, form in facts:
+        ends.setdefault(form, []).append(end)
     found: list[tuple[str, str, str, str]] = []
-    for asked, end, relation in dict.fromkeys(facts):
+    for asked, end, form in dict.fromkeys(facts):
         place = derive(0, "preferences", "facts", asked)
-        others = [other for other in ends[relation] if other != end]
+        others = [other for other in ends[form] if other != end]
         if others and (place % 4 == 0) == (split == "test"):
-            found.append((asked, end, others[place // 4 % len(others)], relation))
+            found.append((asked, end, others[place // 4 % len(others)], form))
     return found
 
 
