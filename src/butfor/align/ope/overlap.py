@@ -114,7 +114,7 @@ def _checks(
 
 
 def tail_index(weights: Floats) -> float:
-    """The shape ξ of a generalised Pareto distribution of the largest weights; -inf where these are all alike."""
+    """The shape ξ of a generalised Pareto distribution of the largest weights; -inf where these are few values again and again."""
     weights = weights[weights > 0]
     n = len(weights)
     if n < TAIL_FROM:
@@ -122,7 +122,7 @@ def tail_index(weights: Floats) -> float:
     m = int(min(n / 5, 3 * math.sqrt(n)))
     ordered = np.sort(weights)
     above = ordered[-m:] - ordered[-m - 1]
-    if above[-1] <= 1e-9 * ordered[-1] or above[m // 4] <= 0:
+    if len(np.unique(above)) < m / 2 or above[m // 4] <= 0:
         return -math.inf
     return pareto_shape(above)
 
