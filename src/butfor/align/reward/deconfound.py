@@ -1,7 +1,7 @@
 """Deconfounded rewards: what known confounders add to an outcome is estimated, taken away, and the rest is learnt.
 
-Idea      An outcome is a sum of what the text is worth and of what is known to count beside it: the writer's length, the
-          hour, who judged. Fitted together, by folds, the two can be told apart even where better texts are longer.
+Idea      An outcome is a sum of what the text is worth and of what is known to count beside it: the writer's length,
+          the hour, who judged. Fitted together, by folds, the two can be told apart even where better texts are longer.
 Equation  Scores        Y = e(Z) + h(text) + noise,            reward learnt from  Y − λ ê(Z)
           Preferences   log-odds of w ≻ l = e(Z_w) − e(Z_l) + h(w) − h(l),
                         L = −log σ(r_w − r_l + λ (ê(Z_w) − ê(Z_l)))
@@ -17,9 +17,9 @@ Example   [treatment]
           variables = ["length"]
 Known     Where P(w ≻ l) = σ(β Δq + γ Δz), z as entangled with q as may be, θ̂ is γ within its interval.
 Limits    λ = 0 is the plain reward, bit for bit. What is not in `variables` is not removed. A variable that the model
-          reads off the text exactly cannot be told from its quality: refused. What the first reading of the model misses
-          of the quality, and comes along with Z, is taken for an effect of Z. Confounders that are alike in both texts of
-          a pair cancel, and are refused.
+          reads off the text exactly cannot be told from its quality: refused. What the first reading of the model
+          misses of the quality, and comes along with Z, is taken for an effect of Z. Confounders that are alike in both
+          texts of a pair cancel, and are refused.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from butfor.align.reward.nuisance import logistic, penalty_of, ridge, spread
+from butfor.align.reward.nuisance import levels, logistic, penalty_of, ridge, spread
 from butfor.align.reward.sides import column, kept, look_up, paired, places, read_before
 from butfor.core.errors import DataError, UserError
-from butfor.scm.estimate.nuisance import expit, folds_of
+from butfor.scm.estimate.nuisance import expit, folds_of, solve
 from butfor.scm.estimate.result import effect_of
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import SCORE
@@ -65,6 +65,7 @@ class Deconfound(Method):
 
     objectives: ClassVar[tuple[str, ...]] = ("reward",)
     variables: tuple[str, ...] = ("length",)  # columns of the texts, of both where they are preferences
+    levels: tuple[str, ...] = ()  # those of numbers that are names, such as an annotator's; words always are
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0  # the share of what was estimated that is taken away
     degree: Annotated[int, Field(ge=1, le=4)] = 1
     folds: Annotated[int, Field(ge=2)] = 5
@@ -72,6 +73,8 @@ class Deconfound(Method):
     def __post_init__(self) -> None:
         if not self.variables or len(set(self.variables)) < len(self.variables):
             raise ValueError("variables names the columns of known confounders, one or more, each once")
+        if unknown := set(self.levels) - set(self.variables):
+            raise ValueError(f"levels names {min(unknown)!r}, which is none of the variables; add it there")
 
     @property
     def idle(self) -> frozenset[str]:
@@ -85,7 +88,11 @@ class Deconfound(Method):
 
     def terms(self, rows: Rows) -> tuple[list[str], list[Floats]]:
         """Names and values [n, p], of each side, of all that e(Z) is a sum of."""
-        found = [spread(name, column(rows, name), self.degree) for name in self.variables]
+        found: list[tuple[list[str], list[Floats]]] = []
+        for name in self.variables:
+            values = column(rows, name)
+            named = name in self.levels or any(isinstance(value, str) for side in values for value in side)
+            found.append(levels(name, values) if named else spread(name, values, self.degree))
         names = [name for some, _ in found for name in some]
         sides = [np.concatenate(parts, axis=1) for parts in zip(*(values for _, values in found), strict=True)]
         if paired(rows):
@@ -141,7 +148,7 @@ class Removed:
             for t, s in zip(self.theta, self.error, strict=True)
         ]
         return [
-            f"deconfound: {name} adds {effect} to the {unit} for each standard deviation or word; "
+            f"deconfound: {name} adds {effect} to the {unit} (a number for each standard deviation); "
             f"{left:.0%} of its variance is not told by what the model reads"
             for name, effect, left in zip(names, found, self.left, strict=True)
         ]
@@ -178,7 +185,7 @@ def of_scores(y: Floats, z: Floats, x: Floats, fold: NDArray[np.int64]) -> Remov
     own, rest = rest[:, 0], rest[:, 1:]
     left = _left(z - z.mean(axis=0), rest)
     slope = rest.T @ rest
-    theta = np.linalg.solve(slope, rest.T @ own)
+    theta = solve(slope, rest.T @ own)
     return Removed(theta, _errors(slope, rest * (own - rest @ theta)[:, None]), left)
 
 
@@ -204,8 +211,8 @@ def _left(z: Floats, rest: Floats) -> Floats:
     left = np.mean(rest**2, axis=0) / np.mean(z**2, axis=0)
     if (least := float(left.min())) < LEFT:
         raise DataError(
-            f"what the model reads tells a confounder but for {least:.1%} of its variance: its part cannot be told from "
-            "that of the text; leave the variable out, or use align.reward.invariant"
+            f"what the model reads tells a confounder but for {least:.1%} of its variance, and its part cannot be told "
+            "from that of the text; leave the variable out, or use align.reward.invariant"
         )
     return left
 
@@ -213,4 +220,4 @@ def _left(z: Floats, rest: Floats) -> Floats:
 def _errors(slope: Floats, scores: Floats) -> Floats:
     """Standard errors [p] by the sandwich."""
     inverse = np.linalg.inv(slope)
-    return np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse.T))
+    return np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse.T)).astype(np.float64)

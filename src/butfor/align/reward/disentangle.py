@@ -1,7 +1,7 @@
 """Disentangled rewards: a head for quality and one for what should not count; the second is dropped.
 
-Idea      Let a second head, on the same reading of the text, take what length adds to the preference. After training only
-          the first one stays, which was kept from moving with length.
+Idea      Let a second head, on the same reading of the text, take what length adds to the preference. After training
+          only the first one stays, which was kept from moving with length.
 Equation  q = W_q·h + b the reward that stays, l_v = W_v·h of each variable v, h what the head reads.
           L = −log σ(Δq + Σ_v Δl_v) + λ Σ_v (|ρ(q, v)| − ρ(l_v, v)) + ω Σ_v |cos(W_q, W_v)|
           Δ: chosen less rejected; ρ: the correlation over all texts of the batch.
@@ -10,9 +10,9 @@ Example   [treatment]
           method = "align.reward.disentangle"
           variables = ["length"]
 Known     Where quality and length are independent, q does not move with length and orders texts by their quality.
-Limits    λ = 0 hangs no second head, and is the plain reward, bit for bit. Takes correlation out, so it sees nothing else:
-          where better texts are longer, q is kept from part of the quality too; and a relation that is not straight
-          stays. Numbers only; True and False are numbers.
+Limits    λ = 0 hangs no second head, and is the plain reward, bit for bit. Takes correlation out, so it sees nothing
+          else: where better texts are longer, q is kept from part of the quality too; and a relation that is not
+          straight stays. Numbers only; True and False are numbers.
 """
 
 from __future__ import annotations

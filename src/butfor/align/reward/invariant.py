@@ -84,7 +84,10 @@ class Invariant(Method):
             return rows
         found = [binned(name, column(rows, name), self.bins) for name in self.variables]
         changed = [
-            [{**text, **{f"{BIN}{n}": one[which][place] for n, one in enumerate(found)}} for place, text in enumerate(own)]
+            [
+                {**text, **{f"{BIN}{n}": one[which][place] for n, one in enumerate(found)}}
+                for place, text in enumerate(own)
+            ]
             for which, own in enumerate(sides(rows))
         ]
         if len(changed) == 1:
@@ -100,7 +103,9 @@ class Invariant(Method):
                 'set of = "reward", or train.adapt = "lora" or "full"'
             )
         if self.strength and not any(self._meet(planned, line) for line in planned.plan):
-            raise UserError(f"no batch holds two texts of two bins ({', '.join(self.variables)}): raise train.batch_size")
+            raise UserError(
+                f"no batch holds two texts of two bins ({', '.join(self.variables)}): raise train.batch_size"
+            )
         yield
 
     def _meet(self, planned: Batches, line: list[tuple[int, int]]) -> bool:

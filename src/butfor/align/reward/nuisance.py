@@ -3,7 +3,7 @@
     ridge(x, y)                 least squares; the penalty is the one whose left-out errors are least
     penalty_of(z, x, y)         the penalty on x of a logistic regression on z (not penalised) and x, chosen likewise
     logistic(z, x, y, penalty)  its coefficients
-    spread(...)                 columns of the texts as numbers: a curve for numbers, a term for each further word
+    spread, levels              columns as terms: the powers of a number, one for each value of what is a name
 
 None has an intercept: differences of two texts need none, and everything else is centred first. A row is judged by a
 fit on the rows of other folds (`scm.estimate.nuisance.folds_of`).
@@ -73,17 +73,21 @@ def _ridges(z: Floats, x: Floats, penalty: float) -> Floats:
 
 
 def spread(name: str, values: Sequence[Sequence[Hashable]], degree: int = 1) -> tuple[list[str], list[Floats]]:
-    """Names of the terms of a column, and the terms [n, p] of each side, centred; a number in standard deviations."""
-    pooled = [value for side in values for value in side]
-    if any(isinstance(value, str) for value in pooled):
-        words = sorted({str(value) for value in pooled})[1:]
-        names = [f"{name} {word}" for word in words]
-        terms = np.array([[str(value) == word for word in words] for value in pooled], dtype=np.float64)
-    else:
-        one = np.array(pooled, dtype=np.float64)
-        one = (one - one.mean()) / one.std()
-        degree = min(degree, len(set(pooled)) - 1)
-        names = [name, *(f"{name}^{power}" for power in range(2, degree + 1))]
-        terms = np.stack([one**power for power in range(1, degree + 1)], axis=1)
-    terms = terms - terms.mean(axis=0)
-    return names, np.split(terms, np.cumsum([len(side) for side in values])[:-1])
+    """Names and values [n, p], of each side, of the powers of a column of numbers, in standard deviations."""
+    pooled = np.array([value for side in values for value in side], dtype=np.float64)
+    one = (pooled - pooled.mean()) / pooled.std()
+    degree = min(degree, len(np.unique(pooled)) - 1)
+    names = [name, *(f"{name}^{power}" for power in range(2, degree + 1))]
+    return names, _split(np.stack([one**power for power in range(1, degree + 1)], axis=1), values)
+
+
+def levels(name: str, values: Sequence[Sequence[Hashable]]) -> tuple[list[str], list[Floats]]:
+    """Names and values [n, p], of each side, of a term for each value of a column but the first."""
+    pooled = [str(value) for side in values for value in side]
+    known = sorted(set(pooled))[1:]
+    terms = np.array([[value == one for one in known] for value in pooled], dtype=np.float64)
+    return [f"{name} {one}" for one in known], _split(terms, values)
+
+
+def _split(terms: Floats, values: Sequence[Sequence[Hashable]]) -> list[Floats]:
+    return np.split(terms - terms.mean(axis=0), np.cumsum([len(side) for side in values])[:-1])

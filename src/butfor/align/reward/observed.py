@@ -1,15 +1,15 @@
 """Rewards from feedback that is seen of some texts only, and at times wrong.
 
-Idea      People rate what they choose to rate, and slip. Each rating that was given stands for those that were not, by the
-          chance that it had of being given; and a loss exists whose mean over the slips is the loss without them.
+Idea      People rate what they choose to rate, and slip. Each rating that was given stands for those that were not, by
+          the chance that it had of being given; and a loss exists whose mean over the slips is the loss without them.
 Equation  L = mean over all rows of (O / p) l̃(y),  O = 1 where feedback was given, p = P(O = 1 | text, `given`)
           l̃(y) = ((1 − r_other) l(y) − r_own l(other)) / (1 − r₁ − r₀)
           with l the plain loss; r₁ = `missed` the chance that what is good is told as bad, r₀ = `mistaken` that what is
           bad is told as good, r_own of the outcome told, r_other of the other one. For scores of 0 or 1 it comes to the
           plain loss of the score (y − r₀) / (1 − r₁ − r₀); for preferences, where r₁ = r₀ = r, to
           −log σ(m) − r m / (1 − 2r),  m = r_w − r_l.
-          p: a column of logged chances, or a ridge logistic regression of O on what the head reads before training (of a
-          pair the mean of its texts) and on the columns `given`, each row by a fit on the other folds.
+          p: a column of logged chances, or a ridge logistic regression of O on what the head reads before training (of
+          a pair the mean of its texts) and on the columns `given`, each row by a fit on the other folds.
 Source    CausalRM (Wang et al. 2026), whose two corrections these are; the loss corrected for noise: Natarajan et al.
           2013.
 Example   [treatment]
@@ -17,22 +17,24 @@ Example   [treatment]
           observed = "rated"
           mistaken = 0.1
 Known     Where ratings are given more often to one kind of text, the reward is that of a training in which all were.
-Limits    Where all feedback is given and nothing is wrong, this is the plain reward, bit for bit. A row without feedback
-          holds any score, or its pair in any order: it is not read. Whether feedback is given may depend on the text and
-          on `given`, not on the feedback itself. The rates of slips are the user's to know. A corrected loss may be below
-          zero; chances under `least` are taken for `least`, which bounds the weights and bends the answer.
+Limits    Where all feedback is given and nothing is wrong, this is the plain reward, bit for bit. A row without
+          feedback holds any score, or its pair in any order: it is not read. Whether feedback is given may depend on
+          the text and on `given`, not on the feedback itself. The rates of slips are the user's to know. A corrected
+          loss may be below zero; chances under `least` are taken for `least`, which bounds the weights and bends the
+          answer.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 import numpy as np
 from pydantic import Field
 
-from butfor.align.reward.nuisance import logistic, penalty_of, spread
+from butfor.align.reward.nuisance import levels, logistic, penalty_of, spread
 from butfor.align.reward.sides import KEPT, kept, look_up, paired, places, read_before
 from butfor.core.errors import UserError
 from butfor.scm.estimate.nuisance import expit, folds_of
@@ -93,23 +95,27 @@ class Observed(Method):
         seen = np.array(found, dtype=bool)
         if self.propensity:
             chances = column(rows, self.propensity)
-            if wrong := [p for p in chances if isinstance(p, str) or not 0 < p <= 1]:
-                raise UserError(f"the column {self.propensity!r} is {wrong[0]!r} on a row; a chance is above 0, up to 1")
+            if wrong := [p for p in chances if not isinstance(p, (int, float)) or not 0 < p <= 1]:
+                raise UserError(
+                    f"the column {self.propensity!r} is {wrong[0]!r} on a row; a chance is above 0, up to 1"
+                )
         elif not seen.all() and min(seen.sum(), (~seen).sum()) < FEWEST:
             raise UserError(
-                f"{seen.sum()} rows have feedback and {(~seen).sum()} have none; to estimate its chance give {FEWEST} or "
-                "more of both, or name a column of logged chances: propensity"
+                f"{seen.sum()} rows have feedback and {(~seen).sum()} have none; to estimate its chance give {FEWEST} "
+                "or more of both, or name a column of logged chances: propensity"
             )
         if not seen.any():
             raise UserError(f"no row has feedback: the column {self.observed!r} is 0 throughout")
         return seen
 
-    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:
+    @contextmanager
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:
         """Weigh the rows by how seldom feedback such as theirs is given."""
         rows = [planned.rows[place] for place in places(planned)]
         seen = self._seen(rows)
         if seen.all() and not self.propensity:
-            return nullcontext()
+            yield
+            return
         chance = self._chance(lm, planned, rows, seen, rng)
         weight = seen / np.maximum(chance, self.least)
         size = weight.sum() ** 2 / (weight**2).sum()
@@ -117,7 +123,8 @@ class Observed(Method):
             f"observed: feedback on {seen.sum()} of {len(rows)} rows weighs as {size:.0f} do; the largest weight is "
             f"{weight.max():.3g}, {np.mean(chance[seen] < self.least):.1%} of the chances are under {self.least:g}"
         )
-        return kept(lm, planned, {WEIGHT: weight / weight.mean()})
+        with kept(lm, planned, {WEIGHT: weight / weight.mean()}):
+            yield
 
     def _chance(
         self, lm: LM, planned: Batches, rows: Rows, seen: NDArray[np.bool_], rng: np.random.Generator
@@ -127,7 +134,8 @@ class Observed(Method):
             return np.array([row[self.propensity] for row in rows], dtype=np.float64)
         x = np.mean(read_before(lm, planned), axis=0)
         x = x - x.mean(axis=0)
-        more = [spread(name, [[row[name] for row in rows]])[1][0] for name in self.given]
+        known = [(name, [[row[name] for row in rows]]) for name in self.given]
+        more = [(levels if isinstance(values[0][0], str) else spread)(name, values)[1][0] for name, values in known]
         z = np.concatenate([np.ones((len(rows), 1)), *more], axis=1)
         y = seen.astype(np.float64)
         penalty = penalty_of(z, x, y)
@@ -157,4 +165,3 @@ class Observed(Method):
             return (worth - (batch[SCORE] - self.mistaken) / kept_share).square() / 2
         margin = worth - outputs.rejected.logits[:, 0]
         return -logsigmoid(margin) - self.mistaken / kept_share * margin
-

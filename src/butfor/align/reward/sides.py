@@ -51,7 +51,9 @@ def column(rows: Rows, name: str) -> list[list[Hashable]]:
             if not isinstance(value, (str, int, float, bool)) or value != value:
                 known = ", ".join(sorted(set(text) - {"text", "beside", "id", ROW})) or "none"
                 row = rows[place].get("id", place)
-                raise UserError(f"row {row}{which} has no column {name!r} (it has: {known}); name a column of all texts")
+                raise UserError(
+                    f"row {row}{which} has no column {name!r} (it has: {known}); name a column of all texts"
+                )
         found.append([text[name] for text in side])
     if len({value for side in found for value in side}) < 2:
         raise UserError(f"the column {name!r} is {found[0][0]!r} of every text: nothing can be told of it")
