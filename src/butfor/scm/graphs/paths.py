@@ -9,6 +9,7 @@ Source    Pearl 1988; Richardson 2003 for graphs with bidirected edges.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from butfor.scm.graph import Graph, bits
 from butfor.scm.graphs.formats import quoted
@@ -19,34 +20,12 @@ State = tuple[int, bool]  # a node, and whether the path came in by an arrowhead
 def open_path(graph: Graph, a: int, b: int, given: int = 0) -> str:
     """The shortest path between the sets `a` and `b` that is open given `given`; empty where all are blocked."""
     lit = graph.ancestors_of(given)
-    todo = deque[State]((i, False) for i in bits(a & ~given))
-    came: dict[State, tuple[State, str] | None] = dict.fromkeys(todo)
-    while todo:
-        state = todo.popleft()
-        if b >> state[0] & 1:
-            return _written(graph, state, came)
-        for arrow, nodes in _steps(graph, state, given, lit):
-            for j in bits(nodes & ~(given if arrow == "<-" else 0)):
-                new = (j, arrow != "<-")
-                if new not in came:
-                    came[new] = state, arrow
-                    todo.append(new)
-    return ""
+    return _shortest(graph, a & ~given, b, lambda state: _steps(graph, state, given, lit))
 
 
 def causal_path(graph: Graph, a: int, b: int, without: int = 0) -> str:
     """The shortest directed path from `a` to `b` that avoids `without`; empty where there is none."""
-    todo = deque[State]((i, False) for i in bits(a & ~without))
-    came: dict[State, tuple[State, str] | None] = dict.fromkeys(todo)
-    while todo:
-        state = todo.popleft()
-        if b >> state[0] & 1:
-            return _written(graph, state, came)
-        for j in bits(graph.ch[state[0]] & ~without):
-            if (j, False) not in came:
-                came[j, False] = state, "->"
-                todo.append((j, False))
-    return ""
+    return _shortest(graph, a & ~without, b, lambda state: [("->", graph.ch[state[0]] & ~without)])
 
 
 def _steps(graph: Graph, state: State, given: int, lit: int) -> list[tuple[str, int]]:
@@ -54,8 +33,25 @@ def _steps(graph: Graph, state: State, given: int, lit: int) -> list[tuple[str, 
     free, opened = not given >> i & 1, bool(lit >> i & 1)
     found = [("->", graph.ch[i])] if free else []
     if opened if head else free:
-        found += [("<->", graph.bi[i]), ("<-", graph.pa[i])]
+        found += [("<->", graph.bi[i]), ("<-", graph.pa[i] & ~given)]
     return found
+
+
+def _shortest(graph: Graph, start: int, goal: int, steps: Callable[[State], list[tuple[str, int]]]) -> str:
+    """The first path to a node of `goal`, breadth first; empty where there is none."""
+    todo = deque[State]((i, False) for i in bits(start))
+    came: dict[State, tuple[State, str] | None] = dict.fromkeys(todo)
+    while todo:
+        state = todo.popleft()
+        if goal >> state[0] & 1:
+            return _written(graph, state, came)
+        for arrow, nodes in steps(state):
+            for j in bits(nodes):
+                new = (j, arrow != "<-")
+                if new not in came:
+                    came[new] = state, arrow
+                    todo.append(new)
+    return ""
 
 
 def _written(graph: Graph, state: State, came: dict[State, tuple[State, str] | None]) -> str:
