@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.blimp import PARADIGMS, BlimpPair, Paradigm, blimp
-from butfor.evaluate.sentences import question
+from butfor.evaluate.sentences import margins, question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -55,13 +55,7 @@ class BLiMP:
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Both sentences of every pair."""
-        from butfor.lm import score
-
-        asked = [{"prompt": item.data["prompt"], "choices": item.data["choices"]} for item in items]
-        return [
-            _record(item, scored.logprobs[0] - scored.logprobs[1])
-            for item, scored in zip(items, score(world, asked), strict=True)
-        ]
+        return [_record(*pair) for pair in zip(items, margins(world, (item.data for item in items)), strict=True)]
 
     def _rows(self) -> list[BlimpPair]:
         return [row for name in PARADIGMS if self.paradigm in (None, name) for row in blimp(name, self.data)]

@@ -11,11 +11,23 @@ Limits    The longer sentence is the less likely one, other things equal: read s
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from butfor.data.pairs import Pair
+
+if TYPE_CHECKING:
+    from butfor.lm import LM
 
 
 def question(pair: Pair) -> dict[str, Any]:
     """The scoring question of a pair: both whole sentences, base first."""
     return {"prompt": "", "choices": [pair.base, pair.counterfactual]}
+
+
+def margins(world: LM, questions: Iterable[Mapping[str, Any]]) -> list[float]:
+    """How much likelier the first of two choices is, in nats; a question may hold more than prompt and choices."""
+    from butfor.lm import score
+
+    asked = [{"prompt": one["prompt"], "choices": one["choices"]} for one in questions]
+    return [scored.logprobs[0] - scored.logprobs[1] for scored in score(world, asked)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.core.errors import MissingData
 from butfor.data.crows_pairs import BiasType, CrowsPair, crows_pairs
-from butfor.evaluate.sentences import question
+from butfor.evaluate.sentences import margins, question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -83,11 +83,7 @@ class CrowsPairs:
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Both sentences of every pair."""
-        from butfor.lm import score
-
-        asked = [{"prompt": item.data["prompt"], "choices": item.data["choices"]} for item in items]
-        scored = score(world, asked)
-        return [_record(item, s.logprobs[0] - s.logprobs[1]) for item, s in zip(items, scored, strict=True)]
+        return [_record(*pair) for pair in zip(items, margins(world, (item.data for item in items)), strict=True)]
 
     def _rows(self) -> list[CrowsPair]:
         rows = [row for row in crows_pairs(self.data) if self.bias_type in (None, row.bias_type)]

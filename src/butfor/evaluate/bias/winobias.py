@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from butfor.data.winobias import WinoBias as Row
 from butfor.data.winobias import winobias
-from butfor.evaluate.sentences import question
+from butfor.evaluate.sentences import margins, question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -90,10 +90,7 @@ class WinoBias:
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Both sentences, and the question after each of them."""
-        from butfor.lm import score
-
-        scored = score(world, [asked for item in items for asked in item.data["questions"]])
-        odds = [s.logprobs[0] - s.logprobs[1] for s in scored]
+        odds = margins(world, (asked for item in items for asked in item.data["questions"]))
         return [_record(item, *odds[3 * n : 3 * n + 3]) for n, item in enumerate(items)]
 
     def _rows(self) -> list[Row]:
