@@ -24,8 +24,8 @@ from pydantic import Field
 from butfor.core.seeds import generator
 from butfor.data.stg import RISKS, START, Person, Split, drawn, stg, told
 from butfor.evaluate.questions import By
-from butfor.evaluate.shortcut.asked import Answered, Put, answered
-from butfor.evaluate.shortcut.token_game import ARMS, MOVES, STRENGTH, arms, effects, numbers, signs
+from butfor.evaluate.shortcut.asked import Answered, answered
+from butfor.evaluate.shortcut.token_game import MOVES, STRENGTH, arms, by_arm, effects, numbers, signs
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.prompt import Prompt
 
@@ -98,17 +98,11 @@ class SpuriousToken:
 
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Ask about every person as they are, and with one number changed."""
-        put: list[tuple[int, str, Put]] = []
-        for n, item in enumerate(items):
-            for arm in ARMS:
-                if arm in item.data["texts"]:
-                    shots = tuple((asked, risk) for asked, risk in item.data["shots"])
-                    prompt = Prompt(item.data["texts"][arm], system=TASK, shots=shots, start="Answer:")
-                    put.append((n, arm, (prompt, RISKS)))
-        answers: list[dict[str, Answered]] = [{} for _ in items]
-        for (n, arm, _), answer in zip(put, answered(world, [one for *_, one in put], self.by), strict=True):
-            answers[n][arm] = answer
-        return [_record(item, found) for item, found in zip(items, answers, strict=True)]
+
+        def ask(put: list[tuple[Item, str]]) -> list[Answered]:
+            return answered(world, [(_prompt(item, text), RISKS) for item, text in put], self.by)
+
+        return [_record(*pair) for pair in zip(items, by_arm(items, ask), strict=True)]
 
     def _people(self, split: Split) -> list[Person]:
         if self.data == "published":
@@ -139,6 +133,11 @@ def _data(person: Person, name: str, cause: str) -> dict[str, Any]:
         "number": name,
         **signs(changed, name, cause),
     }
+
+
+def _prompt(item: Item, text: str) -> Prompt:
+    shots = tuple((asked, risk) for asked, risk in item.data["shots"])
+    return Prompt(text, system=TASK, shots=shots, start="Answer:")
 
 
 def _record(item: Item, answers: Mapping[str, Answered]) -> Record:

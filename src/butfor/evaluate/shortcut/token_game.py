@@ -7,12 +7,12 @@ Equation  y = log P(High Risk) − log P(Low Risk).   strength = direction · (y
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from butfor.data.stg import FOLLOWS, IRRELEVANT, LEAST, MOST, RISKS, TENTHS, Person, bounds
 from butfor.evaluate.shortcut.asked import Answered
-from butfor.evaluate.suite import Metric
+from butfor.evaluate.suite import Item, Metric
 
 LOW, HIGH = 0, 2
 ARMS = ("base", "spurious", "placebo", "causal")
@@ -54,6 +54,16 @@ def signs(changed: Mapping[str, Mapping[str, int]], name: str, cause: str) -> di
         "sign": rises(name) * (1 if changed["spurious"][name] > base[name] else -1),
         "cause_sign": rises(cause) * (1 if changed["causal"][cause] > base[cause] else -1),
     }
+
+
+def by_arm(items: Sequence[Item], ask: Callable[[list[tuple[Item, str]]], list[Answered]]) -> list[dict[str, Answered]]:
+    """What `ask` is told about each item, by arm; it is given every text at once, with the item that it is of."""
+    put = [(n, arm) for n, item in enumerate(items) for arm in ARMS if arm in item.data["texts"]]
+    found: list[dict[str, Answered]] = [{} for _ in items]
+    told = ask([(items[n], items[n].data["texts"][arm]) for n, arm in put])
+    for (n, arm), answer in zip(put, told, strict=True):
+        found[n][arm] = answer
+    return found
 
 
 def rises(name: str) -> int:

@@ -29,7 +29,7 @@ from pydantic import Field
 from butfor.core.errors import UserError
 from butfor.data.stg import RISKS, TRAINED, Person, Split, asked, drawn, stg
 from butfor.evaluate.shortcut.asked import Answered, answered
-from butfor.evaluate.shortcut.token_game import ARMS, MOVES, STRENGTH, arms, effects, numbers, signs
+from butfor.evaluate.shortcut.token_game import MOVES, STRENGTH, arms, by_arm, effects, numbers, signs
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.prompt import Prompt
 
@@ -88,12 +88,8 @@ class TrainedGame:
 
     def measure(self, world: LM, items: Sequence[Item]) -> list[Record]:
         """Ask about every person as they are, and where they are of the kind of training, with one number changed."""
-        put = [(n, arm) for n, item in enumerate(items) for arm in ARMS if arm in item.data["texts"]]
-        answers: list[dict[str, Answered]] = [{} for _ in items]
-        found = _answers(world, [items[n].data["texts"][arm] for n, arm in put])
-        for (n, arm), answer in zip(put, found, strict=True):
-            answers[n][arm] = answer
-        return [_record(item, found) for item, found in zip(items, answers, strict=True)]
+        found = by_arm(items, lambda put: _answers(world, [text for _, text in put]))
+        return [_record(*pair) for pair in zip(items, found, strict=True)]
 
     def _people(self, split: Split) -> list[Person]:
         """New people; of our own draw, none with the values of somebody who was trained on."""
