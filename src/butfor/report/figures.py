@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from butfor.report.folder import Effect, Run, number, text
+from butfor.report.folder import Effect, Level, Run, number, text
 from butfor.report.items import Paired
 from butfor.report.words import holds, many, percent, plain, reading, short_word, size_of
 
 Figure = dict[str, Any]
+Row = TypeVar("Row", Effect, Level)
 STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 TIMES = (1, 1.25, 2, 4, 5, 10)  # their inverses are round too
 FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
@@ -38,26 +39,31 @@ def bounds(rows: Iterable[Sequence[float | None]]) -> list[float]:
 
 def forest(run: Run) -> Figure:
     """Every effect, by suite, metric and arm."""
-    facets: dict[tuple[str, str], list[Effect]] = {}
-    for effect in run.effects:
-        facets.setdefault((effect.suite, effect.metric), []).append(effect)
     return {
         "figure": "forest",
         "sentence": forest_sentence(run.effects),
         "facets": [
             {
-                "suite": suite,
-                "metric": metric,
-                "unit": effects[0].unit,
-                "better": effects[0].better,
-                "about": effects[0].about,
+                **_metric(effects[0]),
                 "better_side": better_side(effects),
                 "scale": symmetric(bounds((e.estimate, e.low, e.high) for e in effects)),
                 "rows": [mark(run, effect) for effect in effects],
             }
-            for (suite, metric), effects in facets.items()
+            for effects in _by_metric(run.effects)
         ],
     }
+
+
+def _by_metric(rows: Iterable[Row]) -> list[list[Row]]:
+    """The rows of each metric of each suite, in the order in which they first come."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.suite, row.metric), []).append(row)
+    return list(found.values())
+
+
+def _metric(row: Effect | Level) -> Figure:
+    return {"suite": row.suite, "metric": row.metric, "unit": row.unit, "better": row.better, "about": row.about}
 
 
 def mark(run: Run, effect: Effect) -> Figure:
@@ -127,20 +133,13 @@ def spanning(values: list[float], zero: bool) -> Figure:
 
 def levels(run: Run) -> Figure:
     """The value of every metric in every arm."""
-    facets: dict[tuple[str, str], list[Any]] = {}
-    for level in run.levels:
-        facets.setdefault((level.suite, level.metric), []).append(level)
     return {
         "figure": "levels",
         "sentence": "Where each arm stands, with its own interval. The effects above are computed from paired items, "
         "so two intervals that overlap here can still belong to a clear effect.",
         "facets": [
             {
-                "suite": suite,
-                "metric": metric,
-                "unit": rows[0].unit,
-                "better": rows[0].better,
-                "about": rows[0].about,
+                **_metric(rows[0]),
                 "scale": spanning(bounds((r.estimate, r.low, r.high) for r in rows), rows[0].better == "zero"),
                 "rows": [
                     {
@@ -156,7 +155,7 @@ def levels(run: Run) -> Figure:
                     for row in rows
                 ],
             }
-            for (suite, metric), rows in facets.items()
+            for rows in _by_metric(run.levels)
         ],
     }
 
