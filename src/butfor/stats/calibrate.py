@@ -10,11 +10,9 @@ study at each size has a stream of its own. Full: about eight minutes of one cor
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -32,6 +30,7 @@ from butfor.stats.proportions import TangoReach, clopper_pearson, mcnemar, score
 from butfor.stats.quantiles import Floats
 from butfor.stats.reach import StudentReach, p_values
 from butfor.stats.sequences import anytime
+from butfor.stats.study import command
 
 SEED = 20261121
 
@@ -232,16 +231,12 @@ def run(quick: bool = False, jobs: int = 1) -> list[Cell]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m butfor.stats.calibrate", description="Simulate every promise.")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the repetitions")
-    parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
-    parser.add_argument("--jobs", type=int, default=1, help="processes to use")
-    options = parser.parse_args()
-    table = markdown(run(options.quick, options.jobs))
-    if options.out:
-        options.out.write_text(table, encoding="utf-8")
-    else:
-        print(table)
+    command(
+        "butfor.stats.calibrate",
+        "Simulate every promise.",
+        "a tenth of the repetitions",
+        lambda quick, jobs: markdown(run(quick, jobs)),
+    )
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ that promises a warning has not, and its check should fire. Rows that promise no
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
@@ -29,6 +27,7 @@ from butfor.scm.estimate.instrument import Instrument
 from butfor.scm.estimate.mediate import Mediate
 from butfor.scm.estimate.nuisance import Learner
 from butfor.scm.estimate.plugin import Empirical, Plugin
+from butfor.stats.study import command
 
 SEED = 20261121
 WORLDS, QUICK = 500, 100
@@ -260,16 +259,12 @@ def markdown(rows: list[Row]) -> str:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m butfor.scm.estimate.calibrate", description="Simulate promises.")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} worlds a row instead of {WORLDS}")
-    parser.add_argument("--out", type=Path, help="write the tables here instead of printing them")
-    parser.add_argument("--jobs", type=int, default=1, help="processes to use")
-    options = parser.parse_args()
-    table = markdown(run(options.quick, options.jobs))
-    if options.out:
-        options.out.write_text(table, encoding="utf-8")
-    else:
-        print(table)
+    command(
+        "butfor.scm.estimate.calibrate",
+        "Simulate promises.",
+        f"{QUICK} worlds a row instead of {WORLDS}",
+        lambda quick, jobs: markdown(run(quick, jobs)),
+    )
 
 
 if __name__ == "__main__":
