@@ -1,8 +1,8 @@
 """Logged short choices whose true value under any policy is known: one of four actions in each context.
 
-A world is a family and a number: its constants and its finite population of contexts are drawn from these. The log draws
-contexts from the population and chooses by the logging policy; the value of a policy is its mean expected outcome
-over the whole population, so it is known exactly and the rows are independent.
+A world is a family and a number: its constants and its finite population of contexts are drawn from these. The log
+draws contexts from the population and chooses by the logging policy; the value of a policy is its mean expected
+outcome over the whole population, so it is known exactly and the rows are independent.
 
     linear        the outcome of each action is a line of five normal features
     curved        squares, waves and products

@@ -114,7 +114,7 @@ def _checks(
 
 
 def tail_index(weights: Floats) -> float:
-    """The shape ξ of a generalised Pareto distribution of the largest weights; -inf where these are few values again and again."""
+    """The shape ξ of a generalised Pareto distribution of the largest weights; -inf where few values come back."""
     weights = weights[weights > 0]
     n = len(weights)
     if n < TAIL_FROM:
