@@ -107,9 +107,7 @@ def audit(
     if cache is not None:
         _writable(cache)
     folder = RunFolder(Path(out) / f"{asked.name}-{_digest(asked, chosen, files)[:8]}")
-    if folder.whole and not folder.damaged():
-        if folder.made_elsewhere:
-            progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
+    if folder.finished(progress):
         if not folder.intact("report.html"):
             render(folder.path)
         return open_audit(folder.path)

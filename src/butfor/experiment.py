@@ -330,9 +330,7 @@ def run(
     found = sources(experiment)
     folder = RunFolder(Path(out) / name_of(experiment, found))
     progress = progress or Progress(quiet=True)
-    if folder.whole and not folder.damaged():
-        if folder.made_elsewhere:
-            progress.say(f"note: {folder.path} was finished by other code or packages; remove it to run it anew")
+    if folder.finished(progress):
         if not folder.intact("report.html"):
             render(folder.path)
         return open_run(folder.path)

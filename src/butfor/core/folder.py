@@ -19,6 +19,7 @@ from typing import IO, Any, cast
 from butfor.core.errors import RunBusy, disk_errors
 from butfor.core.journal import Journal
 from butfor.core.keys import code_version, environment, file_digest
+from butfor.core.progress import Progress
 
 PARTS = ("experiment", "diff", "effects", "levels", "overhead", "checks", "groups", "suites")
 SEALED = {*(f"{name}.json" for name in PARTS), "report.html"}  # beside the arms' folders; other files are the user's
@@ -120,6 +121,14 @@ class RunFolder:
             return (made["code"], made["environment"]) != (code_version(), environment())
         except (OSError, ValueError, KeyError, TypeError):
             return False
+
+    def finished(self, progress: Progress) -> bool:
+        """Whether it is whole and as its manifest says; what others finished is so too, and is named."""
+        if not self.whole or self.damaged():
+            return False
+        if self.made_elsewhere:
+            progress.say(f"note: {self.path} was finished by other code or packages; remove it to run it anew")
+        return True
 
     @property
     def held(self) -> bool:
