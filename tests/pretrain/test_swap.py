@@ -191,6 +191,12 @@ def test_add_takes_turns_in_the_slot_of_the_row(tmp_path):
     assert {"She", "He "} <= set(said)
 
 
+def test_rows_without_a_word_of_gender_are_those_of_standard_training():
+    rows = numbered([{"text": "It rains."}, {"text": "The cat sat."}])
+    for mode in ("add", "replace", "half"):
+        assert Swap(mode=mode).data(rows, np.random.default_rng(0)) == rows
+
+
 def test_the_input_rows_are_left_alone():
     rows = numbered(ROWS)
     for mode in ("add", "replace", "half"):

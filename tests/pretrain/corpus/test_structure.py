@@ -15,6 +15,7 @@ from butfor.pretrain.corpus.mmd import MMD, features
 from butfor.pretrain.corpus.reweight import Reweight, weighted
 from butfor.pretrain.corpus.structure import Structure
 from butfor.train.batches import numbered
+from butfor.train.kernel import penalty
 from butfor.train.loop import TrainSettings, train
 from butfor.train.method import touched
 from butfor.train.standard import Standard
@@ -168,6 +169,39 @@ def test_the_weighted_loss_is_that_of_a_double_loop_and_plain_with_weights_of_on
     assert weighted(logits, labels, weight).item() == pytest.approx(total / tokens, rel=1e-5)
     plain = torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, 7), labels[:, 1:].reshape(-1))
     assert weighted(logits, labels, torch.ones(4)).item() == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_the_weighted_loss_has_the_gradient_of_each_row_by_its_weight():
+    import torch
+
+    logits, labels = logits_and_labels()
+    weight = torch.tensor([0.5, 2.0, 1.0, 0.0])
+    logits.requires_grad_()
+    weighted(logits, labels, weight).backward()
+    found, logits.grad = logits.grad, None
+    weighted(logits, labels, torch.ones(4)).backward()
+    assert torch.allclose(found, weight[:, None, None] * logits.grad)
+    assert logits.grad[3].any() and not found[3].any()
+
+
+def test_the_penalty_moves_the_states_that_predict_an_answer_and_no_other():
+    import torch
+
+    torch.manual_seed(0)
+    hidden = torch.randn(6, 4, 3, dtype=torch.float64, requires_grad=True)
+    labels = torch.full((6, 4), -100)
+    labels[:, 2] = 5
+    both = torch.tensor([0, 1] * 3)
+    penalty(features(hidden, labels, torch.ones(6, 4, dtype=torch.long)), torch.zeros(6), both).backward()
+    assert hidden.grad[:, 1].any(1).all()
+    assert not hidden.grad[:, [0, 2, 3]].any()
+
+
+def test_rows_that_the_editor_leaves_are_those_of_standard_training():
+    rows = [{"text": "It rains.", "label": n % 2, "attribute": n % 2, "site": 0} for n in range(5)]
+    made = done(Structure(), [*rows, {**rows[0], "text": "She sings."}])
+    assert made[:6] == numbered([*rows, {**rows[0], "text": "She sings."}])
+    assert [(row["row"], row["text"], row["attribute"]) for row in made[6:]] == [(5, "He sings.", 1)]
 
 
 def test_the_feature_is_that_from_which_the_answer_is_predicted():

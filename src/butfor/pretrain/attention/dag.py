@@ -27,7 +27,10 @@ Limits    strength 0 is standard attention, bit for bit. A variable that is not 
           back where a new token changes what earlier ones tell of; greedy search and sampling are right, beams are not.
 Example   [treatment]
           method = "pretrain.attention.dag"
-          graph = "Smoking -> Risk; Weight -> Risk; Hormones"
+          graph = '''
+          Smoking, Weight, Exercise -> Risk
+          "Yellow fingers"; "Clothing size"; Hormones
+          "Room size"; "Certain gene"'''
           variables = { Risk = "Answer:.*" }
 """
 
