@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from butfor.lm import LM
-from butfor.lm.choice import after, padded, weighed
+from butfor.lm.choice import padded, weighed
 from lm.conftest import own_logprob
 
 TEXTS = [[5, 9, 7], [40, 41, 42, 43, 44, 45], [60]]
@@ -47,16 +47,11 @@ def test_options_read_together_are_those_read_apart(lm: LM) -> None:
     assert torch.allclose(one[0], other[0][:, :2], atol=1e-5) and torch.allclose(one[1], other[1], atol=1e-5)
 
 
-def test_what_the_whole_model_says_can_be_weighed_too(family: Any) -> None:
+@pytest.mark.parametrize("options", [OPTIONS["one token"], OPTIONS["one and many, ragged"]], ids=["one", "many"])
+def test_what_a_model_does_to_its_logits_counts(family: Any, options: list[list[list[int]]]) -> None:
     """Gemma 2 caps its logits after the output embeddings, which only its own forward pass does."""
-    lm, options = family("gemma2"), OPTIONS["one and many, ragged"]
-    laid = after(*texts(), padded(options))
-    logits = lm.model(input_ids=laid.ids, attention_mask=laid.mask).logits
-    told = laid.total(logits[laid.lines, laid.places - 1])
+    lm = family("gemma2")
+    told, _ = weighed(lm.model, *texts(), padded(options))
     for text, row, found in zip(TEXTS, options, told.tolist(), strict=True):
         wanted = [own_logprob(lm, text + option, len(text)) for option in row]
         assert found[: len(row)] == pytest.approx(wanted, abs=1e-4)
-
-
-def test_padding_says_where_there_is_no_option() -> None:
-    assert padded([[[1, 2]], [[3], [4]]]).tolist() == [[[1, 2], [-1, -1]], [[3, -1], [4, -1]]]

@@ -3,15 +3,15 @@
 Equation  log P(o | t) = sum over i of log P(o_i | t, o_1 … o_{i-1}), o_i the tokens of the option, t those of the text.
 Layout    Each option stands after its text in a row of its own, and a text's options are read together. Where every
           option is one token, the text is read once, and the options are looked up in what it says comes next.
-Limits    Text and option are tokenised apart, where `scoring` reads them as one text. `weighed` takes its logits from
-          the output embeddings alone, so that only the options' are made: what a model does to them afterwards (the cap
-          of Gemma 2, the scale of Cohere and Granite) is left out.
+Limits    Text and option are tokenised apart, where `scoring` reads them as one text.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from butfor.lm.forward import logits_where
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,12 +69,11 @@ def weighed(model: Any, ids: Tensor, mask: Tensor, options: Tensor) -> tuple[Ten
     import torch
 
     rows, choices, longest = options.shape
-    head, texts, last = model.get_output_embeddings(), torch.arange(rows, device=ids.device), mask.sum(1) - 1
+    texts, last = torch.arange(rows, device=ids.device), mask.sum(1) - 1
     if longest == 1:
-        seen = model.base_model(input_ids=ids, attention_mask=mask)[0][texts, last]
-        told = head(seen).float().log_softmax(-1).gather(1, options[:, :, 0].clamp(min=0))
-        return told.masked_fill(options[:, :, 0] < 0, float("-inf")), seen.float()
+        logits, hidden = logits_where(model, ids, mask, texts, last)
+        told = logits.float().log_softmax(-1).gather(1, options[:, :, 0].clamp(min=0))
+        return told.masked_fill(options[:, :, 0] < 0, float("-inf")), hidden[texts, last].float()
     laid = after(ids, mask, options)
-    hidden = model.base_model(input_ids=laid.ids, attention_mask=laid.mask)[0]  # [B K, L, d]
-    told = laid.total(head(hidden[laid.lines, laid.places - 1]).float())
-    return told, hidden.reshape(rows, choices, *hidden.shape[1:])[texts, 0, last].float()
+    logits, hidden = logits_where(model, laid.ids, laid.mask, laid.lines, laid.places - 1)  # hidden [B K, L, d]
+    return laid.total(logits.float()), hidden.reshape(rows, choices, *hidden.shape[1:])[texts, 0, last].float()

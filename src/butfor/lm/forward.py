@@ -48,6 +48,26 @@ def logits_at(lm: LM, keep: Tensor, **inputs: Any) -> Tensor:
         return _logits_at(lm, keep, accepted, inputs)
 
 
+def logits_where(model: Any, ids: Tensor, mask: Tensor, rows: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """The model's own logits [N, V] after these places [N] of these rows [N], and all last hidden states [B, L, d].
+
+    Only what is asked for goes through the output embeddings; what the model does to logits afterwards (the cap of
+    Gemma 2, the scale of Cohere and Granite) it does to these.
+    """
+    seen: list[Tensor] = []
+
+    def pick(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        seen.append(given[0])
+        return (given[0][rows, places][None], *given[1:])
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(pick)
+    try:
+        logits = model(input_ids=ids, attention_mask=mask).logits[0]
+    finally:
+        handle.remove()
+    return logits, seen[0]
+
+
 def rows_logits(lm: LM, keep: list[int], texts: Sequence[list[int]]) -> Tensor:
     """Logits [B, K, V] of the plain layout: one row a text, padded on the right to the first, which is the longest."""
     import torch

@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from butfor.lm.forward import logits_where
 from butfor.train.batches import STEP
 from butfor.train.method import Batch
 from butfor.train.task import under
@@ -30,17 +31,26 @@ Said = Callable[[Any, Batch], "Tensor"]
 
 def logprobs(logits: Tensor, labels: Tensor) -> Tensor:
     """log π of each row's answer. [B] <- [B, L, V], [B, L]"""
-    wanted = labels[:, 1:]
-    rows, places = (wanted != UNSAID).nonzero(as_tuple=True)
-    scores = logits[rows, places].float().log_softmax(-1)  # [N, V]
-    each = scores.gather(1, wanted[rows, places][:, None])[:, 0]
-    return each.new_zeros(len(labels)).index_add(0, rows, each)
+    rows, places = learnt(labels)
+    return _summed(logits[rows, places], labels, rows, places)
 
 
 def answered(model: Any, batch: Batch) -> Tensor:
-    """log π of each row's answer [B], by a model that reads the batch for it."""
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-    return logprobs(logits, batch["labels"])
+    """log π of each row's answer [B]; logits are made of learnt tokens alone."""
+    rows, places = learnt(batch["labels"])
+    logits, _ = logits_where(model, batch["input_ids"], batch["attention_mask"], rows, places)
+    return _summed(logits, batch["labels"], rows, places)
+
+
+def learnt(labels: Tensor) -> tuple[Tensor, ...]:
+    """Rows [N] and places [N] from which a learnt token is predicted. <- [B, L]"""
+    return (labels[:, 1:] != UNSAID).nonzero(as_tuple=True)
+
+
+def _summed(logits: Tensor, labels: Tensor, rows: Tensor, places: Tensor) -> Tensor:
+    """[B] <- [N, V], [B, L], [N], [N]"""
+    each = logits.float().log_softmax(-1).gather(1, labels[rows, places + 1][:, None])[:, 0]
+    return each.new_zeros(len(labels)).index_add(0, rows, each)
 
 
 def part(batch: Batch, name: str) -> Batch:

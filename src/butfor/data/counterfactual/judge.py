@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from butfor.core.errors import UnknownName, UserError
 from butfor.data.swaps import WORD
-from butfor.lm.choice import after, padded
+from butfor.lm.choice import padded, weighed
 from butfor.lm.head import NAME, has_head, judged, pooled
 from butfor.lm.rope import settle
 from butfor.lm.tokens import encode
@@ -112,9 +112,8 @@ class Classifier:
         import torch
 
         row = torch.tensor([ids], dtype=torch.long, device=self.lm.device)
-        laid = after(row, torch.ones_like(row), padded([encode(self.lm, self.options)]).to(row))
-        logits = self.lm.model(input_ids=laid.ids, attention_mask=laid.mask).logits  # the model's own, capped or scaled
-        return laid.total(logits[laid.lines, laid.places - 1])[0]
+        options = padded([encode(self.lm, self.options)]).to(row)
+        return weighed(self.lm.model, row, torch.ones_like(row), options)[0][0]
 
 
 def place(judge: Judge, value: str) -> int:
