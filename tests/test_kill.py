@@ -35,11 +35,15 @@ def killed(out: Path, after: float) -> bool:
 
 
 @pytest.mark.timeout(1800)
-def test_a_run_killed_ten_times_comes_out_the_same(tmp_path: Path) -> None:
-    """Ten kills; a run that got to its end in spite of them must be whole, and the next kills meet a fresh one."""
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_a_run_killed_again_and_again_comes_out_the_same(tmp_path: Path, kills: int) -> None:
+    """A run that got to its end in spite of the kills must be whole, and the next kills meet a fresh one.
+
+    That it may die after any step is tested in one process, step by step, in test_experiment.py.
+    """
     whole, seconds = finish(tmp_path / "whole")
     rng, landed, folder = random.Random(0), 0, 0
-    while landed < 10:
+    while landed < kills:
         if killed(tmp_path / f"torn{folder}", rng.uniform(0.2, 1.0) * seconds):
             landed += 1
         else:
@@ -72,11 +76,12 @@ def audited(out: Path, after: float | None = None) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(600)
-def test_an_audit_killed_in_between_has_the_records_of_one_that_was_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_an_audit_killed_in_between_has_the_records_of_one_that_was_not(tmp_path: Path, kills: int) -> None:
     begin = time.monotonic()
     whole = audited(tmp_path / "whole")
     seconds, rng, landed = time.monotonic() - begin, random.Random(1), 0
-    while landed < 3:
+    while landed < kills:
         landed += not audited(tmp_path / f"torn{landed}", rng.uniform(0.5, 0.98) * seconds)
     for n in range(landed):
         torn = audited(tmp_path / f"torn{n}")
