@@ -104,8 +104,10 @@ def _record(item: Item, worth: dict[str, float]) -> Record:
     better, worse = (worth[text] for text in data["texts"])
     one, other = (worth[text] for text in data["trained"])
     right, agrees = ahead(better, worse), ahead(one, other)
-    which = "helped" if data["pull"] > 0 else "misled"
-    metrics = {"accuracy": right, f"{which}_accuracy": right} if right is not None else {}
+    which = "helped" if data["pull"] > 0 else "misled" if data["pull"] else "neither"
+    metrics = {} if right is None else {"accuracy": right}
+    if right is not None and data["pull"]:
+        metrics[f"{which}_accuracy"] = right
     if agrees is not None:
         metrics["iid_accuracy"] = agrees if data["chosen"] else 1 - agrees
     show = {"better": data["texts"][0], "worse": data["texts"][1], "rewards": f"{better:.3f}, {worse:.3f}"}
