@@ -61,7 +61,7 @@ def test_a_reward_by_quality(monkeypatch):
     assert found["accuracy"] == found["misled_accuracy"] == found["helped_accuracy"] == 1
     assert 0.6 < found["iid_accuracy"] < 0.95
     assert {record.error for record in records} == {""}
-    assert {record.group["attributes"] for record in records} == {"helped", "misled"}
+    assert {record.group["attributes"] for record in records} >= {"helped", "misled"}
 
 
 def test_a_reward_by_attributes_is_misled(monkeypatch):
@@ -69,7 +69,7 @@ def test_a_reward_by_attributes_is_misled(monkeypatch):
     records, found = measured(monkeypatch, preferences.RewardPreferences(), by_text.get)
     assert (found["helped_accuracy"], found["misled_accuracy"]) == (1, 0)
     assert found["accuracy"] == pytest.approx(0.5, abs=0.15)
-    assert {record.error for record in records} == {"", "prefers the worse, misled"}
+    assert {record.error for record in records} <= {"", "prefers the worse, misled", "tie"}
 
 
 def test_in_distribution_the_annotators_own_reward_is_best(monkeypatch):

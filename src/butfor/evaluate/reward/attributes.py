@@ -78,6 +78,7 @@ class RewardAttributes:
         ),
     )
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
+    only_named: ClassVar[str] = "it is for rewards and judges; of any other model it takes long and says little"
     metrics: ClassVar[tuple[Metric, ...]] = _metrics()
     chunk: ClassVar[int] = 10_000  # all items together: deviations are theirs
 
