@@ -329,6 +329,31 @@ def counterfactuals(
     counterfactuals_command(described(given), as_json=json, quiet=quiet)
 
 
+@app.command("evaluate-policy")
+@reported
+def evaluate_policy(
+    log: Annotated[Path, typer.Argument(metavar="LOG.jsonl", help="choices or judged texts: docs/off-policy.md")],
+    target: Annotated[str, typer.Option(metavar="MODEL", help="the policy to value, where the log is silent")] = "",
+    logging: Annotated[str, typer.Option(metavar="MODEL", help="the policy that was followed, likewise")] = "",
+    how: Annotated[
+        str, typer.Option(help="calibrated, judge, dr, ips; of actions: dr, direct, snips …; a,b for several")
+    ] = "",
+    scores: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="where log-probabilities are kept; LOG.jsonl.scores")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    seed: Annotated[int, typer.Option(help="of folds and groups")] = 0,
+    json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
+) -> None:
+    """Value a policy from the log of another one."""
+    from butfor.cli.evaluate_policy import Asked, evaluate_policy_command
+
+    names = tuple(name.strip() for name in how.split(",") if name.strip())
+    asked = Asked(log, target, logging, names, scores, device, seed)
+    evaluate_policy_command(asked, as_json=json, quiet=quiet)
+
+
 def show_json(value: Any) -> None:
     """One JSON value on stdout."""
     import json

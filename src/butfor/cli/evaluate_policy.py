@@ -1,0 +1,263 @@
+"""evaluate-policy: what would another policy have brought? From a log, and perhaps models, its value."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from butfor.core.errors import Abstained, UnknownName, Untrusted, UserError
+from butfor.core.progress import Progress
+
+if TYPE_CHECKING:
+    from butfor.data.policy_log import Choice, Said
+    from butfor.scm.columns import Floats
+    from butfor.scm.policies import Answers, Log
+    from butfor.stats.effect import Effect
+
+NAMES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # estimators by kind of log: the method, and its knobs
+    "texts": {
+        "calibrated": ("align.ope.calibrated", {}),
+        "judge": ("align.ope.calibrated", {"calibration": "none", "corrected": False}),
+        "dr": ("align.ope.text_weights", {"how": "dr"}),
+        "ips": ("align.ope.text_weights", {"how": "ips"}),
+    },
+    "actions": {
+        **{how: ("align.ope.doubly_robust", {"how": how}) for how in ("dr", "mrdr", "tmle")},
+        "direct": ("align.ope.direct", {}),
+        **{how: ("align.ope.weighting", {"how": how}) for how in ("snips", "ips", "clipped", "switch")},
+    },
+}
+DEFAULTS = {"texts": ("calibrated", "dr", "ips"), "actions": ("dr", "direct", "snips", "ips")}
+WEIGHTS = ("dr", "ips")  # of texts: these need log-probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says."""
+
+    log: Path
+    target: str = ""
+    logging: str = ""
+    how: tuple[str, ...] = ()
+    scores: Path | None = None
+    device: str = "auto"
+    seed: int = 0
+
+    @property
+    def kept(self) -> Path:
+        """Where log-probabilities are kept while they are computed."""
+        return self.scores or self.log.with_name(f"{self.log.name}.scores")
+
+
+@dataclass(slots=True)
+class Valued:
+    """One estimator's answer, or why it has none."""
+
+    how: str
+    effect: Effect | None = None
+    refused: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """All that is said."""
+
+    kind: str
+    log: Log | Answers
+    found: list[Valued] = field(default_factory=list[Valued])
+    notes: list[str] = field(default_factory=list[str])
+
+
+def evaluate_policy_command(asked: Asked, *, as_json: bool, quiet: bool) -> None:
+    """Value the target policy; 3 where the first estimator does not answer, or answers with a warning."""
+    from butfor.data.policy_log import Said, read
+
+    rows = read(asked.log)
+    kind = "texts" if isinstance(rows[0], Said) else "actions"
+    for name in asked.how:
+        if name not in NAMES[kind]:
+            raise UnknownName(f"estimator of {kind}", name, NAMES[kind])
+    progress = Progress(quiet=quiet)
+    scorer = _scorer(asked, progress)
+    report = _of_texts(asked, rows, scorer) if kind == "texts" else _of_actions(asked, rows, scorer)  # type: ignore[arg-type]
+    if as_json:
+        from butfor.cli.app import show_json
+
+        show_json(_facts(asked, report))
+    else:
+        print("\n".join(_lines(report)), flush=True)
+    first = report.found[0]
+    if first.effect is None:
+        raise Untrusted(f"{first.how} does not answer: {first.refused}")
+    if bad := [check.message for check in first.effect.checks if not check.ok]:
+        raise Untrusted(f"do not rest a claim on this value before you have looked at: {bad[0]}")
+
+
+Scorer = Callable[[str, str, "Sequence[tuple[str, Sequence[str]]]"], list[list[float]]]
+
+
+def _scorer(asked: Asked, progress: Progress) -> Scorer:
+    """log-probabilities by a model, named by the side it stands for; kept in a file as they come."""
+
+    def scores(side: str, name: str, items: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+        from butfor.lm import LM
+        from butfor.lm.load import load
+        from butfor.lm.scored_file import logprobs
+
+        world = load(name, device=None if asked.device == "auto" else asked.device)
+        if not isinstance(world, LM):
+            raise UserError(f"{name} is no language model: it gives texts no probabilities")
+        with progress.task(f"{side} {name}", len(items)) as advance:
+            return logprobs(world, items, asked.kept, advance)
+
+    return scores
+
+
+def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
+    from butfor.data.policy_log import answers_of
+
+    logged = [row for row in rows if not row.of_target]
+    notes, how = list[str](), asked.how or DEFAULTS["texts"]
+    logging = target = None
+    if set(how) & set(WEIGHTS):
+        logging = _logprobs(asked, logged, "logprob", asked.logging, scorer)
+        target = None if logging is None else _logprobs(asked, logged, "target_logprob", asked.target, scorer)
+        if logging is None or target is None:
+            side = "logging" if logging is None else "target"
+            told = f"the log has no log-probabilities of the {side} policy: log them, or give --{side} MODEL"
+            if asked.how:
+                raise UserError(told)
+            notes.append(f"no weights: {told}")
+            how = [name for name in how if name not in WEIGHTS]
+    report = Report("texts", answers_of(rows, logging, target), notes=notes)
+    return _valued(asked, report, how)
+
+
+def _logprobs(asked: Asked, rows: Sequence[Said], key: str, model: str, scorer: Scorer) -> Floats | None:
+    """Of the logged texts, by the log and where it is silent by the model; None where nobody knows any."""
+    import numpy as np
+
+    found = [getattr(row, key) for row in rows]
+    silent = [number for number, value in enumerate(found) if value is None]
+    side = "target" if key.startswith("target") else "logging"
+    if silent and model:
+        scores = scorer(side, model, [(rows[number].prompt, [rows[number].text]) for number in silent])
+        for number, (score,) in zip(silent, scores, strict=True):
+            found[number] = score
+    elif len(silent) == len(rows):
+        return None
+    elif silent:
+        raise UserError(
+            f"{len(silent)} of {len(rows)} logged texts have no '{key}' (first: line {rows[silent[0]].line} of "
+            f"{asked.log}): log all of them, or give --{side} MODEL"
+        )
+    return np.array(found, dtype=np.float64)
+
+
+def _of_actions(asked: Asked, rows: Sequence[Choice], scorer: Scorer) -> Report:
+    from butfor.data.policy_log import log_of
+
+    sides = {side: _chances(asked, rows, side, getattr(asked, side), scorer) for side in ("logging", "target")}
+    return _valued(asked, Report("actions", log_of(rows, **sides)), asked.how or DEFAULTS["actions"])
+
+
+def _chances(asked: Asked, rows: Sequence[Choice], side: str, model: str, scorer: Scorer) -> Floats | None:
+    """Probabilities of all actions [n, K], by the log and where it is silent by the model; None without one."""
+    import numpy as np
+
+    from butfor.data.policy_log import options
+
+    silent = [row for row in rows if getattr(row, side) is None]
+    if not silent or not model:
+        return None
+    if bare := [row.line for row in silent if not row.prompt]:
+        raise UserError(f"line {bare[0]} of {asked.log} has no 'prompt': {model} cannot say how likely an action is")
+    if all(len(row.actions) < 2 for row in silent):
+        raise UserError(f"line {silent[0].line} of {asked.log} names one action: give all of them in 'actions'")
+    place = {name: number for number, name in enumerate(options(rows))}
+    scores = iter(scorer(side, model, [(row.prompt, [f" {name}" for name in row.actions]) for row in silent]))
+    found = np.zeros((len(rows), len(place)))
+    for number, row in enumerate(rows):
+        if (given := getattr(row, side)) is None:
+            logits = np.array(next(scores))
+            given = dict(zip(row.actions, np.exp(logits - np.logaddexp.reduce(logits)), strict=True))
+        for name, chance in given.items():
+            found[number, place[name]] = chance
+    return found
+
+
+def _valued(asked: Asked, report: Report, how: Sequence[str]) -> Report:
+    import numpy as np
+
+    from butfor.core.errors import DataError
+    from butfor.core.registry import resolve
+    from butfor.scm.analyst import Analyst
+
+    for name in dict.fromkeys(how):
+        method, knobs = NAMES[report.kind][name]
+        analyst = Analyst()
+        resolve("method", method)(**knobs).model(analyst, np.random.default_rng(asked.seed))
+        try:
+            report.found.append(Valued(name, analyst.value(report.log)))
+        except Abstained as error:
+            report.found.append(Valued(name, refused=str(error)))
+        except DataError as error:
+            if asked.how or not report.found:
+                raise
+            report.found.append(Valued(name, refused=str(error)))
+    return report
+
+
+def _lines(report: Report) -> list[str]:
+    """The table in 80 columns: the first estimator is the answer, the others stand beside it."""
+    said = [_about(report), ""]
+    for number, one in enumerate(report.found):
+        head = f"{one.how:<12}"
+        if one.effect is None:
+            said += textwrap.wrap(one.refused.replace("\n", "; "), 80, initial_indent=head, subsequent_indent=" " * 12)
+            continue
+        said.append(f"{head}{one.effect}{'   <- the answer' if number == 0 and len(report.found) > 1 else ''}")
+        told = [str(check) for check in one.effect.checks if number == 0 or not check.ok]
+        for line in told:
+            said += textwrap.wrap(line, 80, initial_indent=" " * 14, subsequent_indent=" " * 16)
+    for note in report.notes:
+        said += ["", *textwrap.wrap(note, 80)]
+    return said
+
+
+def _about(report: Report) -> str:
+    from butfor.scm.policies import Log
+
+    if isinstance(report.log, Log):
+        return f"{len(report.log.action)} choices among {report.log.logging.shape[1]} actions"
+    import numpy as np
+
+    labels = int(np.isfinite(report.log.outcome).sum())
+    own = 0 if report.log.fresh_outcome is None else int(np.isfinite(report.log.fresh_outcome).sum())
+    return (
+        f"{len(report.log.judge)} logged texts, {labels} of them labelled; "
+        f"{len(report.log.fresh)} of the target, {own} labelled"
+    )
+
+
+def _facts(asked: Asked, report: Report) -> dict[str, Any]:
+    return {
+        "log": str(asked.log),
+        "kind": report.kind,
+        "about": _about(report),
+        "values": [_value(one) for one in report.found],
+        "notes": report.notes,
+    }
+
+
+def _value(one: Valued) -> dict[str, Any]:
+    if (effect := one.effect) is None:
+        return {"how": one.how, "refused": one.refused}
+    checks = [{"code": check.code, "ok": check.ok, "message": check.message} for check in effect.checks]
+    return {
+        "how": one.how, "estimate": effect.estimate, "low": effect.low, "high": effect.high, "level": effect.level,
+        "n": effect.n, "method": effect.method, "checks": checks,
+    }  # fmt: skip

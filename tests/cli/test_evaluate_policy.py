@@ -1,0 +1,177 @@
+"""butfor evaluate-policy: the value, what it rests on, every refusal in a line, and scores that outlive the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from butfor.cli.app import app
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["evaluate-policy", *map(str, words), "-q"])
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def choices(n: int = 400) -> list[dict[str, Any]]:
+    """Tool use: searching pays for long questions, and the log searches when it likes."""
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for number in range(n):
+        length = float(rng.normal())
+        search = 1 / (1 + np.exp(-length))
+        action = "search" if rng.random() < search else "none"
+        worth = 0.3 + 0.4 * (action == "search") * (length > 0)
+        chances = {"logging": {"search": search, "none": 1 - search}, "target": {"search": 0.5, "none": 0.5}}
+        outcome = int(rng.random() < worth)
+        rows.append({"id": str(number), "action": action, "outcome": outcome, "context": {"length": length}} | chances)
+    return rows
+
+
+def texts(n: int = 120, labels: int = 60) -> list[dict[str, Any]]:
+    """Answers to `n` prompts, judged 1 to 10 by chance, those of the target as the better of two; the judge is right.
+
+    So the target writes a text judged k (2k − 1)/10 times as often, and is worth Σ (2k − 1)/100 · k/10 = 0.715.
+    """
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for number in range(n):
+        judge = int(rng.integers(1, 11))
+        row = {"id": f"a{number}", "prompt": f"Question {number}:", "text": f" answer {number % 7}", "judge": judge}
+        if number < labels:
+            row["outcome"] = int(rng.random() < judge / 10)
+        rows.append(row | {"logprob": -20.0, "target_logprob": -20 + float(np.log((2 * judge - 1) / 10))})
+        fresh = {"id": f"b{number}", "prompt": f"Question {number}:", "text": " another", "policy": "target"}
+        rows.append(fresh | {"judge": int(rng.integers(1, 11, 2).max())})
+    return rows
+
+
+def without(rows: list[dict[str, Any]], *keys: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in keys} for row in rows]
+
+
+def test_choices_are_valued_by_all_estimators_of_short_actions(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", choices())
+    done = run(log, "--how", "dr,direct,snips,ips,clipped,switch,mrdr,tmle", "--json")
+    assert done.exit_code == 0, done.stderr
+    values = json.loads(done.stdout)["values"]
+    assert len(values) == 8
+    assert all(value["low"] <= 0.4 <= value["high"] for value in values)  # 0.3 + 0.5 · 0.4 · P(length > 0)
+
+
+def test_texts_are_valued_by_judgements_first(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", texts())
+    done = run(log)
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "120 logged texts, 60 of them labelled; 120 of the target, 0 labelled"
+    assert lines[2].startswith("calibrated  0.") and lines[2].endswith("<- the answer")
+    assert "assumed: a judgement means the same" in done.stdout
+    assert max(map(len, lines)) <= 80
+    values = json.loads(run(log, "--json").stdout)["values"]
+    assert [value["how"] for value in values] == ["calibrated", "dr", "ips"]
+    assert all(value["low"] <= 0.715 <= value["high"] for value in values)
+
+
+def test_without_log_probabilities_the_weights_are_left_out_and_it_says_so(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", without(texts(), "logprob", "target_logprob"))
+    done = run(log, "--json")
+    facts = json.loads(done.stdout)
+    assert [value["how"] for value in facts["values"]] == ["calibrated"]
+    assert "--logging MODEL" in facts["notes"][0]
+    asked = run(log, "--how", "ips")
+    assert asked.exit_code == 2 and "--logging MODEL" in asked.stderr
+
+
+def test_poor_overlap_is_a_refusal_and_exit_3(tmp_path: Path) -> None:
+    rows = [row | {"target_logprob": row["logprob"] - 9 * row["judge"]} if "logprob" in row else row for row in texts()]
+    log = write(tmp_path / "log.jsonl", rows)
+    beside = run(log)
+    assert beside.exit_code == 0 and "ips         no answer" in beside.stdout
+    alone = run(log, "--how", "ips")
+    assert alone.exit_code == 3 and "ips does not answer" in alone.stderr
+
+
+def test_a_model_fills_what_the_log_leaves_out_and_a_killed_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from butfor.lm import scored_file
+
+    log = write(tmp_path / "log.jsonl", without(texts(40, 30), "target_logprob"))
+    words = (log, "--target", "debug", "--json")
+    real, asked = scored_file.score, list[int]()
+
+    def dying(lm: Any, items: Any, **more: Any) -> Any:
+        asked.append(len(items))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(lm, items, **more)
+
+    monkeypatch.setattr(scored_file, "score", dying)
+    assert run(*words).exit_code == 130
+    assert len((tmp_path / "log.jsonl.scores").read_text().splitlines()) == 16
+    done = run(*words)
+    assert sum(asked[2:]) == 24  # what was computed is not computed again
+    values = json.loads(done.stdout)["values"]
+    assert [value["how"] for value in values] == ["calibrated", "dr", "ips"]
+    assert "no answer" in values[2]["refused"]  # the model never saw such texts
+    assert run(*words).stdout == done.stdout and sum(asked[2:]) == 24
+
+
+def test_a_model_says_how_likely_an_action_is(tmp_path: Path) -> None:
+    rows = [row | {"prompt": f"Question {row['id']}. Tool:"} for row in without(choices(40), "target")]
+    done = run(write(tmp_path / "log.jsonl", rows), "--target", "debug", "--how", "direct", "--json")
+    assert 0 <= json.loads(done.stdout)["values"][0]["estimate"] <= 1, done.stderr
+
+
+CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([CHOICE, CHOICE], "line 2: the id '0' stands twice, first in line 1"),
+        ([TEXT | {"id": None}], "line 1: no 'id'"),
+        ([CHOICE | {"logging": {"search": 0.0, "none": 1.0}, "action": "search"}], "logged probability 0"),
+        ([CHOICE | {"logging": {"search": 0.5, "none": 0.6}}], "adding up to 1"),
+        ([CHOICE | {"target": {"search": -0.5, "none": 1.5}}], "adding up to 1"),
+        (without(choices(3), "target"), "no 'target' probabilities"),
+        ([CHOICE, TEXT], "holds both actions and texts"),
+        ([TEXT | {"logprob": float("-inf")}], "probability zero and yet was written"),
+        ([TEXT | {"logprob": 3.0}], "never over 0"),
+        ([TEXT | {"judge": None}], "no 'judge'"),
+        ([TEXT | {"prompt": ""}], "no 'prompt'"),
+        ([TEXT | {"outcom": 1}], "unknown key 'outcom'"),
+        ([{"id": "1", "prompt": "a", "chosen": "b", "rejected": "c"}], "which of two texts is liked more"),
+        ([TEXT | {"policy": "mine"}], "'policy' is"),
+        ([row | {"outcome": 1} for row in texts(20)], "every outcome is 1"),
+        ([row | {"outcome": 0} for row in choices(20)], "every outcome is 0"),
+        (without(texts(20), "outcome"), "fewer than two texts have an outcome"),
+        ([row for row in texts(20) if "policy" not in row], "no text of the target is judged"),
+        ([*texts(20)[:-2], without(texts(20), "logprob")[-2]], "no 'logprob' (first: line 39"),
+        ([CHOICE, choices(2)[1] | {"context": {}}], "line 2: 'context' names nothing, and elsewhere length"),
+    ],
+)  # fmt: skip
+def test_a_mistake_costs_a_line(tmp_path: Path, rows: list[dict[str, Any]], told: str) -> None:
+    done = run(write(tmp_path / "log.jsonl", rows))
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_names_that_are_none(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", texts(20))
+    assert "did you mean 'calibrated'" in run(log, "--how", "calibrate").stderr
+    assert "does not exist" in run(tmp_path / "none.jsonl").stderr
+    bare = write(tmp_path / "bare.jsonl", without(texts(20), "logprob"))
+    assert "unknown model" in run(bare, "--logging", "debgu").stderr
