@@ -7,8 +7,8 @@ World     A guest's review is answered by one of four replies. What comes of it 
 Log       Two visits to the same review, each with an R and a reply of its own. The row is the visit that ended better;
           the other one stands beside it as `rejected`. `propensity` is what the staff did by: P(reply | stars, R).
 Row       {"id", "text", "answer_at", "outcome", "propensity", "answers": all four, "beside": {"rejected": the same}}
-Known     The value of every policy among the four replies: the mean of fit, as R says nothing to a policy that reads the
-          review alone. `value` works it out. At c = 0 replies hang on the stars alone.
+Known     The value of every policy among the four replies: the mean of fit, as R says nothing to a policy that reads
+          the review alone. `value` works it out. At c = 0 replies hang on the stars alone.
 Source    Reviews and their stars: CEBaB, those of at most 14 words. The unseen reviews are of another split.
 Limits    Four replies to short texts; the stars are told with the review, so that a small policy can read them.
 """

@@ -88,22 +88,29 @@ def sides(rows: Rows) -> list[Rows]:
     return [rows, beside] if beside else [rows]
 
 
-def logged(rows: Rows, propensity: bool) -> None:
-    """Refuse rows that are no log: without the outcome of an answer, or without how likely it was given."""
+def logged(rows: Rows) -> None:
+    """Refuse rows that do not say what came of their answers."""
     prompted(rows)
     for side in sides(rows):
         for place, (row, one) in enumerate(zip(rows, side, strict=True)):
-            name, came, likely = row.get("id", place), one.get(OUTCOME), one.get(PROPENSITY)
+            name, came = row.get("id", place), one.get(OUTCOME)
             if problem := "" if one is row else _no_answer(one):
                 raise UserError(f"row {name}: what stands beside it {problem}")
             if prompt(one) != prompt(row):
                 raise UserError(f"row {name}: what stands beside it answers another prompt; ask both the same")
             if not _number(came):
                 raise UserError(f"row {name} has the outcome {came!r}; give what came of each answer, as a number")
-            if propensity and not (_number(likely) and 0 < likely <= 1):
+
+
+def chosen_by(rows: Rows) -> None:
+    """Refuse rows that do not say how likely their answers were given."""
+    for side in sides(rows):
+        for place, (row, one) in enumerate(zip(rows, side, strict=True)):
+            likely = one.get(PROPENSITY, 0)
+            if not (_number(likely) and 0 < likely <= 1):
                 raise UserError(
-                    f"row {name} has the propensity {likely!r}; give how likely its answer was given, above 0 and "
-                    "at most 1, or set weights = 'before': the model as it is was the one that answered"
+                    f"row {row.get('id', place)} has the propensity {one.get(PROPENSITY)!r}; give how likely its "
+                    "answer was given, above 0 and at most 1, or set weights = 'before': this model is what answered"
                 )
 
 

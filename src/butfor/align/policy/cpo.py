@@ -40,6 +40,7 @@ from butfor.align.policy.answers import (
     OUTCOME,
     among,
     answer,
+    chosen_by,
     listed,
     listed_in,
     logged,
@@ -88,7 +89,9 @@ class CPO(Method):
         """Every row needs an answer, what came of it, and how likely it was given."""
         if not self.strength:
             return
-        logged(rows, self.variant != "outcome" and self.weights == "logged")
+        logged(rows)
+        if self.variant != "outcome" and self.weights == "logged":
+            chosen_by(rows)
         if self.variant != "weighted":
             listed(rows)
 
