@@ -41,6 +41,7 @@ MADE = {
     "scratch": "butfor.data.scratch",
     "disentangled": "butfor.data.disentangled",
     "analyst": "butfor.scm.analyst",
+    "classifier": "butfor.lm.classifier",
 }
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
@@ -90,6 +91,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.ope.doubly_robust": "butfor.align.ope.doubly_robust:DoublyRobust",
         "align.ope.calibrated": "butfor.align.ope.calibrated:Calibrated",
         "align.ope.text_weights": "butfor.align.ope.text_weights:TextWeights",
+        "align.instrument.two_stage": "butfor.align.instrument.two_stage:TwoStage",
         "align.reward.deconfound": "butfor.align.reward.deconfound:Deconfound",
         "align.reward.disentangle": "butfor.align.reward.disentangle:Disentangle",
         "align.reward.instrument": "butfor.align.reward.instrument:Instrument",
@@ -128,13 +130,16 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "shortcut.position": "butfor.evaluate.shortcut.position:Position",
         "reward.preferences": "butfor.evaluate.reward.preferences:RewardPreferences",
         "reward.attributes": "butfor.evaluate.reward.attributes:RewardAttributes",
+        "reward.rate": "butfor.evaluate.reward.rate:RewardRate",
         "graph.worlds": "butfor.evaluate.graph.worlds:GraphWorlds",
         "graph.sachs": "butfor.evaluate.graph.sachs:Sachs",
         "effect.worlds": "butfor.evaluate.effect.worlds:EffectWorlds",
         "effect.ihdp": "butfor.evaluate.effect.ihdp:EffectIHDP",
         "effect.acic": "butfor.evaluate.effect.acic:EffectACIC",
+        "effect.annotators": "butfor.evaluate.effect.annotators:EffectAnnotators",
         "policy.ope": "butfor.evaluate.policy.ope:PolicyOPE",
         "policy.value": "butfor.evaluate.policy.value:PolicyValue",
+        "policy.judged": "butfor.evaluate.policy.judged:PolicyJudged",
         "reason.copa": "butfor.evaluate.reason.copa:COPA",
         "reason.copa_balanced": "butfor.evaluate.reason.copa:BalancedCOPA",
         "reason.ecare": "butfor.evaluate.reason.ecare:ECARE",

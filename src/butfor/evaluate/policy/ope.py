@@ -30,6 +30,7 @@ from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
     from butfor.scm.analyst import Analyst
+    from butfor.scm.policies import Answers, Log
     from butfor.stats.effect import Effect
 
 DEVIATIONS = "sd of the outcome"
@@ -111,10 +112,16 @@ def _record(analyst: Analyst, item: Item) -> Record:
     known = world(family, number, seed)
     truth = known.value(distance)
     log = known.log(distance, rows, generator(seed, "logs", family, number))
-    scale = float(log.outcome.std()) or 1.0
-    show = {"true": f"{truth:.4f}", "logged": f"{log.outcome.mean():.4f}"}
-    metrics = {"naive": abs(float(log.outcome.mean()) - truth) / scale, "answered": 0.0}
     group = {"family": family, "distance": f"{distance:g}"}
+    return asked(analyst, log, truth, item, group)
+
+
+def asked(analyst: Analyst, log: Log | Answers, truth: float, item: Item, group: dict[str, str]) -> Record:
+    """What an analyst says of a log whose target has this value."""
+    outcome = log.outcome[np.isfinite(log.outcome)]
+    scale = float(outcome.std()) or 1.0
+    show = {"true": f"{truth:.4f}", "logged": f"{outcome.mean():.4f}"}
+    metrics = {"naive": abs(float(outcome.mean()) - truth) / scale, "answered": 0.0}
     try:
         effect = analyst.value(log)
         metrics |= scored(effect, truth, scale)
