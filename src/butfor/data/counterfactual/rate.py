@@ -60,6 +60,31 @@ def rate(
     """The effect on `score` of having values[1] instead of values[0]; every row is rewritten to the other and back."""
     import numpy as np
 
+    there, back = twice(maker, rows, variable, values, seed=seed, folder=folder)
+    second = {one.id: one.pair.counterfactual for one in back}
+    texts = [text for one in there for text in (one.pair.base, one.pair.counterfactual, second[one.id])]
+    f = np.asarray(score(texts), dtype=float).reshape(len(there), 3)  # as it was, there, back
+    if not np.isfinite(f).all():
+        raise UserError("the score of a text is not finite; nothing can be averaged over it")
+    treated = np.array([one.before == values[1] for one in there])
+    sign = np.where(treated, 1.0, -1.0)
+    double, once = sign * (f[:, 2] - f[:, 1]), sign * (f[:, 0] - f[:, 1])
+    parts = {"att": double[treated], "atu": double[~treated], "ate": double, "once": once}
+    effects = {name: mean(part) for name, part in parts.items()}
+    se = {name: float(part.std(ddof=1)) / math.sqrt(len(part)) for name, part in parts.items()}
+    return Rate(**effects, se=se, there=there, back=back)
+
+
+def twice(
+    maker: Maker,
+    rows: Sequence[Mapping[str, Any]],
+    variable: str,
+    values: tuple[str, str],
+    *,
+    seed: int,
+    folder: Path | None = None,
+) -> tuple[tuple[Made, ...], tuple[Made, ...]]:
+    """Every row rewritten to the other value, and that one rewritten back."""
     if values[0] == values[1]:
         raise UserError(f"an effect is one of two values; both are {values[0]!r}")
     there = [
@@ -73,15 +98,4 @@ def rate(
     few = next((value for value in values if sum(one.before == value for one in there) < 2), "")
     if few:
         raise UserError(f"RATE needs two rows or more of each value; there are too few with {variable} = {few!r}")
-    second = {one.id: one.pair.counterfactual for one in back}
-    texts = [text for one in there for text in (one.pair.base, one.pair.counterfactual, second[one.id])]
-    f = np.asarray(score(texts), dtype=float).reshape(len(there), 3)  # as it was, there, back
-    if not np.isfinite(f).all():
-        raise UserError("the score of a text is not finite; nothing can be averaged over it")
-    treated = np.array([one.before == values[1] for one in there])
-    sign = np.where(treated, 1.0, -1.0)
-    double, once = sign * (f[:, 2] - f[:, 1]), sign * (f[:, 0] - f[:, 1])
-    parts = {"att": double[treated], "atu": double[~treated], "ate": double, "once": once}
-    effects = {name: mean(part) for name, part in parts.items()}
-    se = {name: float(part.std(ddof=1)) / math.sqrt(len(part)) for name, part in parts.items()}
-    return Rate(**effects, se=se, there=tuple(there), back=tuple(back))
+    return tuple(there), tuple(back)

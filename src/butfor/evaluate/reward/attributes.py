@@ -33,6 +33,7 @@ from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 if TYPE_CHECKING:
     from butfor.lm import LM
     from butfor.lm.chat import Chat
+    from butfor.lm.classifier import Classifier
 
 LEVELS: Mapping[str, tuple[int, int]] = {"length": (0, MOST), "polite": (0, 1), "agrees": (0, 1)}
 SIGNED = (("James", "Robert", "David", "Thomas"), ("Mary", "Linda", "Susan", "Karen"))
@@ -77,7 +78,7 @@ class RewardAttributes:
             "2025, on other texts; not checked by us)",
         ),
     )
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat", "classifier")
     only_named: ClassVar[str] = "it is for rewards and judges; of any other model it takes long and says little"
     metrics: ClassVar[tuple[Metric, ...]] = _metrics()
     chunk: ClassVar[int] = 10_000  # all items together: deviations are theirs
@@ -91,11 +92,11 @@ class RewardAttributes:
         """The texts can be read."""
         texts(self.kind, "test", seed=self.seed)
 
-    def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
+    def items(self, world: LM | Chat | Classifier) -> list[Item]:  # noqa: ARG002
         """One item a pair of texts; with `rows` up to 136 no two reviews share a family of edits."""
         return spread([_item(two) for two in pairs(self.kind, self.seed)[: self.rows]], self.limit)
 
-    def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
+    def measure(self, world: LM | Chat | Classifier, items: Sequence[Item]) -> list[Record]:
         """The reward of every text with every attribute, once."""
         asked = list(dict.fromkeys(text for item in items for side in item.data["sides"] for text in side.values()))
         worth = dict(zip(asked, rewards(world, asked).tolist(), strict=True))

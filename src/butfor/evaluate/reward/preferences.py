@@ -31,6 +31,7 @@ from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 if TYPE_CHECKING:
     from butfor.lm import LM
     from butfor.lm.chat import Chat
+    from butfor.lm.classifier import Classifier
 
 
 @final
@@ -47,7 +48,7 @@ class RewardPreferences:
             "stars are one side of what makes a review good",
         ),
     )
-    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
+    worlds: ClassVar[tuple[str, ...]] = ("lm", "chat", "classifier")
     only_named: ClassVar[str] = 'it is for rewards that were trained on preferences (corpus "preferences")'
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy", "higher", "share", "share of pairs whose better text has the higher reward", null=0.5),
@@ -68,7 +69,7 @@ class RewardPreferences:
         """The texts can be read."""
         texts(self.kind, "test", seed=self.seed)
 
-    def items(self, world: LM | Chat) -> list[Item]:  # noqa: ARG002
+    def items(self, world: LM | Chat | Classifier) -> list[Item]:  # noqa: ARG002
         """One item a pair."""
         found = pairs(self.kind, self.seed)[: self.rows]
         told = texts(self.kind, "test", CORRELATION, self.seed) if self.entangled else []
@@ -92,7 +93,7 @@ class RewardPreferences:
         }
         return Item(two.id, two.cluster, data)
 
-    def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
+    def measure(self, world: LM | Chat | Classifier, items: Sequence[Item]) -> list[Record]:
         """The reward of every text, once."""
         asked = list(dict.fromkeys(text for item in items for key in ("texts", "trained") for text in item.data[key]))
         worth = dict(zip(asked, rewards(world, asked).tolist(), strict=True))
