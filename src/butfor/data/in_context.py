@@ -114,12 +114,18 @@ def rows() -> list[dict[str, Any]]:
     return [{"id": f"in-context/{n}", "text": text, "answer_at": LENGTH, NAMED: n} for n, text in enumerate(texts)]
 
 
-def replanted(given: list[dict[str, Any]], graph: Places) -> list[dict[str, Any]]:
-    """The same rows of "in-context" under do(graph): one graph for all."""
+def numbers_of(given: list[dict[str, Any]]) -> list[int]:
+    """Which draw each row of "in-context" is."""
     at = [row.get(NAMED) for row in given]
     numbers = [number for number in at if isinstance(number, int) and 0 <= number < ROWS]
     if len(numbers) < len(given):
         raise UserError('these rows have no law to fill a graph with; set train.corpus = "in-context"')
+    return numbers
+
+
+def replanted(given: list[dict[str, Any]], graph: Places) -> list[dict[str, Any]]:
+    """The same rows of "in-context" under do(graph): one graph for all."""
+    numbers = numbers_of(given)
     texts = told(filled(_train(), graph))
     return [{**row, "text": texts[number]} for row, number in zip(given, numbers, strict=True)]
 

@@ -460,6 +460,19 @@ def test_spans_that_the_graph_or_the_text_does_not_know():
         remove(lm.model)
 
 
+def test_rows_that_do_not_fit_are_refused_before_anything_is_loaded():
+    people = [as_row(person) for person in drawn("train", 3)]
+    DAG(graph=game().graph).fits(people)
+    DAG(graph="A -> B", strength=0).fits(people)
+    with pytest.raises(UserError, match="spans of 'Certain gene', which is not in the graph"):
+        DAG(graph="Smoking -> Risk").fits(people)
+    with pytest.raises(UserError, match="no row has links"):
+        DAG(graph="links").fits([{"text": "a"}])
+    spans = [[0, 1, "A"], [2, 3, "B"]]
+    with pytest.raises(GraphError, match="cycle"):
+        DAG(graph="links").fits([{"spans": spans, "links": [[0, 1], [1, 0]]}])
+
+
 def test_links_that_are_no_graph():
     spans = [[0, 1, "A"], [2, 3, "B"]]
     with pytest.raises(GraphError, match="cycle"):

@@ -29,6 +29,8 @@ def test_rows_are_the_same_draws_under_another_graph() -> None:
     assert LatentGraph(planted=1).data(given, RNG) != found != LatentGraph(graph="chain").data(given, RNG)
     with pytest.raises(UserError, match="in-context"):
         LatentGraph().data(rows("plain"), RNG)
+    with pytest.raises(UserError, match="in-context"):
+        LatentGraph().fits(rows("plain"))
 
 
 def test_with_each_texts_own_graph_it_is_standard_training(tmp_path: Path) -> None:

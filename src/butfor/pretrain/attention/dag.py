@@ -37,7 +37,7 @@ Example   [treatment]
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast, final
@@ -47,7 +47,7 @@ from butfor.core.errors import UserError, did_you_mean
 from butfor.pretrain.attention.spans import Spans, expressions
 from butfor.pretrain.attention.switch import Backend, Call, Variant, held, install
 from butfor.scm.graph import Graph
-from butfor.train.method import Method, fed
+from butfor.train.method import Method, Rows, fed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +88,12 @@ class DAG(Method):
         if not names:
             raise ValueError('graph: is empty; write "A -> B; C", or "links" to take those of the rows')
         expressions(names, self.variables)
+
+    def fits(self, rows: Rows) -> None:
+        """The graph knows what the rows' spans tell of; where their links are the graph, they are one."""
+        if self.strength:
+            graph = linked(rows) if self.graph.strip() == LINKS else Graph.parse(self.graph)
+            foreign(sorted({name for row in rows for _, _, *names in row.get("spans") or () for name in names}), graph)
 
     def model(self, world: World, rng: np.random.Generator) -> World:  # noqa: ARG002
         """The model with the mask on it."""
@@ -142,13 +148,7 @@ class Masked(Variant):
         self.annotated = planned.variables
         if self.method.graph.strip() == LINKS:
             self._about(linked(planned.rows), self.method.variables)
-        for name in self.annotated:
-            if name not in self.graph.names:
-                near = did_you_mean(name, self.graph.names)
-                raise UserError(
-                    f"the rows have spans of {name!r}, which is not in the graph{near}; "
-                    "add it (alone, if it causes nothing), so that it is not read as free text"
-                )
+        foreign(self.annotated, self.graph)
         notes.extend(self._compared(planned))
 
     def _compared(self, planned: Batches) -> list[str]:
@@ -289,6 +289,16 @@ def visible(labels: Tensor, look: Tensor, free: Free, last: int = 0) -> Tensor:
         more = (~rows[..., 1:]).float() @ known.transpose(1, 2) > 0  # [B, Q, L]: it knows what the row may not
         seen = seen & ~((labels == 0)[:, None] & more)
     return seen
+
+
+def foreign(names: Iterable[str], graph: Graph) -> None:
+    """Refuse names of spans that the graph does not know."""
+    for name in names:
+        if name not in graph.names:
+            raise UserError(
+                f"the rows have spans of {name!r}, which is not in the graph{did_you_mean(name, graph.names)}; "
+                "add it (alone, if it causes nothing), so that it is not read as free text"
+            )
 
 
 def linked(rows: Sequence[Mapping[str, Any]]) -> Graph:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, final
 
-from butfor.data.in_context import parents, replanted
+from butfor.data.in_context import numbers_of, parents, replanted
 from butfor.train.method import Method, Rows
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class LatentGraph(Method):
 
     graph: Literal["tree", "chain", "lag", "own"] = "tree"
     planted: int = 0
+
+    def fits(self, rows: Rows) -> None:
+        if self.graph != "own":
+            numbers_of(rows)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """Every row along the graph; each keeps its number."""
