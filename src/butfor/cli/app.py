@@ -336,13 +336,14 @@ def evaluate_policy(
     target: Annotated[str, typer.Option(metavar="MODEL", help="the policy to value, where the log is silent")] = "",
     logging: Annotated[str, typer.Option(metavar="MODEL", help="the policy that was followed, likewise")] = "",
     how: Annotated[
-        str, typer.Option(help="calibrated, judge, dr, ips; of actions: dr, direct, snips …; a,b for several")
+        str, typer.Option(help="calibrated, judge, dr, ips; of actions: dr, direct, snips, sensitivity …; a,b")
     ] = "",
     scores: Annotated[
         Path | None, typer.Option(metavar="FILE", help="where log-probabilities are kept; LOG.jsonl.scores")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
-    seed: Annotated[int, typer.Option(help="of folds and groups")] = 0,
+    factor: Annotated[float, typer.Option(min=1, help="by which the unseen may change odds, for sensitivity")] = 2.0,
+    seed: Annotated[int, typer.Option(help="of folds, groups and resamples")] = 0,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="no progress")] = False,
 ) -> None:
@@ -350,7 +351,7 @@ def evaluate_policy(
     from butfor.cli.evaluate_policy import Asked, evaluate_policy_command
 
     names = tuple(name.strip() for name in how.split(",") if name.strip())
-    asked = Asked(log, target, logging, names, scores, device, seed)
+    asked = Asked(log, target, logging, names, scores, device, seed, factor)
     evaluate_policy_command(asked, as_json=json, quiet=quiet)
 
 

@@ -27,6 +27,7 @@ NAMES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # estimators by kin
     "actions": {
         **{how: ("align.ope.doubly_robust", {"how": how}) for how in ("dr", "mrdr", "tmle")},
         "direct": ("align.ope.direct", {}),
+        "sensitivity": ("align.ope.sensitivity", {}),
         **{how: ("align.ope.weighting", {"how": how}) for how in ("snips", "ips", "clipped", "switch")},
     },
 }
@@ -45,6 +46,7 @@ class Asked:
     scores: Path | None = None
     device: str = "auto"
     seed: int = 0
+    factor: float = 2.0  # of `sensitivity`
 
     @property
     def kept(self) -> Path:
@@ -199,6 +201,8 @@ def _valued(asked: Asked, report: Report, how: Sequence[str]) -> Report:
     for name in dict.fromkeys(how):
         method, knobs = NAMES[report.kind][name]
         analyst = Analyst()
+        if name == "sensitivity":
+            knobs = {"factor": asked.factor}
         resolve("method", method)(**knobs).model(analyst, np.random.default_rng(asked.seed))
         try:
             report.found.append(Valued(name, analyst.value(report.log)))
@@ -220,7 +224,7 @@ def _lines(report: Report) -> list[str]:
             said += textwrap.wrap(one.refused.replace("\n", "; "), 80, initial_indent=head, subsequent_indent=" " * 12)
             continue
         said.append(f"{head}{one.effect}{'   <- the answer' if number == 0 and len(report.found) > 1 else ''}")
-        told = [str(check) for check in one.effect.checks if number == 0 or not check.ok]
+        told = [str(each) for each in one.effect.checks if number == 0 or not each.ok or each.code == "tipping-point"]
         for line in told:
             said += textwrap.wrap(line, 80, initial_indent=" " * 14, subsequent_indent=" " * 16)
     for note in report.notes:
