@@ -89,6 +89,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.ope.weighting": "butfor.align.ope.weighting:Weighting",
         "align.ope.direct": "butfor.align.ope.direct:Direct",
         "align.ope.doubly_robust": "butfor.align.ope.doubly_robust:DoublyRobust",
+        "align.ope.sensitivity": "butfor.align.ope.sensitivity:Sensitivity",
         "align.ope.calibrated": "butfor.align.ope.calibrated:Calibrated",
         "align.ope.text_weights": "butfor.align.ope.text_weights:TextWeights",
         "align.instrument.two_stage": "butfor.align.instrument.two_stage:TwoStage",

@@ -112,7 +112,7 @@ class Instrument:
         stage, step = self._stage(data)
         kappa = self._kappa(stage)
         beta = _beta(stage, kappa)
-        strength = _first_stage(stage, self.robust)
+        strength = first_stage(stage, self.robust)
         region = anderson_rubin(stage, self.level, self.robust).times(step)
         sargan, hansen = _sargan(stage, beta), _hansen(stage)
         checks = (_weak(strength, region, self.level), *_agree(hansen if self.robust else sargan, self.robust))
@@ -206,7 +206,8 @@ def _se(stage: Stage, beta: float, kappa: float, robust: bool) -> float:
     return math.sqrt(small * float(np.sum((turned * u) ** 2))) / abs(slope)
 
 
-def _first_stage(stage: Stage, robust: bool) -> float:
+def first_stage(stage: Stage, robust: bool) -> float:
+    """F: how strongly the instruments move the treatment."""
     pi = stage.z.T @ stage.x
     v = stage.x - stage.z @ pi
     if not robust:

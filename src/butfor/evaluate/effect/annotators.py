@@ -1,0 +1,113 @@
+"""Effects where annotators confound: reviews judged by annotators of different leniency, asked of an analyst.
+
+Idea      What an annotator lets pass, and how long it is shown, goes with how good it is, which no column tells; so
+          does the outcome. Annotators are drawn at random and differ. What does an estimator make of that, and does it
+          say so where annotators hardly differ, or act on the outcome by another way?
+Data      `data/annotators.py`: ten families around real reviews; in five of them what an instrument needs fails.
+Metrics   as `policy.ope`: error and width in deviations of the outcome, covered, answered, warned, covered_unwarned;
+          naive    the error of the slope of a straight line, or of the difference of means
+          An estimator that refuses leaves answered 0, and no metric but naive.
+Limits    In `differs` the truth is the average over all reviews, of which instruments tell only those they move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
+
+import numpy as np
+from pydantic import Field
+
+from butfor.core.errors import ButforError
+from butfor.data.annotators import FAMILIES, Judged, reviews, world
+from butfor.evaluate.policy.ope import DEVIATIONS, scored
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+
+if TYPE_CHECKING:
+    from butfor.scm.analyst import Analyst
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectAnnotators:
+    """Error, coverage, warnings and refusals of effects by instruments where the truth is known."""
+
+    card: ClassVar[Card] = Card(
+        measures="how far an estimate of an effect is from the truth where annotators confound it, and whether an "
+        "estimator refuses or warns where their leniency does not help",
+        chance="none; `naive` is the error of a straight line",
+        source="our own worlds around CEBaB's reviews: " + ", ".join(FAMILIES),
+        faults=(
+            "in weak, alike, direct, sorted and differs most estimators must be wrong: what counts is what they say",
+        ),
+    )
+    worlds: ClassVar[tuple[str, ...]] = ("analyst",)
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("error", "lower", DEVIATIONS, "how far the estimated effect is from the true one", null="naive"),
+        Metric("covered", "higher", "share", "share of intervals that hold the true effect", "binary", null=0.95),
+        Metric("width", "lower", DEVIATIONS, "how wide the interval is, where it ends"),
+        Metric("answered", "higher", "share", "share of tables with an answer", "binary", null=1.0),
+        Metric("warned", "zero", "share", "share of answers with a check that is not ok", "binary"),
+        Metric(
+            "covered_unwarned", "higher", "share", "share of intervals that hold, where no check warns", "binary",
+            null=0.95,
+        ),
+        Metric("naive", "lower", DEVIATIONS, "the error of a straight line"),
+    )  # fmt: skip
+    chunk: ClassVar[int] = 10
+
+    rows: Annotated[int, Field(ge=200)] = 1000
+    repeats: Annotated[int, Field(ge=1)] = 20  # worlds of each family
+    families: tuple[str, ...] = FAMILIES
+    limit: Limit = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.families) - set(FAMILIES)):
+            raise ValueError(f"families: {', '.join(unknown)} is none of {', '.join(FAMILIES)}")
+        if not self.families or len(set(self.families)) < len(self.families):
+            raise ValueError("families names one or more, each of them once")
+
+    def ready(self) -> None:
+        """The reviews are here."""
+        reviews()
+
+    def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
+        """One item a world."""
+        found = [
+            Item(f"{family} {n}", f"{family} {n}", {"family": family, "of": n, "rows": self.rows, "seed": self.seed})
+            for family in self.families
+            for n in range(self.repeats)
+        ]
+        return spread(found, self.limit, lambda item: (item.data["family"], ""))
+
+    def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
+        """Draw each table, and ask."""
+        return [_record(world, item) for item in items]
+
+
+def _record(analyst: Analyst, item: Item) -> Record:
+    family, number, rows, seed = (item.data[key] for key in ("family", "of", "rows", "seed"))
+    known = world(family, number, rows, seed)
+    scale = float(known.table.data[known.table.y].std()) or 1.0
+    show = {"true": f"{known.truth:.4f}"}
+    metrics = {"naive": abs(_line(known) - known.truth) / scale, "answered": 0.0}
+    group = {"family": family}
+    try:
+        effect = analyst.estimate(known.table).effect
+        metrics |= scored(effect, known.truth, scale)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever an estimator may fail by is its failure, not the experiment's
+        refused = isinstance(error, ButforError)
+        show["said"] = str(error).splitlines()[0] if refused else f"{type(error).__name__}: {error}"
+        return Record(item.id, item.cluster, metrics, show, group, "abstained" if refused else "failed")
+    show["said"] = f"{effect}{''.join(f'; {check.code}' for check in effect.checks if not check.ok)}"
+    return Record(item.id, item.cluster, metrics, show, group, "" if metrics["covered"] else "interval misses")
+
+
+def _line(known: Judged) -> float:
+    """The slope of the outcome on the treatment, and on nothing else."""
+    x, y = (known.table.data[name] for name in (known.table.x, known.table.y))
+    return float(np.cov(x, y)[0, 1] / x.var(ddof=1))
