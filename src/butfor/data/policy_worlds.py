@@ -74,12 +74,7 @@ class World:
 
     def target(self, distance: float) -> Floats:
         """The probabilities of the policy at this distance. [N, K]"""
-        if not 0 <= distance <= 1:
-            raise DataError(f"distance is {distance}, and goes from 0 (the logging policy) to 1")
-        if self.family == "unsupported":
-            rest = _softmax(_log(self.drawn.logged) * (1 - distance) + _log(self.sharp) * distance)
-            return (1 - distance / 4) * rest + distance / 4 * np.eye(ACTIONS)[0]
-        return _softmax(_log(self.drawn.logged) * (1 - distance) + _log(self.sharp) * distance)
+        return self._mixed(distance, self.drawn.logged, self.sharp)
 
     def value(self, distance: float) -> float:
         """The mean expected outcome of that policy over the population."""
@@ -97,7 +92,16 @@ class World:
         else:
             y = mean + rng.normal(size=rows)
         data = Columns.read(dict(zip(self.drawn.names, self.drawn.x[where].T, strict=True)))
-        return Log(data, action, y, self.drawn.logged[where], self.target(distance)[where])
+        logged = self.drawn.logged[where]
+        return Log(data, action, y, logged, self._mixed(distance, logged, self.sharp[where]))
+
+    def _mixed(self, distance: float, logged: Floats, sharp: Floats) -> Floats:
+        if not 0 <= distance <= 1:
+            raise DataError(f"distance is {distance}, and goes from 0 (the logging policy) to 1")
+        rest = _softmax(_log(logged) * (1 - distance) + _log(sharp) * distance)
+        if self.family != "unsupported":
+            return rest
+        return (1 - distance / 4) * rest + distance / 4 * np.eye(ACTIONS)[0]
 
 
 @lru_cache(maxsize=4)

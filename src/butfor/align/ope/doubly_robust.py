@@ -67,7 +67,8 @@ def estimate(
 ) -> Effect:
     """The mean outcome that the target policy would have brought."""
     log = short(log)
-    if not 1 <= folds <= (most := int(clusters(log).max()) + 1):
+    most = int(clusters(log).max()) + 1
+    if not 1 <= folds <= most:
         raise DataError(f"folds is {folds}; it must be 1 (all rows learn) to {most}, and 5 is usual")
     checks = trusted(log, abstain)
     predicted = learnt(log, how, learner, folds, seed)
