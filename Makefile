@@ -36,6 +36,7 @@ bench: model peers oracles
 	$(BIN)/python bench/training.py
 	$(BIN)/python bench/attention.py
 	$(BIN)/python bench/corpus.py
+	$(BIN)/python bench/graphs.py --each 4
 	for each in causal inference refute discovery; do $(ORACLES)/bin/python -W ignore bench/$$each.py || exit 1; done
 
 peers: $(ENV)

@@ -4,6 +4,7 @@
 
 Trains `disentangled:2` on the corpus "in-context", with one graph for all texts (method latent_graph, one line a seed)
 and with a graph of each text's own (standard training, dashed), by the loop and settings of the recipe `in_context`.
+Minutes, and it writes into docs/: no part of `make bench`.
 Left: mass on the parents by step, on texts that nobody trains on. Right: the planted graph, and the first layer of the
 first seed.
 """
