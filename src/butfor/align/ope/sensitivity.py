@@ -12,7 +12,7 @@ Equation  1/μ_true = 1 + l (1 - μ) / μ with any l in [1/Λ, Λ]; for each act
 Source    Tan 2006; Zhao, Small & Bhattacharya 2019 (the programme, the percentile bootstrap); Kallus & Zhou 2018
           (policies, weights normalised for each action).
 Limits    Λ = 1 is snips within actions. Valid and not sharp: that weights must balance the contexts is not used (Dorn &
-          Guo 2023). Λ is yours to defend; the tipping point needs none. Abstains on poor overlap unless `abstain = false`.
+          Guo 2023). Λ is yours to defend; the tipping point needs none. Abstains on poor overlap.
 Example   [treatment]
           method = "align.ope.sensitivity"
           factor = 2.0
