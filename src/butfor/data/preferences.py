@@ -154,7 +154,7 @@ def scores(bias: float = BIAS, correlation: float = 0.0) -> list[dict[str, Any]]
     level = rng.normal(size=ANNOTATORS)
     lean, bias = lenient(), checked(bias)
     score = [
-        one.quality + bias * liked(one, lean[who]) + level[who] + NOISE * rng.normal()
+        one.quality + bias * liked(one, float(lean[who])) + level[who] + NOISE * rng.normal()
         for one, who in zip(found, annotators, strict=True)
     ]
     return [

@@ -143,10 +143,10 @@ class RewardRate:
 
     def _maker(self, told: Mapping[str, Told]) -> Maker:
         if self.rewriter:
-            from butfor.data.counterfactual.rewrite import Rewrite
+            from butfor.data.counterfactual.rewrite import Rewriter
             from butfor.lm.load import load
 
-            return Rewrite(load(self.rewriter))  # type: ignore[arg-type]
+            return Rewriter(load(self.rewriter))  # type: ignore[arg-type]
         return Rules() if self.attribute == "sentiment" else Hand(told)
 
     def _folder(self) -> Path | None:
