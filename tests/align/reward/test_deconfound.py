@@ -1,0 +1,130 @@
+"""Deconfounded rewards: what length adds is found however entangled, taken away, and quality stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.align.reward.planted import World, drawn, effects, learnt, preferences
+
+from butfor.align.reward.deconfound import Deconfound, of_preferences, of_scores
+from butfor.core.errors import DataError, UserError
+from butfor.scm.estimate.nuisance import folds_of
+from butfor.train.standard import Standard
+
+RHO, BETA, GAMMA = 0.8, 1.5, 1.0
+
+
+def differences(seed, n=800, d=6):
+    """Differences of pairs, chosen less rejected: length [n, 1], what is read [n, d]; of length it tells a part."""
+    rng = np.random.default_rng(seed)
+    quality = rng.normal(size=(2, n))
+    length = RHO * quality + np.sqrt(1 - RHO**2) * rng.normal(size=(2, n))
+    x = rng.normal(size=(2, n, d))
+    x[..., 0], x[..., 1] = quality, 0.7 * length + 0.3 * x[..., 1]
+    z, x, quality = length[0] - length[1], x[0] - x[1], quality[0] - quality[1]
+    sign = np.where(rng.random(n) < 1 / (1 + np.exp(-BETA * quality - GAMMA * z)), 1, -1)
+    return (z * sign)[:, None], x * sign[:, None]
+
+
+def scored(seed, n=500, d=6):
+    rng = np.random.default_rng(seed)
+    quality = rng.normal(size=n)
+    length = RHO * quality + np.sqrt(1 - RHO**2) * rng.normal(size=n)
+    x = rng.normal(size=(n, d))
+    x[:, 0], x[:, 1] = quality, 0.7 * length + 0.3 * x[:, 1]
+    return BETA * quality + GAMMA * length + rng.normal(size=n), (length - length.mean())[:, None], x
+
+
+def folds(n, seed):
+    return folds_of(np.zeros(n, dtype=np.int64), 5, np.random.default_rng(seed))
+
+
+def covered(kind, seeds):
+    """Mean estimate and coverage of the 95 % interval over simulated worlds."""
+    found = []
+    for seed in seeds:
+        if kind == "preferences":
+            z, x = differences(seed)
+            one = of_preferences(z, x, folds(len(z), seed))
+        else:
+            y, z, x = scored(seed)
+            one = of_scores(y, z, x, folds(len(z), seed))
+        found.append((one.theta[0], abs(one.theta[0] - GAMMA) < 1.96 * one.error[0]))
+    return np.mean(found, axis=0)
+
+
+@pytest.mark.parametrize("kind", ["preferences", "scores"])
+def test_what_an_entangled_length_adds_is_found(kind):
+    mean, coverage = covered(kind, range(8))
+    assert mean == pytest.approx(GAMMA, abs=0.15)
+    assert coverage >= 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["preferences", "scores"])
+def test_intervals_cover_as_often_as_they_say(kind):
+    mean, coverage = covered(kind, range(100, 300))
+    assert mean == pytest.approx(GAMMA, abs=0.06)
+    assert 0.90 <= coverage <= 0.99
+
+
+def test_scores_agree_with_least_squares_where_the_texts_are_told_whole():
+    y, z, x = scored(0, n=4000)
+    joint = np.linalg.lstsq(np.concatenate([z, x, np.ones((len(z), 1))], 1), y, rcond=None)[0][0]
+    assert of_scores(y, z, x, folds(len(z), 0)).theta[0] == pytest.approx(joint, abs=0.02)
+
+
+def test_a_reward_keeps_the_quality_that_goes_with_length(monkeypatch):
+    world = preferences(n=600, correlation=0.7, tells=0.8)
+    plain, _ = learnt(Standard(), world, monkeypatch)
+    causal, notes = learnt(Deconfound(), world, monkeypatch)
+    before, after = effects(plain), effects(causal)
+    assert before[1] > 0.4
+    assert abs(after[1]) < 0.4 * before[1]
+    assert after[0] > 0.7 * before[0]
+    assert after[2] > before[2]
+    assert "length adds 1." in notes[0] and "log-odds" in notes[0]
+
+
+def test_half_the_strength_takes_half_away(monkeypatch):
+    world = preferences(n=400, tells=0.8)
+    at = [effects(learnt(Deconfound(strength=s), world, monkeypatch)[0])[1] for s in (0.0, 0.5, 1.0)]
+    assert at[0] > at[1] + 0.1 > at[2] + 0.2
+
+
+def test_who_judged_has_a_level_of_their_own(monkeypatch):
+    rng, world = np.random.default_rng(0), World()
+    level = {"1": 3.0, "2": -1.0, "3": 0.0}
+    for _ in range(400):
+        u, length = drawn(rng, tells=0.8)
+        who = str(1 + (rng.random() < 0.5) + (rng.random() < 0.5))
+        world.score(world.text(u, length=length), u[0] + 2 * length + level[who] + 0.3 * rng.normal(), who=int(who))
+    head, notes = learnt(Deconfound(variables=("length", "who"), levels=("who",)), world, monkeypatch)
+    found = effects(head)
+    assert found[0] == pytest.approx(1, abs=0.2)
+    assert found[1] == pytest.approx(0, abs=0.2)
+    assert [float(note.split(" adds ")[1].split()[0]) for note in notes[1:]] == pytest.approx([-4.0, -3.0], abs=0.4)
+
+
+def test_a_length_that_the_text_tells_whole_is_refused(monkeypatch):
+    with pytest.raises(DataError, match=r"tells a confounder but for 0\.\d% of its variance"):
+        learnt(Deconfound(), preferences(n=300, tells=1.0), monkeypatch, steps=1)
+
+
+def test_what_decides_every_preference_is_refused():
+    z, x = differences(0)
+    with pytest.raises(DataError, match="decide every preference"):
+        of_preferences(np.abs(z), x, folds(len(z), 0))
+
+
+def test_what_is_alike_in_both_texts_cancels():
+    rows = [{"text": f"a{n}", "day": n % 3, "beside": {"rejected": {"text": f"b{n}", "day": n % 3}}} for n in range(60)]
+    with pytest.raises(UserError, match="'day' is alike in both texts of every pair"):
+        Deconfound(variables=("day",)).fits(rows)
+
+
+def test_few_rows_and_unknown_levels_are_refused():
+    with pytest.raises(UserError, match="are too few to tell what confounders add"):
+        Deconfound().fits(preferences(n=20).rows)
+    with pytest.raises(ValueError, match="levels names 'who'"):
+        Deconfound(levels=("who",))
