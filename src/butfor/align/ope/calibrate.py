@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ def estimators(seen: list[Seen]) -> list[str]:
     """Error, bias, width and coverage."""
     lines = ["| family | distance | method | root mean square error | bias | width | coverage % |"]
     lines.append("|---|---:|---|---:|---:|---:|---:|")
-    for family in FAMILIES:
+    for family in dict.fromkeys(one.family for one in seen):
         for distance in DISTANCES:
             here = [one for one in seen if (one.family, one.distance) == (family, distance)]
             for method in dict.fromkeys(one.method for one in here):
@@ -119,7 +120,7 @@ def refusals(seen: list[Seen]) -> list[str]:
         "| family | refused % | method | coverage % (logs) where answered | where refused |",
         "|---|---:|---|---:|---:|",
     ]
-    for family in FAMILIES:
+    for family in dict.fromkeys(one.family for one in seen):
         for method in ("ips", "snips", "dr"):
             of = [one for one in seen if (one.family, one.method) == (family, method)]
             kept, refused = ([one for one in of if one.refused == what] for what in (False, True))
@@ -132,7 +133,7 @@ def bands(seen: list[Seen]) -> list[str]:
     """Coverage by effective rows, expected and seen, where nothing else is wrong."""
     lines = ["| effective rows | method | coverage % (logs) by expected | by seen |", "|---|---|---:|---:|"]
     fair = [one for one in seen if one.family not in ("misreported", "hidden", "unsupported")]
-    for low, high in zip(BANDS[:-1], BANDS[1:], strict=True):
+    for low, high in pairwise(BANDS):
         for method in ("ips", "snips", "dr"):
             of = [one for one in fair if one.method == method]
             expected = [one for one in of if low <= one.expected < high]
