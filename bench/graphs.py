@@ -28,7 +28,7 @@ from butfor.evaluate.graph.asked import named
 from butfor.evaluate.graph.sachs import Sachs
 from butfor.evaluate.graph.scores import reliability
 from butfor.evaluate.graph.worlds import NAMES, GraphWorlds
-from butfor.evaluate.suite import Record
+from butfor.evaluate.suite import Item, Record
 from butfor.pretrain.foundation.discovery import SHIPPED, Network
 from butfor.scm.analyst import Analyst, searched
 from butfor.scm.columns import Columns, Floats
@@ -39,7 +39,7 @@ SCORES = ("shd", "auroc", "orientation")
 Found = tuple[dict[str, list[Record]], dict[int, float]]
 
 
-def records(find: Callable[[Columns], Floats], each: int, seed: int) -> Found:
+def records(find: Callable[[Columns], Floats], each: int, seed: int, cells: list[Item]) -> Found:
     """Of each family the records; and the median seconds of a graph by number of variables."""
     seconds = defaultdict[int, list[float]](list)
 
@@ -55,12 +55,18 @@ def records(find: Callable[[Columns], Floats], each: int, seed: int) -> Found:
     suite = GraphWorlds(each=each, seed=seed)
     for record in suite.measure(world, suite.items(world)):
         found[record.group["family"]].append(record)
-    cells = Sachs(seed=seed)
-    try:
-        found["sachs"] = cells.measure(world, cells.items(world))
-    except MissingData as error:
-        print(f"sachs is left out: {str(error).splitlines()[0]}")
+    if cells:
+        found["sachs"] = Sachs(seed=seed).measure(world, cells)
     return dict(found), {d: float(np.median(each)) for d, each in sorted(seconds.items())}
+
+
+def sachs(seed: int) -> list[Item]:
+    """The samples of cells; none where the data set is not here."""
+    try:
+        return list(Sachs(seed=seed).items(Analyst()))
+    except MissingData as error:
+        print(f"sachs is left out: {str(error).splitlines()[0]}\n")
+        return []
 
 
 def values(rows: list[Record], metric: str) -> list[float]:
@@ -137,8 +143,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the scores as JSON, too")
     given = parser.parse_args()
     network = Network.load(given.checkpoint)
-    found = {"network": records(network.edges, given.each, given.seed)}
-    found |= {name: records(partial(searched, algorithm=name), given.each, given.seed) for name in SEARCHES}
+    cells = sachs(given.seed)
+    finders = {"network": network.edges, **{name: partial(searched, algorithm=name) for name in SEARCHES}}
+    found = {name: records(find, given.each, given.seed, cells) for name, find in finders.items()}
     kept = report(found, network, given.each, given.seed)
     if given.out:
         given.out.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
