@@ -9,7 +9,7 @@ Log       Two visits to the same review, each with an R and a reply of its own. 
 Row       {"id", "text", "answer_at", "outcome", "propensity", "answers": all four, "beside": {"rejected": the same}}
 Known     The value of every policy among the four replies: the mean of fit, as R says nothing to a policy that reads
           the review alone. `value` works it out. At c = 0 replies hang on the stars alone.
-Source    Reviews and their stars: CEBaB, those of at most 14 words. The unseen reviews are of another split.
+Source    Reviews and their stars: CEBaB, those of at most 12 words. The unseen reviews are of another split.
 Limits    Four replies to short texts; the stars are told with the review, so that a small policy can read them.
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Split = Literal["train", "dev"]
 COUNT = 2000  # rows of a corpus, two visits each
 CONFOUNDING = 0.8  # of "outcomes" without a number
-WORDS = 14  # of the longest review
+WORDS = 12  # of the longest review
 REPLIES = (" Many thanks", " Our apologies", " A voucher", " Tell us")
 VOUCHER = 2
 MOOD = (0, 0, 0, 1, 2, 2)  # by stars: bad, middling, good

@@ -10,8 +10,9 @@ Equation  L = (1 − λ) L_answer − λ V
           p_i: the column `propensity`, by which the log's answer was chosen, or with weights = "before" what the model
           said of it before training; Y: the column `outcome`; sums over the batch, and over both sides where another
           answer stands beside a row as `rejected`. Unless normalised, Σ_i w_i is replaced by the number of answers.
-          π is exact: log-softmax, summed over the answer's tokens. k: the `answers` that a row lists, among which
-          doubly_robust and outcome take π to choose. g: `align.policy.expected`, cross-fitted over prompts.
+          π is exact: log-softmax, summed over the answer's tokens. k: the `answers` that a row lists, which
+          doubly_robust and outcome need; where rows list them, π is that of choosing among them. Without, it is that of
+          all texts. g: `align.policy.expected`, cross-fitted over prompts.
 Source    Lin et al. 2024 (CPO, DR-CPO, OO-RLHF). No relation to contrastive preference optimisation.
 Limits    λ = 0 is supervised fine-tuning (`standard`), bit for bit. A policy that chooses as the log did has w = 1, and
           V is the mean outcome. doubly_robust is consistent where p or g is right; outcome only where g is; g is misled
@@ -83,7 +84,7 @@ class CPO(Method):
         """Strength 0 does nothing; weights alone need no model of outcomes, and that alone no weights."""
         if not self.strength:
             return frozenset({"data", "attach", "loss"})
-        return frozenset({"weighted": {"data"}, "outcome": {"attach"}}.get(self.variant, set()))
+        return frozenset({"attach"} if self.variant == "outcome" else set())
 
     def fits(self, rows: Rows) -> None:
         """Every row needs an answer, what came of it, and how likely it was given."""
@@ -92,13 +93,15 @@ class CPO(Method):
         logged(rows)
         if self.variant != "outcome" and self.weights == "logged":
             chosen_by(rows)
-        if self.variant != "weighted":
+        if self.variant != "weighted" or ANSWERS in rows[0]:
             listed(rows)
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
-        """The rows; for a model of outcomes with the listed answers beside them, and what is expected of each."""
+        """The rows with the answers that they list beside them, and what is expected of each."""
         self.fits(rows)
-        return rows if self.variant == "weighted" or not self.strength else expecting(listed(rows))
+        if not self.strength or ANSWERS not in rows[0]:
+            return rows
+        return listed(rows) if self.variant == "weighted" else expecting(listed(rows))
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
@@ -122,21 +125,23 @@ class CPO(Method):
     def _value(self, model: Any, batch: Batch, outputs: Any) -> Tensor:
         import torch
 
-        came = [part(batch, name)[OUTCOME] for name in names(batch)]
-        if self.variant == "weighted":
-            rest = [answered(model, part(batch, name)) for name in names(batch)[1:]]
-            told = [logprobs(outputs.logits, batch["labels"]), *rest]
-            ratios = torch.cat(told) - torch.cat(chosen(model, batch, self.weights))
-            return weighted(ratios, torch.cat(came), self.clip, self.normalised)
+        sides = names(batch)
+        came = torch.cat([part(batch, name)[OUTCOME] for name in sides])
+        if not listed_in(batch):
+            rest = [answered(model, part(batch, name)) for name in sides[1:]]
+            ratios = torch.cat([logprobs(outputs.logits, batch["labels"]), *rest])
+            return weighted(ratios - torch.cat(chosen(model, batch, self.weights)), came, self.clip, self.normalised)
         told = among(model, batch)  # [B, K]
-        expected = torch.stack([part(batch, name)[EXPECTED] for name in listed_in(batch)], 1)  # [B, K]
-        direct = (told.exp() * expected).sum(1).mean()
-        if self.variant == "outcome":
-            return direct
-        ratios = torch.cat([given(batch, told, name) for name in names(batch)])
+        direct: Tensor | float = 0.0
+        if self.variant != "weighted":
+            expected = torch.stack([part(batch, name)[EXPECTED] for name in listed_in(batch)], 1)  # [B, K]
+            direct = (told.exp() * expected).sum(1).mean()
+            if self.variant == "outcome":
+                return direct
+            came = came - torch.cat([given(batch, expected, name) for name in sides])
+        ratios = torch.cat([given(batch, told, name) for name in sides])
         ratios = ratios - torch.cat(chosen(model, batch, self.weights))
-        missed = torch.cat([y - given(batch, expected, n) for y, n in zip(came, names(batch), strict=True)])
-        return direct + weighted(ratios, missed, self.clip, self.normalised)
+        return direct + weighted(ratios, came, self.clip, self.normalised)
 
 
 def weighted(ratios: Tensor, values: Tensor, clip: float | None, normalised: bool) -> Tensor:

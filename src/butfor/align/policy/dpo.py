@@ -55,6 +55,11 @@ class DPO(Method):
         """Strength 0 does nothing."""
         return frozenset() if self.strength else frozenset({"attach", "loss"})
 
+    @property
+    def in_trl(self) -> dict[str, Any]:
+        """At full strength it is trl's sigmoid loss."""
+        return {"beta": self.beta} if self.strength == 1 else {}
+
     def fits(self, rows: Rows) -> None:
         """Every row needs a rejected answer to the same prompt beside it."""
         if self.strength:

@@ -8,6 +8,7 @@ Watched   When training ends, the weights of WATCHED answers are judged as those
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
@@ -82,8 +83,11 @@ def watched(lm: LM, planned: Batches, source: Source) -> Generator[None]:
                 break
     lm.model.train(was_training)
     ratios = torch.cat(found)
-    weights = (ratios - ratios.max()).exp().numpy()  # their scale is no matter here, and exp of them might be none
-    lm.notes.append(_note(weights))
+    if not listed_in(
+        planned[0]
+    ):  # the log holds few of all texts: the mean weight says nothing, and might be no number
+        ratios = ratios - ratios.logsumexp(0) + math.log(len(ratios))
+    lm.notes.append(_note(ratios.exp().numpy()))
 
 
 def _note(weights: Any) -> str:
