@@ -15,9 +15,9 @@ def test_every_log_is_answered_by_every_estimator() -> None:
 
 
 def test_the_tables_count_what_was_seen() -> None:
-    seen = [one for family in ("linear", "hidden") for one in one_world((family, 0), logs=1)]
+    seen = [one for family in ("cells", "hidden") for one in one_world((family, 0), logs=1)]
     told = markdown(seen)
     methods = re.findall(r"^\| hidden \| 0.25 \| (\w+) \|", told, re.MULTILINE)
     assert methods == [*ESTIMATORS, "bounds"]
-    assert re.search(r"^\| linear \| [\d.]+ \| snips \| ", told, re.MULTILINE)
+    assert re.search(r"^\| cells \| [\d.]+ \| snips \| ", told, re.MULTILINE)
     assert "| 120 and more | dr |" in told and "hidden" not in told.split("### Overlap")[1]
