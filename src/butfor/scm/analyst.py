@@ -3,10 +3,11 @@
     Analyst.estimate(Table)  -> Answer: the effect of `x` on `y` given covariates, and perhaps of each row
     Analyst.discover(Columns) -> [n, n] probabilities, row causes column
     Analyst.value(Log or Answers) -> Effect: what a policy that was not followed would bring
+    Analyst.learn(Trajectories) -> Dynamics: what actions do, to plan with
 
 It is what a causal foundation model replaces: as it comes, it estimates by AIPW of the engine, draws graphs with the
-engine's own choice, and takes what the logged policy brought for the value of any; a method of an experiment puts
-something else in the place of one of them. It is named `analyst`.
+engine's own choice, takes what the logged policy brought for the value of any, and learns what actions do by least
+squares; a method of an experiment puts something else in the place of one of them. It is named `analyst`.
 
 Limits    An analyst is made anew by its method and never saved; `identity` names what stands in it.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from butfor.core.errors import UnknownName
 from butfor.core.keys import digest
 from butfor.scm.columns import Columns, Floats
+from butfor.scm.decisions import Learn, regressed
 from butfor.scm.policies import Answers, Log
 from butfor.stats.effect import Effect
 
@@ -97,14 +99,15 @@ class Analyst:
     estimate: Estimate = aipw
     discover: Discover = searched
     value: Value = as_logged
+    learn: Learn = regressed
     identity: str = ""  # names all that decides the answers of what a method put in
     notes: list[str] = field(default_factory=list[str])
 
     @property
     def hooked(self) -> bool:
         """Whether something was put in that `identity` does not name, so that answers hang on the method as a whole."""
-        own = self.estimate is aipw and self.discover is searched and self.value is as_logged
-        return not self.identity and not own
+        now = self.estimate, self.discover, self.value, self.learn
+        return not self.identity and now != (aipw, searched, as_logged, regressed)
 
     def fingerprint(self) -> str:
         """Hash of what decides the answers."""
