@@ -140,6 +140,13 @@ def test_what_it_cannot_take() -> None:
         DoublyRobust(how="mrdr", learner="spline")
 
 
+def test_mrdr_has_its_size() -> None:
+    log = lines(20)[0]
+    wide = {f"x{i}": column for i, column in enumerate(np.random.default_rng(0).normal(size=(400, 20)))}
+    with pytest.raises(DataError, match="1203 coefficients"):
+        estimate(replace(log, data=Columns.read(wide)), "mrdr", abstain=False)
+
+
 def test_what_hangs_together_is_learnt_together() -> None:
     log = lines(80)[0]
     doubled = {name: np.repeat(getattr(log, name), 2, axis=0) for name in ("action", "outcome", "logging", "target")}

@@ -49,6 +49,13 @@ def test_more_that_is_unseen_is_a_wider_interval() -> None:
     assert ends[0][0] > ends[1][0] > ends[2][0] and ends[0][1] < ends[1][1] < ends[2][1]
 
 
+def test_an_action_that_resamples_lose_is_taken_from_the_data() -> None:
+    log = lines(60)[0]
+    rare = replace(log, action=np.where(np.arange(60) == 0, 2, log.action % 2))
+    low, high = bounded(rare, 40).interval(1.5)
+    assert np.isfinite([low, high]).all() and low < high
+
+
 def test_at_the_tipping_point_the_difference_is_just_lost() -> None:
     found = bounded(lines(300)[0], 80)
     tip = found.tipping()

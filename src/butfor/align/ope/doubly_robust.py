@@ -53,6 +53,7 @@ How = Literal["dr", "mrdr", "tmle"]
 INSIDE = 1e-4  # how near to the ends of the outcomes' range a prediction may start
 PULL = 1e-3  # ridge of the Newton step, as a share of the mean diagonal
 STEPS = 100
+MOST = 1000  # coefficients of mrdr
 
 
 def estimate(
@@ -123,6 +124,8 @@ def step(log: Log, start: Floats, rows: Mask) -> Floats:
     z = contexts(log)
     t = Basis.straight(z[rows])(z)  # [n, p]
     (n, k), p, own = log.logging.shape, t.shape[1], np.arange(len(t))
+    if k * p > MOST:
+        raise DataError(f'mrdr would solve for {k * p} coefficients; use how = "dr", or fewer features')
     pi, mu, w = log.target, log.logging, log.weights
     spread = (pi[:, :, None] * t[:, None, :]).reshape(n, k * p)  # φ̄
     one = np.zeros((n, k, p))

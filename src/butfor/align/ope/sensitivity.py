@@ -6,7 +6,8 @@ Equation  1/μ_true = 1 + l (1 - μ) / μ with any l in [1/Λ, Λ]; for each act
           largest of
               Σ w_i y_i / Σ w_i over its rows, w_i = π(a|x_i) (1 + l_i (1 - μ_i) / μ_i),
           found by sorting the outcomes; the value is the sum over actions, each with the share that the target has of
-          it: Σ_a mean(π(a|x)) · end_a. The interval takes quantiles of the ends in resamples of the rows (of clusters).
+          it: Σ_a mean(π(a|x)) · end_a. The interval takes quantiles of the ends in resamples of the rows (of clusters;
+          one that lost a rare action has it from the data).
           Tipping point: the Λ at which the interval of value less logged mean outcome reaches 0: how much unseen it
           would take for the target to be no better (or no worse) than what was done.
 Source    Tan 2006; Zhao, Small & Bhattacharya 2019 (the programme, the percentile bootstrap); Kallus & Zhou 2018
@@ -110,9 +111,8 @@ def bounded(log: Log, draws: int = DRAWS, seed: int = 0) -> Bounded:
         rows = order[(log.action == action)[order] & (log.target[order, action] > 0)]
         if not len(rows):
             continue
-        weights = counts[:, rows] * log.target[rows, action]
-        if (weights.sum(1) == 0).any():
-            raise DataError(f"action {action} is so rare that a resample lost it; log more of it")
+        weights = counts[:, rows]
+        weights = np.where(weights.any(1, keepdims=True), weights, 1.0) * log.target[rows, action]
         mu = log.chosen[rows]
         arms.append(Arm(log.outcome[rows], weights, np.broadcast_to((1 - mu) / mu, weights.shape)))
         wanted.append(action)
