@@ -127,8 +127,8 @@ def plan(found: Dynamics, choices: Floats, horizon: int, seed: int = 0) -> Polic
     for _ in range(horizon - 1):
         best = brings(states, worths[-1] if worths else None).max(1)
         gram = seen.T @ seen
-        worth: Floats = np.asarray(np.linalg.solve(gram + RIDGE * len(states) * np.eye(len(gram)), seen.T @ best))
-        worths.append(worth)
+        told: Floats = (seen.T @ best).astype(np.float64)
+        worths.append(np.linalg.solve(gram + RIDGE * len(states) * np.eye(len(gram)), told).astype(np.float64))
 
     def choose(x: Floats, step: int) -> Codes:
         left = horizon - 1 - step  # steps that come after this one
