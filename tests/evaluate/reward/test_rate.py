@@ -68,6 +68,15 @@ def test_sentiment_is_rewritten_by_rules_and_has_no_twin(monkeypatch):
     assert {record.group["before"] for record in records} == {"Positive", "Negative"}
 
 
+def test_a_model_rewrites_and_its_drafts_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("BUTFOR_CACHE", str(tmp_path / "cache"))
+    suite = rate.RewardRate(rows=12, rewriter="debug")
+    items = suite.items(None)
+    assert len(items) == 12 and all(item.data["there"] for item in items)
+    assert items == suite.items(None)
+    assert (tmp_path / "cache" / "rewrites" / "journal.jsonl").is_file()
+
+
 def test_mending_twice_is_mending_once():
     once = rate.mended("It was SO LOUD!! We don't & won't... come back!")
     assert once == "It was SO loud. We do not and wo not. come back."

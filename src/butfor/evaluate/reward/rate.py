@@ -146,7 +146,7 @@ class RewardRate:
             from butfor.data.counterfactual.rewrite import Rewriter
             from butfor.lm.load import load
 
-            return Rewriter(load(self.rewriter))  # type: ignore[arg-type]
+            return Rewriter(world=load(self.rewriter))  # type: ignore[arg-type]
         return Rules() if self.attribute == "sentiment" else Hand(told)
 
     def _folder(self) -> Path | None:
