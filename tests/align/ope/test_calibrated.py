@@ -76,6 +76,8 @@ def test_what_is_assumed_is_said() -> None:
     assert "transport" not in {check.code for check in Calibrated().value(drawn(0, own=30)).checks}
     far = {check.code: check.ok for check in Calibrated().value(drawn(0, shift=4)).checks}
     assert not far["support"]
+    near = [Calibrated().value(drawn(seed, n=100, labels=20, shift=0)).ok for seed in range(10)]
+    assert sum(near) >= 9  # few labels leave some judgements beyond them by chance
     few = {check.code: check.ok for check in Calibrated().value(drawn(0, labels=6)).checks}
     assert not few["labels"]
     log = drawn(0)

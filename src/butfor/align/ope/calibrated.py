@@ -46,7 +46,7 @@ IN_STRATUM = 10  # labelled prompts that each stratum needs
 FEWEST = 4  # labelled prompts without which nothing is said
 FEW = 10  # labelled prompts under which a check warns
 OWN = 10  # prompts with a label on the target's own text from which on these alone correct
-OUTSIDE = 0.05  # of judgements beyond all labelled ones, from which on a check warns
+OUTSIDE = 0.05  # of judgements beyond all labelled ones, over twice what chance puts there, that makes a check warn
 
 
 @final
@@ -198,10 +198,14 @@ def _at(judge: Floats, xs: Floats, ys: Floats) -> Floats:
 def checks_of(sample: Sample) -> tuple[Check, ...]:
     """What a reader should know before resting on the value."""
     outside = float(np.mean((sample.asked < sample.judge.min()) | (sample.asked > sample.judge.max())))
+    chance = 2 / (len(sample.judge) + 1)
     found = [
         Check("labels", sample.prompts >= FEW, f"{len(sample.judge)} labels on {sample.prompts} prompts"),
-        Check("support", outside <= OUTSIDE, f"{outside:.1%} of the target's judgements lie beyond all labelled ones"),
-    ]
+        Check(
+            "support", outside <= OUTSIDE + 2 * chance,
+            f"{outside:.1%} of the target's judgements lie beyond all labelled ones; by chance {chance:.1%} would",
+        ),
+    ]  # fmt: skip
     if not sample.own:
         told = f"assumed: a judgement means the same in the target's texts; label {OWN} or more of them to do without"
         xs, ys = isotonic(sample.judge, sample.outcome)
