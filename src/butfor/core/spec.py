@@ -83,6 +83,7 @@ class Train(_Frozen):
         "full", description="what is trained: every weight, low-rank additions (peft), or the head of a frozen model"
     )
     rank: Annotated[int, Field(ge=1)] = Field(8, description="rank of the additions of adapt = lora")
+    loop: Literal["own", "trl"] = Field("own", description="whose trainer takes the steps: butfor's, or trl's")
 
 
 class Arm(_Open):

@@ -8,6 +8,7 @@ Method    `train` calls the method's `data` hook on the numbered rows, enters it
 Diverged  A training that left the weights without finite values, or more than BLOWN times as long as they were, is
           refused: what it made measures like any other model. A last loss more than RISEN above the first is noted in
           `lm.notes` (a method's own loss may rise for good reasons).
+trl       `loop = "trl"` takes the same steps with trl's trainers (`trl.py`): the baselines that people know.
 Resume    The same call on the same folder goes on from the last checkpoint. Final weights and `train.jsonl` are those
           of an uninterrupted training, bit for bit: nothing in that file depends on the clock.
 """
@@ -23,12 +24,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import Mistake, RunError, SpecError, UserError, disk_errors
 from butfor.core.keys import code_version, digest, environment, source_version
 from butfor.core.seeds import derive, generator
-from butfor.train import checkpoint
+from butfor.train import checkpoint, trl
 from butfor.train.adapt import Adapt
 from butfor.train.batches import ROW, Batches, batches, numbered
 from butfor.train.borrow import borrowed
@@ -50,6 +51,7 @@ LEAST = {"batch_size": 1, "length": 2, "warmup": 0, "save_every": 1, "weight_dec
 MOST_TOKENS, MOST_ROWS = 2**22, 2**26  # in one batch, and in the plan of all batches, which stand in memory
 
 Progress = Callable[[int, int, float], None]  # step, total, loss
+Said = Callable[[Any, dict[str, Any]], Any]  # model, batch -> outputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class TrainSettings:
     objective: Objective = "text"
     adapt: Adapt = "full"
     rank: int = 8  # of the additions that adapt = "lora" trains
+    loop: Literal["own", "trl"] = "own"  # whose trainer takes the steps
 
     def __post_init__(self) -> None:
         wrong = [
@@ -76,6 +79,10 @@ class TrainSettings:
         ]
         if self.adapt == "head" and self.objective not in HEADS:
             wrong.append(Mistake("train.adapt", "'head' trains the head of train.objective = 'label' or 'reward'"))
+        if self.loop == "trl" and self.objective not in trl.TRAINERS:
+            wrong.append(
+                Mistake("train.loop", f"trl has no trainer for train.objective = {self.objective!r}; set 'own'")
+            )
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             wrong.append(Mistake("train.learning_rate", f"should be above 0, not {self.learning_rate}"))
         if (self.steps is None) == (self.tokens is None):
@@ -153,17 +160,20 @@ def train(
         objective=settings.objective,
     )
     _room_for_options(lm, planned, settings.length)
+    if settings.loop == "trl" and (problem := trl.unfit(lm, planned, settings.objective)):
+        raise UserError(problem)
     prepared = time.perf_counter() - began
     key = _key(lm, method, planned, settings, seed)
     special = tuple(lm.tokenizer.all_special_ids)
     guesses = mask_token(lm) if settings.objective == "text" else None
-    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, guesses, seed, special)
+    run = Run(planned, method, settings, folder, key, Meter(lm.device), progress, guesses, seed, special, lm.tokenizer)
     size = weight_norm(lm.model)
     clock, reading = Clock(), Clock()
     task = reading.around(ready(lm, planned, settings, seed))
     head = nullcontext() if guesses is None else masked_head(lm, seed)
     attached = clock.around(method.attach(lm, planned, generator(seed, "method", "attach")))
-    with borrowed(lm.model), task, head, attached, disk_errors(folder), memory_errors(settings):
+    lent = trl.lent(lm, settings.objective) if settings.loop == "trl" else nullcontext()
+    with borrowed(lm.model), task, head, attached, lent, disk_errors(folder), memory_errors(settings):
         run.train(lm.model, seed)
     lm.notes.extend(run.diverged(weight_norm(lm.model) / size))
     seconds, peak = run.meter.read()
@@ -187,6 +197,8 @@ def train(
 def unsuited(method: Method, settings: TrainSettings) -> str:
     """Why this method cannot be trained in this way; "" where it can."""
     name = type(method).__name__
+    if settings.loop == "trl" and (problem := trl.lacking()):
+        return problem
     if {"loss", "attach"} & touched(method) and settings.objective not in method.objectives:
         return f"{name} learns from train.objective = {' or '.join(map(repr, method.objectives))}"
     if method.looks_inside and settings.adapt == "head":
@@ -221,7 +233,7 @@ def memory_errors(settings: TrainSettings) -> Generator[None]:
 
 def _key(lm: LM, method: Method, planned: Batches, settings: TrainSettings, seed: int) -> str:
     """Names everything that decides the result: a checkpoint of anything else is not resumed."""
-    code = code_version(), source_version(type(method)), environment()
+    code = code_version(), source_version(type(method)), environment(), trl.version() if settings.loop == "trl" else ""
     return digest(lm.fingerprint(), repr(method), asdict(settings), seed, planned.content, code, str(lm.device))
 
 
@@ -247,6 +259,7 @@ class Run:
     mask_token: int | None  # of an encoder, which learns by guessing hidden words
     seed: int
     special: tuple[int, ...] = ()  # tokens that are no words, and never hidden
+    tokenizer: Any = None
     flops: int = 0
     loss: float = math.nan
     rate: float = math.nan
@@ -299,16 +312,19 @@ class Run:
         model.zero_grad(set_to_none=True)
         return first * sum(self.batches.positions) // self.batches.positions[0]
 
-    def compute(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
-        """The method's loss of one batch; the model gets the tokens, the method all columns."""
+    def compute(self, model: PreTrainedModel, batch: dict[str, Tensor], said: Said | None = None) -> Tensor:
+        """The method's loss of one batch, which the model reads as `said` has it; trl's own where that is the same."""
         with feeding(batch):
-            if self.settings.objective != "text":
-                outputs = read(model, batch)
-            elif self.mask_token is None:
-                outputs = model(**{name: batch[name] for name in INPUTS})
-            else:
-                outputs = masked_outputs(model, batch, self.mask_token, self.seed, self.special)
-        return self.method.loss(model, batch, outputs)
+            outputs = (said or self.said)(model, batch)
+        return outputs.loss if said and getattr(self.method, "in_trl", {}) else self.method.loss(model, batch, outputs)
+
+    def said(self, model: PreTrainedModel, batch: dict[str, Tensor]) -> Any:
+        """What the model makes of one batch; the model gets the tokens, the method all columns."""
+        if self.settings.objective != "text":
+            return read(model, batch)
+        if self.mask_token is None:
+            return model(**{name: batch[name] for name in INPUTS})
+        return masked_outputs(model, batch, self.mask_token, self.seed, self.special)
 
     def diverged(self, growth: float) -> list[str]:
         """Refuse weights that are no model any more; say so where the loss has risen."""

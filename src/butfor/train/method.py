@@ -70,6 +70,11 @@ class Method(Protocol):
         return frozenset()
 
     @property
+    def in_trl(self) -> dict[str, Any]:
+        """What trl's DPOTrainer is to be told where its loss is this very one; empty where it is another (`trl.py`)."""
+        return {}
+
+    @property
     def rests_on(self) -> list[str]:
         """Digests of what decides the result beside knobs and our own code: weights, the user's words and functions.
 

@@ -1,7 +1,8 @@
 """The one place that knows `transformers.Trainer`: a shell around it that takes everything of ours from a `Run`.
 
 Of the Trainer we use the optimiser, the schedule, clipping, device handling and the order of a step. Batches, loss, log
-and checkpoints are the run's; the Trainer's own pickled checkpoints are neither written nor read.
+and checkpoints are the run's; the Trainer's own pickled checkpoints are neither written nor read. A trainer of another
+package that is built on this one takes the same shell (`trl.py`), and its own loss stands where it has one.
 """
 
 from __future__ import annotations
@@ -22,10 +23,26 @@ if TYPE_CHECKING:
 def shell(model: PreTrainedModel, run: Run, seed: int) -> Any:
     """A Trainer for this run, ready to train."""
     import transformers
-    from torch.utils.data import SequentialSampler
 
-    trainer: Any = transformers.Trainer  # its attributes are unions of every back end's: not to be type-checked
-    device = model.device
+    if run.settings.loop == "trl":
+        from butfor.train import trl
+
+        made = trl.shell(model, run, seed)
+    else:
+        made = shelled(transformers.Trainer, run, model.device)(
+            model,
+            arguments(transformers.TrainingArguments, run, model.device, seed),
+            data_collator=lambda items: items[0],
+            train_dataset=run.batches,
+            callbacks=[watcher(run)],
+        )
+    made.accelerator.device_placement = False
+    return made
+
+
+def shelled(trainer: Any, run: Run, device: torch.device) -> Any:
+    """This class of trainers, with batches, log and checkpoints of the run."""
+    from torch.utils.data import SequentialSampler
 
     class Shell(trainer):
         def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -35,8 +52,8 @@ def shell(model: PreTrainedModel, run: Run, seed: int) -> Any:
             return loss
 
         def compute_loss(self, model: Any, inputs: dict[str, Tensor], *_: Any, **__: Any) -> Tensor:
-            loss = run.compute(model, {name: value.to(device) for name, value in inputs.items()})
-            return loss.to(self.args.device)
+            batch = {name: value.to(device) for name, value in inputs.items()}
+            return run.compute(model, batch, getattr(self, "said", None)).to(self.args.device)
 
         def _clip_grad_norm(self, model: Any) -> Any:
             norm = super()._clip_grad_norm(model)
@@ -64,18 +81,10 @@ def shell(model: PreTrainedModel, run: Run, seed: int) -> Any:
         def _load_rng_state(self, path: str) -> None:
             checkpoint.load_random(Path(path))
 
-    made = Shell(
-        model,
-        _arguments(run, device, seed),
-        data_collator=lambda items: items[0],
-        train_dataset=run.batches,
-        callbacks=[_watcher(run)],
-    )
-    made.accelerator.device_placement = False
-    return made
+    return Shell
 
 
-def _watcher(run: Run) -> Any:
+def watcher(run: Run) -> Any:
     """Tells the run when a step begins and ends, and the Trainer when to save."""
     import transformers
 
@@ -95,11 +104,9 @@ def _watcher(run: Run) -> Any:
     return Steps()
 
 
-def _arguments(run: Run, device: torch.device, seed: int) -> Any:
-    """The few things the Trainer decides; an item of its data set is a whole batch."""
-    from transformers import TrainingArguments
-
-    arguments = TrainingArguments(
+def arguments(kind: Any, run: Run, device: torch.device, seed: int, **more: Any) -> Any:
+    """The few things the Trainer decides, and `more`; an item of its data set is a whole batch."""
+    made = kind(
         output_dir=str(run.folder),
         seed=seed,
         max_steps=len(run.batches),
@@ -118,6 +125,7 @@ def _arguments(run: Run, device: torch.device, seed: int) -> Any:
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         use_cpu=device.type == "cpu",
+        **more,
     )
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # one model, one device: never wrapped in DataParallel
-    return arguments
+    made._n_gpu = min(made.n_gpu, 1)  # one model, one device: never wrapped in DataParallel
+    return made
