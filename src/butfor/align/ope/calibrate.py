@@ -2,8 +2,9 @@
 
     python -m butfor.align.ope.calibrate [--quick] [--jobs N] [--out FILE]
 
-200 logs a row (`--quick`: 40): ten each of twenty worlds of `data/policy_worlds.py`, 1,000 rows, a target
-at distance 0.5, on a seed that no suite uses. Every log is answered by every estimator, with `abstain = false`, so that three tables come of it:
+200 logs a row (`--quick`: 40): ten each of twenty worlds of `data/policy_worlds.py`, 1,000 rows, a target at distance
+0.5, on a seed that no suite uses. Every log is answered by every estimator, with `abstain = false`, so that three
+tables come of it:
 
     estimators   error, width and coverage by family
     refusals     coverage of what would have been answered, and of what would have been refused
