@@ -98,7 +98,6 @@ def test_low_rank_additions_learn(tmp_path):
         (lambda row: row.pop("beside"), "one-sided"),
         (lambda row: row.pop("answer_at"), "answer_at None"),
         (lambda row: row["beside"]["rejected"].pop("answer_at"), "rejected text beside it has the answer_at None"),
-        (lambda row: row.update(text=row["beside"]["rejected"]["text"]), "to itself"),
         (lambda row: row["beside"]["rejected"].update(text="x" + row["text"]), "another"),
     ],
 )
@@ -114,3 +113,10 @@ def test_rows_that_are_no_preferences_are_refused_in_a_line(change, problem):
 def test_answers_that_would_be_cut_are_refused(tmp_path):
     with pytest.raises(UserError, match="longer than train"):
         trained(tmp_path, DPO(), length=18)
+
+
+def test_pairs_of_one_answer_alone_are_refused():
+    rows = [{**row, "beside": {"rejected": {"text": row["text"], "answer_at": row["answer_at"]}}} for row in ROWS]
+    with pytest.raises(UserError, match="nothing to learn"):
+        DPO().fits(rows)
+    DPO().fits([*rows, ROWS[0]])

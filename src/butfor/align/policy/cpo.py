@@ -15,8 +15,9 @@ Equation  L = (1 − λ) L_answer − λ V
           all texts. g: `align.policy.expected`, cross-fitted over prompts.
 Source    Lin et al. 2024 (CPO, DR-CPO, OO-RLHF). No relation to contrastive preference optimisation.
 Limits    λ = 0 is supervised fine-tuning (`standard`), bit for bit. A policy that chooses as the log did has w = 1, and
-          V is the mean outcome. doubly_robust is consistent where p or g is right; outcome only where g is; g is misled
-          by whatever moved both answer and outcome unseen. Where the log holds little of what the policy would say, few
+          V is the mean outcome. doubly_robust is consistent where p is right, and also where g is right and the log
+          chose by nothing that g does not see; outcome only there. Whatever moved both answer and outcome unseen
+          misleads g, and then weights alone can be right. Where the log holds little of what the policy would say, few
           answers weigh anything: the effective sample size at the end of training stands in the notes.
 Example   [treatment]
           method = "align.policy.cpo"

@@ -10,9 +10,9 @@ Equation  L = (1 − λ) L_answer − λ [P − β KL(π ‖ π₀)]
           over all `answers` that the row lists instead of sampled, and so is KL. p: as in `align.policy.cpo`.
           g: `align.policy.expected`, "bradley_terry" or "general", cross-fitted over prompts.
 Source    Xu et al. 2025 (arXiv 2506.01183), which samples the policy's answers and takes the reference for p.
-Limits    λ = 0 is supervised fine-tuning (`standard`), bit for bit. P is consistent where p or g is right and no weight
-          is clipped. Where preferences go in circles Bradley–Terry is wrong, and weights must make up for it. g is
-          misled by whatever moved both answers and preferences unseen. Needs all answers that may be given, listed.
+Limits    λ = 0 is supervised fine-tuning (`standard`), bit for bit. P is consistent where p is right and no weight is
+          clipped, and also where g is right and the log chose by nothing that g does not see. Where preferences go in
+          circles Bradley–Terry is wrong, and weights must make up for it. Needs all answers that may be given, listed.
 Example   [treatment]
           method = "align.policy.drpo"
           preferences = "general"
