@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from butfor.core.errors import MalformedData, UserError
+from butfor.core.errors import MalformedData, MissingData, UserError
+from butfor.data import facts
 from butfor.data import preferences as world
 from butfor.data.cebab import CONCEPTS
 from butfor.data.corpora import rows
@@ -19,9 +20,15 @@ REVIEWS = [
     for n in range(300)
 ]  # fmt: skip
 FACTS = [
-    {"prompt": f"Person {n} lives in", "attribute": ("Rome", "Oslo", "Lima")[n % 3], "template": "{} lives in"}
-    for n in range(120)
+    {
+        "prompt": f"P{n} lives in",
+        "attribute": ("Rome", "Oslo", "Lima")[n % 3],
+        "template": "{} lives in",
+        "subject": f"P{n}",
+    }
+    for n in range(160)
 ]
+TABLE = [f"S,{label},{{}} lives in,P{n},{('Bonn', 'Rome')[label]},Rome" for n in range(160) for label in (1, 0)]
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +37,12 @@ def here(tmp_path, monkeypatch):
     (folder := tmp_path / "cebab" / "CEBaB-v1.1").mkdir(parents=True)
     (folder / "train_exclusive.json").write_text(json.dumps(REVIEWS[:200]))
     (folder / "dev.json").write_text(json.dumps(REVIEWS[200:]))
-    (tmp_path / "known_1000").mkdir()
-    (tmp_path / "known_1000" / world.FACTS).write_text(json.dumps(FACTS))
+    for name, text in (
+        (facts.KNOWN, json.dumps(FACTS)),
+        (facts.COUNTERFACT, "\n".join(["statement,label,relation,subject,target,true_target", *TABLE])),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / facts.FILES[name]).write_text(text)
     monkeypatch.setenv("BUTFOR_DATA", str(tmp_path))
     return tmp_path
 
@@ -142,9 +153,29 @@ def test_the_corpora_and_their_rows():
     assert len(scored) == 200 and "beside" not in scored[0]
 
 
+def test_facts_have_a_false_end_of_the_same_kind_and_are_parted_by_subject(here):
+    for one in (*facts.known(), *facts.counterfact()):
+        assert one.true != one.false and one.asked == f"{one.subject} lives in"
+    said = {split: world.texts("chat", split) for split in ("train", "test")}
+    subjects = {split: {one.body.split()[0] for one in found} for split, found in said.items()}
+    assert not subjects["train"] & subjects["test"] and min(map(len, subjects.values())) > 20
+    assert {one.false for one in facts.known()} == {"Rome", "Oslo", "Lima"}
+    assert {(one.true, one.false) for one in facts.counterfact()} == {("Rome", "Bonn")}
+
+
 def test_wrong_input_is_one_clear_line(here):
     with pytest.raises(UserError, match=r"from 0 \(quality alone\) to 10, not 11"):
         rows("preferences/11")
-    (here / "known_1000" / world.FACTS).write_text('[{"prompt": "x"}]')
-    with pytest.raises(MalformedData, match="not a list of facts with prompt, attribute and template"):
-        world.questions("train")
+    (here / "known_1000" / "known_1000.json").write_text('[{"prompt": "x"}]')
+    with pytest.raises(MalformedData, match="prompt, attribute, template or subject is missing or no text"):
+        facts.known()
+    table = here / facts.COUNTERFACT / facts.FILES[facts.COUNTERFACT]
+    table.write_text("statement,label\nx,1")
+    with pytest.raises(MalformedData, match="no column 'relation'"):
+        facts.counterfact()
+    table.write_text("label,relation,subject,target,true_target\n2,{} is,x,y,y")
+    with pytest.raises(MalformedData, match="label is not 0 or 1"):
+        facts.counterfact()
+    table.unlink()
+    with pytest.raises(MissingData, match="no command brings it; set BUTFOR_DATA to a folder that holds"):
+        facts.counterfact()

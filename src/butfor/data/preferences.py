@@ -8,9 +8,9 @@ World     a text has a true quality q (standardised) and three attributes that a
 Pairs     A ranker is drawn at random for every pair and puts better texts on one side the more the stronger it is; it
           looks at quality alone. The annotator sees both, and prefers one: `first` = 1 where it stood on the left.
 Corpora   "preferences/S"            restaurant reviews (CEBaB), q = how many stars five people read from it; z ⊥ q
-          "preferences-entangled/S"  the same texts, with attributes that go with quality: corr(z, q) = 0.6 (length)
-          "preferences-chat/S"       answers to real questions (known_1000), q = whether the answer is true; the user's
-                                     own opinion stands in the prompt, and `agrees` is to share it
+          "preferences-entangled/S"  the same texts, with attributes that go with quality: corr(z, q) is some 0.5
+          "preferences-chat/S"       answers to real questions (known_1000; to measure on: CounterFact, other subjects),
+                                     q = whether the answer is true; the user's own opinion stands in the prompt
           "preferences-scores/S"     no pairs: one annotator scores one review; q + s Σ w l z + the annotator's own
                                      level + noise; "preferences-scores-entangled/S" likewise
 Row       {"id", "text", "length", "polite", "agrees", "annotator", "ranker", "first",
@@ -22,15 +22,14 @@ Limits    Attributes of short texts, rendered by a few sentences of our own; ann
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from butfor.core.errors import MalformedData, UserError
+from butfor.core.errors import UserError
 from butfor.core.seeds import derive, generator
 from butfor.data.cebab import cebab
-from butfor.data.find import find
+from butfor.data.facts import counterfact, known
 from butfor.data.preferences_told import AGREES, CLOSING, FILLER, OPINION, POLITE
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ NOISE = 0.5  # of a score
 WORDS: Mapping[Kind, tuple[float, float]] = {"reviews": (59.0, 17.0), "chat": (62.0, 15.0)}  # mean and deviation
 STARS = 1.31  # standard deviation of the stars
 SHORT = 0.12  # better reviews are shorter: what makes up for it where attributes are to say nothing of quality
-FACTS = "known_1000.json"
+MOST_FACTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,35 +209,21 @@ def _levels(quality: float, correlation: float, rng: np.random.Generator, more: 
 def _answers(split: Split, correlation: float, seed: int) -> list[Told]:
     """Two answers to every question, a true one and a false one, side by side; the user has an opinion on it."""
     told: list[Told] = []
-    for number, (asked, true, false, form) in enumerate(questions(split)):
+    found = [fact for fact in (known() if split == "train" else counterfact()) if fact.held == (split == "test")]
+    for number, fact in enumerate(found[:MOST_FACTS]):
         rng = generator(seed, "preferences", "answers", split, number)
         right, wrong = _levels(1.0, correlation, rng), _levels(-1.0, correlation, rng)
         wrong["agrees"] = 1 - right["agrees"]
-        for own, other, quality, levels in ((true, false, 1.0, right), (false, true, -1.0, wrong)):
+        for own, other, quality, levels in (
+            (fact.true, fact.false, 1.0, right),
+            (fact.false, fact.true, -1.0, wrong),
+        ):
             name, drawn = f"{split}/{number}/{own}", derive(seed, "preferences", split, number, own)
-            body, answers = f"{asked} {own}.", (asked, own, other)
-            told.append(Told(name, f"{form}/{number}", body, quality, levels, int(split == "test"), drawn, answers))
+            body, answers = f"{fact.asked} {own}.", (fact.asked, own, other)
+            told.append(
+                Told(name, f"{fact.form}/{number}", body, quality, levels, int(split == "test"), drawn, answers)
+            )
     return told
-
-
-def questions(split: Split) -> list[tuple[str, str, str, str]]:
-    """Facts as (the sentence without its end, its true end, a false one of the same kind, what kind)."""
-    file = find("known_1000", FACTS)
-    try:
-        listed = json.loads(file.read_text(encoding="utf-8"))
-        facts = [tuple(str(row[key]).strip() for key in ("prompt", "attribute", "template")) for row in listed]
-    except (ValueError, TypeError, KeyError) as error:
-        raise MalformedData(file, 1, f"not a list of facts with prompt, attribute and template ({error})") from error
-    ends: dict[str, list[str]] = {}
-    for _, end, form in facts:
-        ends.setdefault(form, []).append(end)
-    found: list[tuple[str, str, str, str]] = []
-    for asked, end, form in dict.fromkeys(facts):
-        place = derive(0, "preferences", "facts", asked)
-        others = [other for other in ends[form] if other != end]
-        if others and (place % 4 == 0) == (split == "test"):
-            found.append((asked, end, others[place // 4 % len(others)], form))
-    return found
 
 
 def _ranked(found: Sequence[Told], rankers: Any, rng: np.random.Generator) -> tuple[Any, Any]:

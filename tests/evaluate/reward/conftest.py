@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from butfor.data import preferences as world
+from butfor.data import facts
 from butfor.data.cebab import CONCEPTS
 
 
@@ -25,7 +25,7 @@ def here(tmp_path, monkeypatch):
     ]  # fmt: skip
     for split in ("dev", "train_exclusive"):
         (folder / f"{split}.json").write_text(json.dumps(rows))
-    (tmp_path / "known_1000").mkdir()
-    facts = [{"prompt": f"P{n} is in", "attribute": "RomeOslo"[n % 2 * 4 :][:4], "template": "in"} for n in range(160)]
-    (tmp_path / "known_1000" / world.FACTS).write_text(json.dumps(facts))
+    (folder := tmp_path / facts.COUNTERFACT).mkdir()
+    table = [f"{label},{{}} is in,P{n},{('Oslo', 'Rome')[label]},Rome" for n in range(160) for label in (1, 0)]
+    (folder / facts.FILES[facts.COUNTERFACT]).write_text("\n".join([",".join(facts.COLUMNS), *table]))
     monkeypatch.setenv("BUTFOR_DATA", str(tmp_path))
