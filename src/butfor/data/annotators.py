@@ -113,7 +113,8 @@ def world(family: str, number: int, rows: int = 1000, seed: int = 0) -> Judged:
         columns["polite"] = (taste[who] + 0.5 * q + rng.normal(size=rows) > 0).astype(np.float64)
         y = y + columns["polite"] * constants.choice([-1.0, 1.0]) * constants.uniform(1, 2)
     name = "length" if family in OF_LENGTH else "t"
-    data = Columns.read({"y": y, name: x, **columns, "annotator": [f"a{number:02d}" for number in who]})
+    names = np.array([f"a{number:02d}" for number in range(ANNOTATORS)])
+    data = Columns({"y": y, name: x, **columns, "annotator": names[who]})
     return Judged(Table(data, name, "y", given, instruments=("annotator",)), float(truth))
 
 

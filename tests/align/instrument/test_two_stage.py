@@ -90,7 +90,7 @@ def test_one_feature_is_the_engines_instrument(how: str) -> None:
         (theirs.effect.estimate, theirs.effect.low, theirs.effect.high, theirs.first_stage_f, theirs.hansen.statistic),
         rtol=1e-8,
     )
-    np.testing.assert_allclose(ours.region.pieces, theirs.anderson_rubin.pieces, rtol=1e-8)
+    np.testing.assert_allclose(ours.region().pieces, theirs.anderson_rubin.pieces, rtol=1e-8)
 
 
 def test_the_region_of_one_of_two_features_is_a_search_over_the_other() -> None:
@@ -110,10 +110,10 @@ def test_the_region_of_one_of_two_features_is_a_search_over_the_other() -> None:
         best: Any = optimize.minimize_scalar(statistic, bracket=(-2.0, 0.0))
         return float(best.fun)
 
-    ((low, high),) = found.region.pieces
-    assert low in found.region and least(low) == pytest.approx(bound, rel=1e-4)
+    ((low, high),) = found.region().pieces
+    assert low in found.region() and least(low) == pytest.approx(bound, rel=1e-4)
     assert least(high) == pytest.approx(bound, rel=1e-4)
-    assert found.slopes[0] in found.region  # LIML minimises the statistic
+    assert found.slopes[0] in found.region()  # LIML minimises the statistic
 
 
 def test_a_feature_that_only_the_other_ones_instrument_moves_is_weak() -> None:

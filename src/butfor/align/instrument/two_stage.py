@@ -72,12 +72,19 @@ class Fit:
     slopes: Floats  # [k]
     spread: Floats  # [k, k], their covariance
     strength: float  # first-stage F of the first feature
-    region: Region  # Anderson–Rubin, of the first feature
     agree: ChiSquare
     df: int
+    features: Floats  # [n, k], covariates partialled out
+    stage: Stage  # of the first feature
+
+    def region(self, level: float = 0.95) -> Region:
+        """Anderson–Rubin, of the first feature."""
+        if self.features.shape[1] == 1:
+            return anderson_rubin(self.stage, level, robust=True)
+        return _region(self.features, self.stage, level)
 
 
-def fit(x: Floats, y: Floats, z: Floats, w: Floats, how: How = "2sls", level: float = 0.95) -> Fit:
+def fit(x: Floats, y: Floats, z: Floats, w: Floats, how: How = "2sls") -> Fit:
     """The effects of features x [n, k] on y [n] by instruments z [n, q], covariates w [n, p] held."""
     if how not in HOWS:
         raise UnknownName("how", how, HOWS)
@@ -91,9 +98,10 @@ def fit(x: Floats, y: Floats, z: Floats, w: Floats, how: How = "2sls", level: fl
         slopes,
         spread,
         first_stage(_conditional(features, first), robust=True),
-        anderson_rubin(first, level, robust=True) if k == 1 else _region(features, first, level),
         _hansen(features, first),
         len(y) - first.partialled - k,
+        features,
+        first,
     )
 
 
@@ -242,7 +250,7 @@ class TwoStage(Method):
         if self.interval == "wald" and found.strength < self.weakest:
             raise Abstained(
                 f"no answer: the instrument is weak, {told}, under {self.weakest:g}; all that these data allow is "
-                f"{found.region} (Anderson–Rubin)\ngive more rows or a stronger instrument, or ask for that region: "
+                f"{found.region()} (Anderson–Rubin)\ngive more rows or a stronger instrument, or ask for that region: "
                 'interval = "anderson-rubin"'
             )
         strong = self.interval == "anderson-rubin" or found.strength >= STRONG
@@ -270,12 +278,13 @@ class TwoStage(Method):
 
     def _with_region(self, effect: Effect, found: Fit) -> Effect:
         """The hull of the Anderson–Rubin region and the estimate."""
-        if found.region.empty:
+        region = found.region()
+        if region.empty:
             raise Abstained("no answer: no effect at all fits (Anderson–Rubin); the instruments act by other ways, too")
-        low = min(found.region.pieces[0][0], effect.estimate)
-        high = max(found.region.pieces[-1][1], effect.estimate)
-        told = f"Anderson–Rubin: {found.region}"
-        checks = (*effect.checks, Check("bounded", found.region.bounded and not found.region.disjoint, told))
+        low = min(region.pieces[0][0], effect.estimate)
+        high = max(region.pieces[-1][1], effect.estimate)
+        told = f"Anderson–Rubin: {region}"
+        checks = (*effect.checks, Check("bounded", region.bounded and not region.disjoint, told))
         return replace(effect, low=low, high=high, p=None, method=f"{effect.method}, Anderson–Rubin", checks=checks)
 
 
