@@ -121,25 +121,35 @@ def _scorer(asked: Asked, progress: Progress) -> Scorer:
 def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
     from butfor.data.policy_log import answers_of
 
-    logged = [row for row in rows if not row.of_target]
+    logged, fresh = ([row for row in rows if row.of_target is side] for side in (False, True))
     notes, how = list[str](), asked.how or DEFAULTS["texts"]
-    logging = target = None
+    ratio = of_fresh = None
     if set(how) & set(WEIGHTS):
-        logging = _logprobs(asked, logged, "logprob", asked.logging, scorer)
-        target = None if logging is None else _logprobs(asked, logged, "target_logprob", asked.target, scorer)
-        if logging is None or target is None:
-            side = "logging" if logging is None else "target"
-            told = f"the log has no log-probabilities of the {side} policy: log them, or give --{side} MODEL"
-            if asked.how:
-                raise UserError(told)
-            notes.append(f"no weights: {told}")
+        ratio = _ratio(asked, logged, scorer)
+        if not isinstance(ratio, str):
+            found = _ratio(asked, fresh, scorer) if fresh else ""
+            of_fresh = None if isinstance(found, str) else found
+        elif asked.how:
+            raise UserError(ratio)
+        else:
+            notes.append(f"no weights: {ratio}")
             how = [name for name in how if name not in WEIGHTS]
-    report = Report("texts", answers_of(rows, logging, target), notes=notes)
-    return _valued(asked, report, how)
+    known = None if isinstance(ratio, str) else ratio
+    return _valued(asked, Report("texts", answers_of(rows, known, of_fresh), notes=notes), how)
+
+
+def _ratio(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Floats | str:
+    """log π − log μ of these texts, or what is missing."""
+    logging = _logprobs(asked, rows, "logprob", asked.logging, scorer)
+    target = None if logging is None else _logprobs(asked, rows, "target_logprob", asked.target, scorer)
+    if logging is None or target is None:
+        side = "logging" if logging is None else "target"
+        return f"the log has no log-probabilities of the {side} policy: log them, or give --{side} MODEL"
+    return target - logging
 
 
 def _logprobs(asked: Asked, rows: Sequence[Said], key: str, model: str, scorer: Scorer) -> Floats | None:
-    """Of the logged texts, by the log and where it is silent by the model; None where nobody knows any."""
+    """Of these texts, by the log and where it is silent by the model; None where nobody knows any."""
     import numpy as np
 
     found = [getattr(row, key) for row in rows]
@@ -152,8 +162,9 @@ def _logprobs(asked: Asked, rows: Sequence[Said], key: str, model: str, scorer: 
     elif len(silent) == len(rows):
         return None
     elif silent:
+        whose = "texts of the target" if rows[0].of_target else "logged texts"
         raise UserError(
-            f"{len(silent)} of {len(rows)} logged texts have no '{key}' (first: line {rows[silent[0]].line} of "
+            f"{len(silent)} of {len(rows)} {whose} have no '{key}' (first: line {rows[silent[0]].line} of "
             f"{asked.log}): log all of them, or give --{side} MODEL"
         )
     return np.array(found, dtype=np.float64)

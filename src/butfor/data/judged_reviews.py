@@ -96,8 +96,9 @@ def log(
     outcome[labels:] = np.nan
     of_fresh[own:] = np.nan
     rows, taste = np.arange(prompts), FLATTERY if judge == "flattered" else 0.0
-    ratio = np.log(target[rows, logged]) - np.log(logging[rows, logged])
-    return Answers(rows, reviews.judge[at, logged], outcome, rows, reviews.judge[at, fresh] + taste, ratio, of_fresh)
+    ratio, of_own = (np.log(target[rows, chosen] / logging[rows, chosen]) for chosen in (logged, fresh))
+    judged = reviews.judge[at, fresh] + taste
+    return Answers(rows, reviews.judge[at, logged], outcome, rows, judged, ratio, of_fresh, of_own)
 
 
 def computed(lm: LM, texts: Sequence[str]) -> list[tuple[float, float, float]]:

@@ -103,13 +103,13 @@ def read(path: Path) -> list[Choice] | list[Said]:
 def log_of(rows: Sequence[Choice], logging: Floats | None = None, target: Floats | None = None) -> Log:
     """The log; `logging` and `target` [n, K] stand for what rows leave out, actions in the order of `options`."""
     place = {name: number for number, name in enumerate(options(rows))}
-    sides = [_side(rows, *side) for side in (("logging", logging), ("target", target))]
+    logging, target = _side(rows, "logging", logging), _side(rows, "target", target)
     names = sorted(rows[0].context)
     columns = Columns.read({name: np.array([row.context[name] for row in rows]) for name in names})
     clusters = np.unique([row.cluster for row in rows], return_inverse=True)[1]
     return Log(
         columns, np.array([place[row.action] for row in rows]), np.array([row.outcome for row in rows]),
-        *sides, clusters.astype(np.int64) if any(row.cluster for row in rows) else None,
+        logging, target, clusters.astype(np.int64) if any(row.cluster for row in rows) else None,
     )  # fmt: skip
 
 
@@ -130,8 +130,8 @@ def options(rows: Sequence[Choice]) -> list[str]:
     return sorted({name for row in rows for name in row.actions})
 
 
-def answers_of(rows: Sequence[Said], logging: Floats | None = None, target: Floats | None = None) -> Answers:
-    """The judged texts; `logging` and `target` [n] are the log-probabilities of the logged texts, where known."""
+def answers_of(rows: Sequence[Said], ratio: Floats | None = None, fresh_ratio: Floats | None = None) -> Answers:
+    """The judged texts; the ratios are log π − log μ of the logged texts and of the target's, where known."""
     place = {prompt: number for number, prompt in enumerate(dict.fromkeys(row.prompt for row in rows))}
     logged, fresh = ([row for row in rows if row.of_target is side] for side in (False, True))
 
@@ -143,7 +143,7 @@ def answers_of(rows: Sequence[Said], logging: Floats | None = None, target: Floa
 
     return Answers(
         prompts(logged), numbers(logged, "judge"), numbers(logged, "outcome"), prompts(fresh), numbers(fresh, "judge"),
-        None if logging is None or target is None else target - logging, numbers(fresh, "outcome"),
+        ratio, numbers(fresh, "outcome"), fresh_ratio,
     )  # fmt: skip
 
 

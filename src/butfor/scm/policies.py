@@ -69,6 +69,7 @@ class Answers:
     fresh: Floats  # [m], judgements of the target policy's texts; none where only weights are to be used
     ratio: Floats | None = None  # [n], log probability of a logged text under the target less that when it was logged
     fresh_outcome: Floats | None = None  # [m], nan where nobody labelled; without it, no text of the target is labelled
+    fresh_ratio: Floats | None = None  # [m], like `ratio`, of the target's texts
 
     def __post_init__(self) -> None:
         for name, size in (("judge", len(self.prompt)), ("fresh", len(self.fresh_prompt))):
@@ -80,7 +81,8 @@ class Answers:
         own = 0 if self.fresh_outcome is None else int(np.isfinite(self.fresh_outcome).sum())
         if int(np.isfinite(self.outcome).sum()) + own < 2:
             raise DataError("fewer than two texts have an outcome: nothing ties the judgements to it")
-        if self.ratio is not None and not (self.ratio.shape == self.judge.shape and np.isfinite(self.ratio).all()):
-            raise DataError("ratio needs a finite number for every logged text")
+        for name, given, like in (("ratio", self.ratio, self.judge), ("fresh_ratio", self.fresh_ratio, self.fresh)):
+            if given is not None and not (given.shape == like.shape and np.isfinite(given).all()):
+                raise DataError(f"{name} needs a finite number for each of its texts")
         if self.fresh_outcome is not None and self.fresh_outcome.shape != self.fresh.shape:
             raise DataError("fresh_outcome needs a place for every text of the target: nan where nobody labelled it")

@@ -25,7 +25,8 @@ def drawn(
     outcome[labels:] = np.nan
     of_fresh[own:] = np.nan
     prompts = np.arange(n)
-    return Answers(prompts, logged, outcome, prompts, fresh + flatters, shift * logged - shift**2 / 2, of_fresh)
+    ratio, of_own = (shift * judge - shift**2 / 2 for judge in (logged, fresh))
+    return Answers(prompts, logged, outcome, prompts, fresh + flatters, ratio, of_fresh, of_own)
 
 
 def truth(shift: float = 0.5) -> float:

@@ -85,10 +85,18 @@ def test_what_is_assumed_is_said() -> None:
     assert not {check.code: check.ok for check in Calibrated().value(deaf).checks}["transport"]
 
 
+def test_weights_contradict_a_judge_that_flatters() -> None:
+    for flatters in (0.0, 1.0):
+        told = {check.code: check for check in Calibrated().value(drawn(0, n=800, flatters=flatters)).checks}
+        assert told["balance"].ok == (flatters == 0)
+    assert "balance" not in {check.code for check in Calibrated().value(drawn(0, shift=3)).checks}  # too few to tell
+
+
 def test_prompts_hang_together() -> None:
     """Every text four times tells no more than once."""
     log = drawn(3, n=100, labels=40)
-    four = Answers(*(np.tile(part, 4) for part in (log.prompt, log.judge, log.outcome, log.fresh_prompt, log.fresh)))
+    prompts, judge, outcome, fresh = (np.tile(part, 4) for part in (log.prompt, log.judge, log.outcome, log.fresh))
+    four = Answers(prompts, judge, outcome, prompts, fresh)
     one, many = (
         Calibrated().value(given)
         for given in (Answers(log.prompt, log.judge, log.outcome, log.prompt, log.fresh), four)
@@ -106,7 +114,9 @@ def test_refusals_name_the_fix() -> None:
     with pytest.raises(DataError, match="one-sided"):
         Calibrated().value(replace(log, outcome=np.where(np.isfinite(log.outcome), 1.0, np.nan)))
     with pytest.raises(DataError, match="no text of the target is judged"):
-        Calibrated().value(replace(log, fresh_prompt=np.zeros(0, int), fresh=np.zeros(0), fresh_outcome=None))
+        Calibrated().value(
+            replace(log, fresh_prompt=np.zeros(0, int), fresh=np.zeros(0), fresh_outcome=None, fresh_ratio=None)
+        )
     with pytest.raises(DataError, match="fewer than two"):
         replace(log, outcome=np.full(300, np.nan))
 

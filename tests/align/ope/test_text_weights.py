@@ -75,6 +75,16 @@ def test_a_spread_that_projection_hides_is_still_seen() -> None:
         TextWeights().value(wild)
 
 
+def test_what_the_target_writes_and_the_log_lacks_is_seen() -> None:
+    """The log never drew the few texts that the target likes most: its weights look well, those of its own do not."""
+    log = drawn(0)
+    assert log.fresh_ratio is not None
+    lacking = replace(log, fresh_ratio=np.where(np.arange(300) < 10, 6.0, log.fresh_ratio))
+    with pytest.raises(Abstained, match="by the target's own texts 300 logged ones count as 20"):
+        TextWeights().value(lacking)
+    assert TextWeights().value(replace(lacking, fresh_ratio=None)).ok
+
+
 def test_refusals_name_the_fix() -> None:
     log = drawn(0)
     with pytest.raises(DataError, match="need log-probabilities"):
@@ -83,7 +93,7 @@ def test_refusals_name_the_fix() -> None:
         TextWeights(how="dr").value(
             replace(log, outcome=np.full(300, np.nan), fresh_outcome=drawn(0, own=20).fresh_outcome)
         )
-    bare = replace(log, fresh=np.zeros(0), fresh_prompt=np.zeros(0, int), fresh_outcome=None)
+    bare = replace(log, fresh=np.zeros(0), fresh_prompt=np.zeros(0, int), fresh_outcome=None, fresh_ratio=None)
     with pytest.raises(DataError, match='use how = "ips"'):
         TextWeights(how="dr").value(bare)
     assert TextWeights(how="ips").value(bare).estimate == pytest.approx(truth(), abs=0.2)

@@ -14,7 +14,8 @@ Source    Angelopoulos et al. 2023 (prediction-powered inference); Zrnic & CandÃ
 Limits    `calibration = "none"` is prediction-powered inference on the bare judgement; `corrected = false` with it is
           the naive mean of the judge. Where all is labelled and the target says what was logged, V is the mean outcome.
           Labels must be a random sample of the texts they stand on. Without own labels a judgement must mean the same
-          whoever wrote the text: a check says that this is assumed. Refused: labels on fewer than FEWEST prompts;
+          whoever wrote the text: a check says that this is assumed, and where the log has probabilities of the texts
+          another looks for contradictions (`align.ope.text_overlap`). Refused: labels on fewer than FEWEST prompts;
           labels that are all the same.
 Example   [treatment]
           method = "align.ope.calibrated"
@@ -28,7 +29,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 
 import numpy as np
 
-from butfor.core.errors import DataError
+from butfor.align.ope.text_overlap import bare_weights, text_overlap
+from butfor.core.errors import Abstained, DataError
 from butfor.core.keys import digest
 from butfor.scm.policies import Answers, Log
 from butfor.stats.compare import mean_reach
@@ -70,7 +72,8 @@ class Calibrated(Method):
         given = texts_of(log)
         sample = replace(sampled(given, seed), isotonic=self.calibration == "isotonic", corrected=self.corrected)
         name = "calibrated judgements" if sample.isotonic else "judgements"
-        return sample.effect(name if self.corrected else f"{name}, not corrected", checks_of(sample))
+        checks = (*checks_of(sample), *_contradicted(given, sample))
+        return sample.effect(name if self.corrected else f"{name}, not corrected", checks)
 
 
 def texts_of(log: Log | Answers) -> Answers:
@@ -212,3 +215,14 @@ def checks_of(sample: Sample) -> tuple[Check, ...]:
         tells = len(xs) > 1 and float(np.ptp(ys)) > 0
         found.append(Check("transport", tells, told if tells else "the judge tells nothing of the outcome: " + told))
     return tuple(found)
+
+
+def _contradicted(given: Answers, sample: Sample) -> list[Check]:
+    """Where weights are known and fit for it: does the judge say the same of the target by both ways?"""
+    if sample.own or given.ratio is None:
+        return []
+    try:
+        found = text_overlap(given, bare_weights(given))
+    except Abstained:
+        return []
+    return [found.balance] if found.enough and found.balance else []

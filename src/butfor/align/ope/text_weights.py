@@ -8,11 +8,10 @@ Equation  w = π(text | prompt) / μ(text | prompt), normalised; f the calibrate
           dr    mean over the target's texts of f(S) + Σ w (Y − f(S)) / Σ w over what was labelled
           `weights = "projected"`: w becomes the rising or falling function of S that is nearest to it (least squares);
           its mean stays, its spread falls: E[w | S] if that is monotone.
-Overlap   Judged on the bare weights, whatever is used: effective number of texts, the largest weight, the tail index
-          (`align.ope.overlap`). Also by what the target says: Σ w S / Σ w has to be the mean judgement of its own
-          texts within BALANCED standard errors. "abstain": `Abstained`, unless `abstain = false`.
+Overlap   Judged on the bare weights, whatever is used, and by whether they bring the judgements of the target's own
+          texts back (`align.ope.text_overlap`). Where it is poor: `Abstained`, unless `abstain = false`.
 Source    Landesberg & Narayan 2025 (weights projected on judgements; their failure: intervals of text weights held
-          19–49 % with good effective sample sizes, and the package dropped them); `align.ope.overlap` for the rest.
+          19–49 % with good effective sample sizes, and the package dropped them); Overlap there.
 Limits    π = μ: ips over a log where all is labelled is the mean outcome, and where all is labelled ips is Σ w Y / Σ w,
           whatever the judge. dr is right where either judgements mean the same in the target's texts, or weights are.
 Example   [treatment]
@@ -22,17 +21,15 @@ Example   [treatment]
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 
 import numpy as np
 
 from butfor.align.ope.calibrated import Sample, dealt, isotonic, known, sampled, texts_of
-from butfor.align.ope.overlap import of_weights
+from butfor.align.ope.text_overlap import bare_weights, text_overlap
 from butfor.core.errors import Abstained, DataError
 from butfor.core.keys import digest
-from butfor.stats.effect import Check
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
 
 How = Literal["dr", "ips"]
 Weights = Literal["projected", "bare"]
-FAR = 700.0  # logarithm of a weight beyond which it is no number any more
-BALANCED = 3.5  # standard errors between weighted judgements and those of the target's own texts
 
 
 @final
@@ -69,42 +64,12 @@ class TextWeights(Method):
         """The target's mean outcome, with its interval; `Abstained` where the weights cannot carry it."""
         given = texts_of(log)
         bare = bare_weights(given)
-        checks, why = fit_for_it(given, bare)
-        if why and self.abstain:
-            raise Abstained(f"no answer: {why}\nvalue texts with align.ope.calibrated, which needs no weights")
+        overlap = text_overlap(given, bare)
+        if overlap.why and self.abstain:
+            raise Abstained(f"no answer: {overlap.why}\nvalue texts with align.ope.calibrated, which needs no weights")
         weights = bare if self.weights == "bare" else projected(bare, given.judge)
         sample = _weighed(given, weights, seed) if self.how == "ips" else _both(given, weights, seed)
-        return sample.effect(f"{self.how}, {self.weights} weights of texts", checks)
-
-
-def bare_weights(given: Answers) -> Floats:
-    """How much likelier each logged text is under the target. [n]"""
-    if given.ratio is None:
-        raise DataError(
-            "weights need log-probabilities of the logged texts under both policies, and they are not there"
-        )
-    if (largest := float(given.ratio.max())) > FAR or largest < -FAR:
-        raise Abstained(f"no answer: the largest weight of a logged text is exp({largest:.0f})")
-    return np.exp(given.ratio)
-
-
-def fit_for_it(given: Answers, weights: Floats) -> tuple[tuple[Check, ...], str]:
-    """What the bare weights say of themselves, and whether they bring the judge's word on the target back; and why not
-    to answer, "" where nothing speaks against it."""
-    found = of_weights(weights)
-    checks = [check for check in found.checks if check.code != "support"]  # nobody knows what is never written
-    balance = [_balance(given, weights)] if len(given.fresh) > 1 else []
-    bad = [check.message for check in checks if not check.ok and found.verdict == "abstain"]
-    return (*checks, *balance), "; ".join([*bad, *(check.message for check in balance if not check.ok)])
-
-
-def _balance(given: Answers, weights: Floats) -> Check:
-    share = weights / weights.sum()
-    said, own = float(share @ given.judge), float(given.fresh.mean())
-    spread = float(np.sqrt(np.sum(share**2 * (given.judge - said) ** 2)))
-    error = math.hypot(spread, float(given.fresh.std()) / math.sqrt(len(given.fresh)))
-    told = f"weighted, the judge says {said:.3f} of the logged texts, and {own:.3f} of the target's own"
-    return Check("balance", abs(said - own) <= BALANCED * error + 1e-9, told)
+        return sample.effect(f"{self.how}, {self.weights} weights of texts", overlap.all)
 
 
 def projected(weights: Floats, judge: Floats) -> Floats:
