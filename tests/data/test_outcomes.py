@@ -27,7 +27,7 @@ def test_rows_are_a_log_of_pairs_the_better_one_first():
 
 
 def test_weighted_by_what_the_staff_did_the_log_is_worth_what_any_policy_truly_is():
-    found = visits(outcomes(0.8, 6000))
+    found = visits(outcomes(0.8, 3000))
     known = {one.prompt: one for one in reviews()}
     for policy in ((0.25,) * 4, (0.0, 0.0, 1.0, 0.0), (0.7, 0.1, 0.1, 0.1)):
         asked = [(known[one["text"][: one["answer_at"]]], one["text"][one["answer_at"] :], one) for one in found]

@@ -65,8 +65,9 @@ class Review:
 def reviews(split: Split = "train") -> tuple[Review, ...]:
     """The short reviews whose raters agree; those of "dev" are never in a log."""
     short = [one for one in cebab(split) if one.stars and len(one.text.split()) <= WORDS]
-    first = {one.text: one for one in reversed(short)}  # a text stands once
-    return tuple(Review(f"outcomes/{split}/{one.id}", one.text, one.stars) for one in short if first[one.text] is one)
+    known = set[str]() if split == "train" else {one.body for one in reviews("train")}
+    first = {one.text: one for one in reversed(short) if one.text not in known}  # a text stands once
+    return tuple(Review(f"outcomes/{split}/{one.id}", one.text, one.stars) for one in reversed(first.values()))
 
 
 def staff(stars: int, regular: int, confounding: float) -> tuple[float, ...]:

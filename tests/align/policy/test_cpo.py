@@ -17,7 +17,6 @@ from butfor.train.standard import Standard
 from butfor.train.task import INPUTS
 
 ANSWERS = ["No.", "Yes, it is.", "Who knows?"]
-VARIANTS = ("weighted", "doubly_robust", "outcome")
 
 
 def visit(n, k, outcome):
@@ -42,7 +41,7 @@ def bare(rows=ROWS):
 
 def trained(folder, method, rows=ROWS, lm=None, **settings):
     lm = lm or load("debug")
-    settings = {"steps": 3, "batch_size": 4, "length": 48, "learning_rate": 1e-2, **settings}
+    settings = {"steps": 2, "batch_size": 4, "length": 48, "learning_rate": 1e-2, **settings}
     train(lm, rows, method, settings=TrainSettings(**settings), seed=0, folder=folder)
     return lm
 
@@ -75,13 +74,12 @@ def plain(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("plain"), Standard())
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_without_strength_it_is_supervised_fine_tuning(tmp_path, plain, variant):
-    assert same(plain, trained(tmp_path, CPO(variant=variant, strength=0.0)))
+def test_without_strength_it_is_supervised_fine_tuning(tmp_path, plain):
+    assert same(plain, trained(tmp_path, CPO(variant="doubly_robust", strength=0.0)))
 
 
 def test_until_it_begins_it_is_supervised_fine_tuning(tmp_path, plain):
-    assert same(plain, trained(tmp_path, CPO(after=3)))
+    assert same(plain, trained(tmp_path, CPO(after=2)))
 
 
 def test_listed_answers_are_those_of_scoring_among_themselves():
@@ -142,6 +140,7 @@ def test_low_rank_additions_learn(tmp_path):
     assert not same(load("debug"), trained(tmp_path, CPO(variant="doubly_robust"), adapt="lora", steps=1))
 
 
+@pytest.mark.slow
 def test_rows_that_list_nothing_are_weighted_by_whole_texts(tmp_path):
     assert not same(load("debug"), trained(tmp_path, CPO(), bare(), steps=1))
 

@@ -30,7 +30,7 @@ ROWS = [
 
 def trained(folder, method, rows=ROWS, **settings):
     lm = load("debug")
-    settings = {"steps": 4, "batch_size": 3, "length": 64, "learning_rate": 1e-2, **settings}
+    settings = {"steps": 2, "batch_size": 3, "length": 64, "learning_rate": 1e-2, **settings}
     train(lm, rows, method, settings=TrainSettings(**settings), seed=0, folder=folder)
     return lm
 
@@ -81,13 +81,14 @@ def test_gradients_are_those_of_finite_differences():
 
 
 def test_what_was_preferred_becomes_likelier_and_the_reference_goes(tmp_path):
-    then, now = load("debug"), trained(tmp_path, DPO(beta=0.5), steps=12)
+    then, now = load("debug"), trained(tmp_path, DPO(beta=0.5), steps=6)
     for row in ROWS:
         (a, b), (c, d) = whole(now, row), whole(then, row)
         assert a - b > c - d
     assert not hasattr(now.model, BEFORE)
 
 
+@pytest.mark.slow
 def test_low_rank_additions_learn(tmp_path):
     assert not same(load("debug"), trained(tmp_path, DPO(), adapt="lora"))
 

@@ -1,4 +1,4 @@
-"""What answers are expected to bring: planted tables are found again, from other prompts, and circles of preferences."""
+"""What answers are expected to bring: planted tables are found, from other prompts, and circles of preferences."""
 
 from __future__ import annotations
 
