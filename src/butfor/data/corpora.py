@@ -20,8 +20,8 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "preferences", "preferences/2": reviews of which annotators prefer the better, the longer, the politer and the
           agreeable, these worth 1 or what is asked for; "-entangled": such ones are better, too; "preferences-chat": of
           answers; "preferences-scores": scores instead of pairs (data/preferences.py);
-          "outcomes", "outcomes/0.5": replies to reviews and what came of them, confounded by 0.8 or by what is asked for
-          (data/outcomes.py);
+          "outcomes", "outcomes/0.5": replies to reviews and what came of them, confounded by 0.8 or by what is asked
+          for (data/outcomes.py);
           "codes", "infills": sentences that people changed, for editors (data/counterfactual/{codes,infill}.py);
           a path: .txt (passages separated by blank lines) or .jsonl (one object a line with "text", perhaps "id").
 Columns   a .jsonl row may hold numbers for a method's loss hook: finite, of 64 bits, on every row or on none.
