@@ -18,7 +18,8 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib import metadata
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from butfor.core.seeds import generator
 from butfor.lm.head import NAME, pooled
 from butfor.train.batches import STEP, Batches, batches, numbered
 from butfor.train.method import Batch, Method, Rows, feeding, touched
-from butfor.train.policy import BEFORE, UNSAID, before
+from butfor.train.policy import UNSAID, before
 from butfor.train.task import INPUTS, REJECTED, Outputs, labelled, under
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ PLAIN: dict[str, dict[str, Any]] = {  # what trl would change beside the loss
     "DPO": {"max_length": None, "disable_dropout": False, "precompute_ref_log_probs": True},
     "Reward": {"max_length": None, "disable_dropout": False},
 }
-UNPLANNED = ("packing", "padding_free", "assistant_only_loss")  # options of SFT that make other rows of rows
+UNPLANNED = ("packing", "padding_free", "assistant_only_loss", "precompute_ref_log_probs")  # what makes other rows
 STEPS = "butfor_step"  # the only column of a trainer's data set
 
 
@@ -134,17 +135,7 @@ def plugged(trainer: Any, method: Method) -> Any:
     whose further columns reach the method, or our rows. DPOTrainer keeps its own loss: policy methods of ours compute
     what they need themselves, in SFTTrainer.
     """
-    package = _trl()
-    if problem := lacking():
-        raise UserError(problem)
-    kind = next((kind for kind in OBJECTIVES if _is(trainer, getattr(package, f"{kind}Trainer"))), None)
-    name = type(method).__name__
-    if kind is None:
-        raise UserError(f"{trainer!r} is no SFTTrainer, RewardTrainer or DPOTrainer of trl, nor a class over one")
-    if {"loss", "attach"} & touched(method) and OBJECTIVES[kind] not in method.objectives:
-        raise UserError(f"{name} learns from {' or '.join(map(repr, method.objectives))}, not from a {kind}Trainer")
-    if kind == "DPO" and "loss" in touched(method):
-        raise UserError(f"{name} has a loss of its own in place of DPO's; plug it into SFTTrainer, with the same rows")
+    kind = _kind(_trl(), trainer, method)
 
     class Plugged(_over(trainer, kind, method)):
         def __init__(self, *, model: Any, args: Any, train_dataset: Any, processing_class: Any, **more: Any) -> None:
@@ -169,14 +160,8 @@ def plugged(trainer: Any, method: Method) -> Any:
 
         def train(self, *args: Any, **more: Any) -> Any:
             rng = generator(_seed(self.args), "method", "attach")
-            with ExitStack() as held:
-                if kind == "Reward":
-                    held.enter_context(_as_head(self.model))
-                try:
-                    held.enter_context(method.attach(self.butfor_lm, self.butfor_plan, rng))
-                except AttributeError as error:
-                    raise UserError(f"{name} reads a head that this model has not; train it with butfor's own: "
-                                    "[train] objective = 'reward', loop = 'trl'") from error  # fmt: skip
+            head = _as_head(self.model, self.butfor_plan) if kind == "Reward" else nullcontext()
+            with head, method.attach(self.butfor_lm, self.butfor_plan, rng):
                 return super().train(*args, **more)
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **more: Any) -> Any:
@@ -187,7 +172,7 @@ def plugged(trainer: Any, method: Method) -> Any:
             loss = method.loss(model, inputs, outputs)
             return (loss, outputs) if return_outputs else loss
 
-    Plugged.__name__ = Plugged.__qualname__ = f"{trainer.__name__}With{name}"
+    Plugged.__name__ = Plugged.__qualname__ = f"{trainer.__name__}With{type(method).__name__}"
     return Plugged
 
 
@@ -274,14 +259,26 @@ def _seed(args: Any) -> int:
 
 
 def _trl() -> Any:
-    package = need("trl")
     if problem := lacking():
         raise UserError(problem)
-    return package
+    return need("trl")
 
 
-def _is(trainer: Any, base: Any) -> bool:
-    return isinstance(trainer, type) and issubclass(trainer, base)
+def _kind(package: Any, trainer: Any, method: Method) -> str:
+    """Which of trl's trainers this is; refuses one that this method cannot be plugged into."""
+    name = type(method).__name__
+    found = [
+        kind
+        for kind in OBJECTIVES
+        if isinstance(trainer, type) and issubclass(trainer, getattr(package, f"{kind}Trainer"))
+    ]
+    if not found:
+        raise UserError(f"{trainer!r} is no SFTTrainer, RewardTrainer or DPOTrainer of trl, nor a class over one")
+    if {"loss", "attach"} & touched(method) and OBJECTIVES[found[0]] not in method.objectives:
+        raise UserError(f"{name} learns from {' or '.join(map(repr, method.objectives))}, not from a {found[0]}Trainer")
+    if found == ["DPO"] and "loss" in touched(method):
+        raise UserError(f"{name} has a loss of its own in place of DPO's; plug it into SFTTrainer, with the same rows")
+    return found[0]
 
 
 def _over(trainer: Any, kind: str, method: Method) -> Any:
@@ -296,7 +293,6 @@ def _over(trainer: Any, kind: str, method: Method) -> Any:
             if kind == "SFT":
                 return SimpleNamespace(loss=super().compute_loss(model, given))
             if kind == "DPO":
-                self.precompute_ref_logps = self.precompute_ref_logps or hasattr(model, BEFORE)
                 if self.precompute_ref_logps:
                     sides = {"ref_chosen_logps": "", "ref_rejected_logps": REJECTED}
                     given |= {name: before(model, batch, side) for name, side in sides.items()}
@@ -353,7 +349,7 @@ def _scored(model: Any) -> Callable[..., Outputs]:
 
     def read(*, input_ids: Tensor, **given: Any) -> Outputs:
         seen: list[Tensor] = []
-        handle = _last(model).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        handle = getattr(model, NAME)[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         try:
             logits = model(input_ids=input_ids, **given).logits
         finally:
@@ -378,13 +374,21 @@ def _last(model: Any) -> Any:
     return found[-1]
 
 
-@contextmanager
-def _as_head(model: Any) -> Generator[None]:
-    """A sequence classifier's last layer, found where methods look for our head."""
-    import torch
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A sequence classifier's last layer where methods look for our head; no part of the model, so saved once."""
 
-    vars(model)[NAME] = torch.nn.Sequential(torch.nn.Identity(), _last(model))  # not registered: saved once
+    last: Any
+    length: int  # tokens that are read
+
+    def __getitem__(self, place: int) -> Any:
+        return self.last if place else lambda features: features
+
+
+@contextmanager
+def _as_head(model: Any, planned: Batches) -> Generator[None]:
+    vars(model)[NAME] = _Head(_last(model), max(size for line in planned.plan for _, size in line))
     try:
         yield
     finally:
-        vars(model).pop(NAME, None)
+        vars(model).pop(NAME)
