@@ -35,8 +35,10 @@ def scored(seed, n=500, d=6):
     return BETA * quality + GAMMA * length + rng.normal(size=n), (length - length.mean())[:, None], x
 
 
-def folds(n, seed):
-    return folds_of(np.zeros(n, dtype=np.int64), 5, np.random.default_rng(seed))
+def texts(n, sides, seed):
+    """Which texts stand in which row, none twice, and the fold of each."""
+    of = folds_of(np.zeros(n * sides, dtype=np.int64), 5, np.random.default_rng(seed))
+    return np.arange(n * sides).reshape(n, sides), of
 
 
 def covered(kind, seeds):
@@ -45,10 +47,10 @@ def covered(kind, seeds):
     for seed in seeds:
         if kind == "preferences":
             z, x = differences(seed)
-            one = of_preferences(z, x, folds(len(z), seed))
+            one = of_preferences(z, x, *texts(len(z), 2, seed))
         else:
             y, z, x = scored(seed)
-            one = of_scores(y, z, x, folds(len(z), seed))
+            one = of_scores(y, z, x, *texts(len(z), 1, seed))
         found.append((one.theta[0], abs(one.theta[0] - GAMMA) < 1.96 * one.error[0]))
     return np.mean(found, axis=0)
 
@@ -71,7 +73,7 @@ def test_intervals_cover_as_often_as_they_say(kind):
 def test_scores_agree_with_least_squares_where_the_texts_are_told_whole():
     y, z, x = scored(0, n=4000)
     joint = np.linalg.lstsq(np.concatenate([z, x, np.ones((len(z), 1))], 1), y, rcond=None)[0][0]
-    assert of_scores(y, z, x, folds(len(z), 0)).theta[0] == pytest.approx(joint, abs=0.02)
+    assert of_scores(y, z, x, *texts(len(z), 1, 0)).theta[0] == pytest.approx(joint, abs=0.02)
 
 
 def test_a_reward_keeps_the_quality_that_goes_with_length(monkeypatch):
@@ -114,7 +116,7 @@ def test_a_length_that_the_text_tells_whole_is_refused(monkeypatch):
 def test_what_decides_every_preference_is_refused():
     z, x = differences(0)
     with pytest.raises(DataError, match="decide every preference"):
-        of_preferences(np.abs(z), x, folds(len(z), 0))
+        of_preferences(np.abs(z), x, *texts(len(z), 2, 0))
 
 
 def test_what_is_alike_in_both_texts_cancels():

@@ -5,26 +5,28 @@ Idea      An outcome is a sum of what the text is worth and of what is known to 
 Equation  Scores        Y = e(Z) + h(text) + noise,            reward learnt from  Y − λ ê(Z)
           Preferences   log-odds of w ≻ l = e(Z_w) − e(Z_l) + h(w) − h(l),
                         L = −log σ(r_w − r_l + λ (ê(Z_w) − ê(Z_l)))
-          e(Z) = θ · (Z, Z², … up to `degree`; a term for each word but one). h is linear in what the head reads before
-          training, ridge penalty. θ solves, with η = θ·z + h of the other folds and m(x) = E[z | x] (weighted by
-          σ′(η) for preferences, fitted on the other folds; z, x: of the row, or the differences of its two texts):
-                        Σ (Y − E[Y | x] − θ·(z − m(x))) (z − m(x)) = 0,   Σ (1 − σ(η)) (z − m(x)) = 0
-          Neither moves, to first order, with errors of h and m.
-Source    Li et al. 2025 (removal of known confounders before the reward is learnt). The equations: partially linear
-          regression, Robinson 1988, and its logistic form by Chernozhukov et al. 2018.
+          e(Z) = θ · (Z, Z², … up to `degree`; a term for each word but one). θ is that of one last fit, least squares
+          or logistic, of the outcome on z, m(x) and h(x), z and x those of the row or the differences of its two texts:
+          m(x) = E[z | x] and h(x) are linear in what the head reads before training, with a ridge penalty, fitted on
+          rows that share no text, nor fold of texts, with the row. Adjusted for both, θ does not move, to first order,
+          with errors of either, and a prediction that is too bold counts for less.
+Source    Li et al. 2025 (removal of known confounders before the reward is learnt). The last fit follows Robinson 1988
+          and Chernozhukov et al. 2018; folds and errors for texts that stand in several pairs, Chiang et al. 2022.
 Example   [treatment]
           method = "align.reward.deconfound"
           variables = ["length"]
 Known     Where P(w ≻ l) = σ(β Δq + γ Δz), z as entangled with q as may be, θ̂ is γ within its interval.
-Limits    λ = 0 is the plain reward, bit for bit. What is not in `variables` is not removed. A variable that the model
-          reads off the text exactly cannot be told from its quality: refused. What the first reading of the model
-          misses of the quality, and comes along with Z, is taken for an effect of Z. Confounders that are alike in both
-          texts of a pair cancel, and are refused.
+Limits    λ = 0 is the plain reward, bit for bit. What is not in `variables` is not removed. Log-odds shrink by what a
+          fit leaves unexplained, and θ is told on texts that h has not seen: a reward that fits its own texts more
+          closely takes λ above 1 (choose it on texts kept from training). What the first reading of the model misses of
+          the quality, and comes along with what it misses of Z, is taken for an effect of Z. A variable that the model
+          reads off the text exactly cannot be told from its quality, and one that is alike in both texts of a pair
+          cancels: both are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
@@ -33,9 +35,9 @@ import numpy as np
 from pydantic import Field
 
 from butfor.align.reward.nuisance import levels, logistic, penalty_of, ridge, spread
-from butfor.align.reward.sides import column, kept, look_up, paired, places, read_before
+from butfor.align.reward.sides import column, kept, look_up, paired, places, read_before, sides
 from butfor.core.errors import DataError, UserError
-from butfor.scm.estimate.nuisance import expit, folds_of, solve
+from butfor.scm.estimate.nuisance import expit, folds_of, newton, solve
 from butfor.scm.estimate.result import effect_of
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import SCORE
@@ -50,10 +52,12 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
     Floats = NDArray[np.float64]
+    Codes = NDArray[np.intp]
+    Folds = NDArray[np.int64]
 
 FEWEST = 50  # rows from which the effect of a confounder is told
 LEFT = 0.005  # of a confounder's variance, that the texts do not tell
-STEPS, CLOSE = 50, 1e-10
+LOOSE = 1e-9  # ridge of the last fit, for a row
 DECIDED = 30.0  # log-odds for a standard deviation: nothing but the confounder counts
 TAKEN = "deconfound_taken"
 
@@ -66,9 +70,9 @@ class Deconfound(Method):
     objectives: ClassVar[tuple[str, ...]] = ("reward",)
     variables: tuple[str, ...] = ("length",)  # columns of the texts, of both where they are preferences
     levels: tuple[str, ...] = ()  # those of numbers that are names, such as an annotator's; words always are
-    strength: Annotated[float, Field(ge=0, le=1)] = 1.0  # the share of what was estimated that is taken away
+    strength: Annotated[float, Field(ge=0, le=2)] = 1.0  # how much of what was estimated is taken away
     degree: Annotated[int, Field(ge=1, le=4)] = 1
-    folds: Annotated[int, Field(ge=2)] = 5
+    folds: Annotated[int, Field(ge=3)] = 5  # of the texts
 
     def __post_init__(self) -> None:
         if not self.variables or len(set(self.variables)) < len(self.variables):
@@ -94,12 +98,12 @@ class Deconfound(Method):
             named = name in self.levels or any(isinstance(value, str) for side in values for value in side)
             found.append(levels(name, values) if named else spread(name, values, self.degree))
         names = [name for some, _ in found for name in some]
-        sides = [np.concatenate(parts, axis=1) for parts in zip(*(values for _, values in found), strict=True)]
+        each = [np.concatenate(parts, axis=1) for parts in zip(*(values for _, values in found), strict=True)]
         if paired(rows):
-            same = [name for name, flat in zip(names, ~np.any(sides[0] != sides[1], axis=0), strict=True) if flat]
+            same = [name for name, flat in zip(names, ~np.any(each[0] != each[1], axis=0), strict=True) if flat]
             if same:
                 raise UserError(f"{same[0]!r} is alike in both texts of every pair, so it cancels; leave it out")
-        return names, sides
+        return names, each
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: Random) -> Generator[None]:
@@ -110,11 +114,14 @@ class Deconfound(Method):
         rows = [planned.rows[place] for place in places(planned)]
         names, z = self.terms(rows)
         x = read_before(lm, planned)
-        fold = folds_of(np.zeros(len(rows), dtype=np.int64), self.folds, rng)
+        told = [text["text"] for side in sides(rows) for text in side]
+        codes = np.unique(told, return_inverse=True)[1]
+        texts = codes.reshape(len(x), len(rows)).T  # [n, S]
+        folds = folds_of(np.zeros(int(codes.max()) + 1, dtype=np.int64), self.folds, rng)
         if paired(rows):
-            found = of_preferences(z[0] - z[1], x[0] - x[1], fold)
+            found = of_preferences(z[0] - z[1], x[0] - x[1], texts, folds)
         else:
-            found = of_scores(np.array([row[SCORE] for row in rows], dtype=np.float64), z[0], x[0], fold)
+            found = of_scores(np.array([row[SCORE] for row in rows], dtype=np.float64), z[0], x[0], texts, folds)
         lm.notes.extend(found.told(names, len(rows), "log-odds" if paired(rows) else "score"))
         taken = (z[0] - z[1] if paired(rows) else z[0]) @ found.theta
         with kept(lm, planned, {TAKEN: self.strength * taken}):
@@ -154,56 +161,51 @@ class Removed:
         ]
 
 
-def of_preferences(z: Floats, x: Floats, fold: NDArray[np.int64]) -> Removed:
-    """From the differences, chosen less rejected, of the terms [n, p] and of what is read [n, d]."""
+def of_preferences(z: Floats, x: Floats, texts: Codes, folds: Folds) -> Removed:
+    """From the differences, chosen less rejected, of terms [n, p] and of what is read [n, d]; texts [n, 2]: which."""
     won = np.ones(len(z))
     penalty = penalty_of(z, x, won)
-    worth, rest, start = np.empty(len(z)), np.empty_like(z), np.zeros(z.shape[1])
-    for k in np.unique(fold):
-        here = fold == k
-        direct, read = logistic(z[~here], x[~here], won[~here], penalty)
-        chance = expit(z[~here] @ direct + x[~here] @ read)
-        told = ridge(x[~here], z[~here], chance * (1 - chance) + 1e-6)
-        worth[here], rest[here] = x[here] @ read, z[here] - x[here] @ told
-        start += direct * here.mean()
-    left = _left(z, rest)
-    theta = _solved(z, rest, worth, start)
-    chance = expit(z @ theta + worth)
-    slope = (rest * (chance * (1 - chance))[:, None]).T @ z  # [p, p]
-    return Removed(theta, _errors(slope, rest * (1 - chance)[:, None]), left)
+    told, worth = np.empty_like(z), np.empty((len(z), 1))
+    for here, others in apart(texts, folds):
+        direct, read = logistic(z[others], x[others], won[others], penalty)
+        chance = expit(z[others] @ direct + x[others] @ read)
+        told[here] = x[here] @ ridge(x[others], z[others], chance * (1 - chance) + 1e-6)
+        worth[here, 0] = x[here] @ read
+    left = _left(z, z - told)
+    terms = np.concatenate([z, told, worth], axis=1)
+    loose = np.full(terms.shape[1], LOOSE * len(z))
+    beta = newton(terms, won, loose, np.zeros(terms.shape[1]))
+    if float(np.abs(beta[: z.shape[1]]).max()) > DECIDED:
+        raise DataError(
+            "the confounders decide every preference, and leave nothing to learn a reward from; "
+            "give pairs in which they and the text disagree, or leave out a variable"
+        )
+    chance = expit(terms @ beta)
+    slope = (terms * (chance * (1 - chance))[:, None]).T @ terms + np.diag(loose)
+    error = _errors(slope, terms * (1 - chance)[:, None], texts)
+    return Removed(beta[: z.shape[1]], error[: z.shape[1]], left)
 
 
-def of_scores(y: Floats, z: Floats, x: Floats, fold: NDArray[np.int64]) -> Removed:
-    """From scores [n], terms [n, p] and what is read [n, d]."""
-    rest = np.empty((len(y), 1 + z.shape[1]))
-    both = np.concatenate([y[:, None], z], axis=1)
-    for k in np.unique(fold):
-        here = fold == k
-        centre, middle = both[~here].mean(axis=0), x[~here].mean(axis=0)
-        told = ridge(x[~here] - middle, both[~here] - centre)
-        rest[here] = both[here] - centre - (x[here] - middle) @ told
-    own, rest = rest[:, 0], rest[:, 1:]
-    left = _left(z - z.mean(axis=0), rest)
-    slope = rest.T @ rest
-    theta = solve(slope, rest.T @ own)
-    return Removed(theta, _errors(slope, rest * (own - rest @ theta)[:, None]), left)
+def of_scores(y: Floats, z: Floats, x: Floats, texts: Codes, folds: Folds) -> Removed:
+    """From scores [n], terms [n, p] and what is read [n, d]; texts [n, 1]: which."""
+    both, told = np.concatenate([z, y[:, None]], axis=1), np.empty((len(y), z.shape[1] + 1))
+    for here, others in apart(texts, folds):
+        middle, centre = both[others].mean(axis=0), x[others].mean(axis=0)
+        told[here] = (x[here] - centre) @ ridge(x[others] - centre, both[others] - middle) + middle
+    left = _left(z - z.mean(axis=0), z - told[:, :-1])
+    terms = np.concatenate([z, told, np.ones((len(y), 1))], axis=1)
+    slope = terms.T @ terms + LOOSE * len(y) * np.eye(terms.shape[1])
+    beta = solve(slope, terms.T @ y)
+    error = _errors(slope, terms * (y - terms @ beta)[:, None], texts)
+    return Removed(beta[: z.shape[1]], error[: z.shape[1]], left)
 
 
-def _solved(z: Floats, rest: Floats, worth: Floats, theta: Floats) -> Floats:
-    """Where Σ (1 − σ(θ·z + h)) (z − m) = 0, by Newton's method from a fit nearby."""
-    for _ in range(STEPS):
-        chance = expit(z @ theta + worth)
-        slope = (rest * (chance * (1 - chance))[:, None]).T @ z
-        step = np.linalg.lstsq(slope, rest.T @ (1 - chance), rcond=None)[0]
-        theta = theta + step * min(1.0, 1.0 / max(float(np.abs(step).max()), 1e-300))
-        if float(np.abs(step).max()) < CLOSE:
-            return theta
-        if float(np.abs(theta).max()) > DECIDED:
-            break
-    raise DataError(
-        "the confounders decide every preference, and leave nothing to learn a reward from; "
-        "give pairs in which they and the text disagree, or leave out a variable"
-    )
+def apart(texts: Codes, folds: Folds) -> Iterator[tuple[Any, Any]]:
+    """Rows whose texts are of two folds (or one), and the rows that share no fold with them; by the texts' folds."""
+    of = np.sort(folds[texts], axis=1)  # [n, S]
+    for pair in np.unique(of, axis=0):
+        here, met = np.asarray(of == pair).all(axis=1), np.asarray(np.isin(of, pair)).any(axis=1)
+        yield here, ~met
 
 
 def _left(z: Floats, rest: Floats) -> Floats:
@@ -217,7 +219,12 @@ def _left(z: Floats, rest: Floats) -> Floats:
     return left
 
 
-def _errors(slope: Floats, scores: Floats) -> Floats:
-    """Standard errors [p] by the sandwich."""
+def _errors(slope: Floats, scores: Floats, texts: Codes) -> Floats:
+    """Standard errors by the sandwich, where rows that share a text go together (dyadic clusters)."""
+    meat = -(texts.shape[1] - 1) * scores.T @ scores
+    sums = np.zeros((int(texts.max()) + 1, scores.shape[1]))
+    for side in texts.T:
+        np.add.at(sums, side, scores)
+    meat += sums.T @ sums
     inverse = np.linalg.inv(slope)
-    return np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse.T)).astype(np.float64)
+    return np.sqrt(np.maximum(np.diag(inverse @ meat @ inverse.T), 0)).astype(np.float64)
