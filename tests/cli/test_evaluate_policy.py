@@ -102,6 +102,20 @@ def test_poor_overlap_is_a_refusal_and_exit_3(tmp_path: Path) -> None:
     assert alone.exit_code == 3 and "ips does not answer" in alone.stderr
 
 
+def test_texts_of_the_target_show_what_the_log_never_drew(tmp_path: Path) -> None:
+    rows = [
+        row | {"logprob": -30.0, "target_logprob": -22.0 if row["id"] in ("b1", "b2") else -30.0}
+        if row.get("policy") == "target"
+        else row
+        for row in texts()
+    ]
+    done = run(write(tmp_path / "log.jsonl", rows), "--json")
+    values = json.loads(done.stdout)["values"]
+    assert "refused" not in values[0] and all("by the target's own texts" in value["refused"] for value in values[1:])
+    some = run(write(tmp_path / "some.jsonl", [*rows[:-1], *without(rows[-1:], "logprob")]))
+    assert some.exit_code == 2 and "1 of 120 texts of the target have no 'logprob'" in some.stderr
+
+
 def test_a_model_fills_what_the_log_leaves_out_and_a_killed_command_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

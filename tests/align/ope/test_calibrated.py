@@ -95,12 +95,12 @@ def test_weights_contradict_a_judge_that_flatters() -> None:
 def test_prompts_hang_together() -> None:
     """Every text four times tells no more than once."""
     log = drawn(3, n=100, labels=40)
-    prompts, judge, outcome, fresh = (np.tile(part, 4) for part in (log.prompt, log.judge, log.outcome, log.fresh))
-    four = Answers(prompts, judge, outcome, prompts, fresh)
-    one, many = (
-        Calibrated().value(given)
-        for given in (Answers(log.prompt, log.judge, log.outcome, log.prompt, log.fresh), four)
-    )
+    bare = replace(log, ratio=None, fresh_outcome=None, fresh_ratio=None)
+    four = replace(
+        bare, prompt=np.tile(log.prompt, 4), judge=np.tile(log.judge, 4), outcome=np.tile(log.outcome, 4),
+        fresh_prompt=np.tile(log.prompt, 4), fresh=np.tile(log.fresh, 4),
+    )  # fmt: skip
+    one, many = (Calibrated().value(given) for given in (bare, four))
     assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.05)
 
 

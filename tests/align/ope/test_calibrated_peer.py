@@ -45,10 +45,8 @@ def rows(judge: np.ndarray, outcome: np.ndarray) -> list[dict[str, Any]]:
 
 
 def test_the_curve_is_theirs() -> None:
-    from cje.calibration.judge import JudgeCalibrator
-
     judge, outcome, known = sample(0, 300, 100)
-    fitted = JudgeCalibrator(calibration_mode="monotone")
+    fitted: Any = pytest.importorskip("cje.calibration.judge").JudgeCalibrator(calibration_mode="monotone")
     fitted.fit_cv(judge, outcome[:100], np.isfinite(known))
     xs, ys = isotonic(judge[:100], outcome[:100])
     assert np.interp(judge, xs, ys) == pytest.approx(fitted.predict(judge), abs=1e-9)
