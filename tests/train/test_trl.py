@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any, ClassVar, final
 
 import pytest
@@ -18,6 +21,7 @@ from butfor.align.reward.deconfound import Deconfound
 from butfor.align.reward.disentangle import Disentangle
 from butfor.align.reward.invariant import Invariant
 from butfor.core.errors import SpecError, UserError
+from butfor.core.read import read
 from butfor.lm.head import NAME
 from butfor.lm.load import load
 from butfor.train import trl
@@ -380,3 +384,13 @@ def test_data_sets_of_trl_become_rows():
     ]
     with pytest.raises(UserError, match="row 0 has no chosen and rejected, prompt and completion, messages, or 'text'"):
         rows({"texts": "One."})
+
+
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing`:FutureWarning")  # of trl's own default
+def test_the_page_says_what_is_true(capsys):
+    page = (Path(__file__).parents[2] / "docs" / "trl.md").read_text(encoding="utf-8")
+    (code,), (experiment,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "toml"))
+    space: dict[str, Any] = {"__name__": __name__}
+    exec(compile(code, "docs/trl.md", "exec", dont_inherit=True), space)
+    assert space["trainer"].state.global_step == 4
+    assert read(tomllib.loads(experiment)).train.loop == "trl"
