@@ -9,9 +9,9 @@ Equation  w = π / μ of what was done; for each context, all K probabilities un
           tail         index ξ of a generalised Pareto distribution fitted to the largest weights; 1/2: no variance
           mean         mean of w, which is 1 - missing where the logged probabilities are right
 Verdict   "abstain" where `missing` is over 1 % or fewer than 30 rows are expected to be effective. What was seen does
-          not decide: a log that holds a huge weight has a wide interval, and one that missed it looks healthy and is
-          wrong. In our worlds (`python -m butfor.align.ope.calibrate`, docs/ope.md) misses go with `expected`, not
-          with `effective`, `largest` or `tail`. Those are checks: not ok, they say that a few rows decide.
+          not decide: a log that holds a huge weight has a wide interval, and one that missed it looks healthy. In our
+          worlds (`python -m butfor.align.ope.calibrate --far`, docs/ope.md) coverage falls as `expected` does, and
+          hardly moves with `effective`. What was seen makes checks: not ok, they say that a few rows decide.
           Where no more is known than the weights (`of_weights`, whole texts), what was seen has to decide: "abstain"
           under 30 effective rows, at a row over a tenth of the estimate, or at ξ > 0.7.
 Source    Kish 1965 (effective sample size; `expected` is its limit); Zhang & Stephens 2009 and Vehtari et al. 2024 (the
