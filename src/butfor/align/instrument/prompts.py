@@ -15,7 +15,8 @@ Checks    moves       share of texts whose answer the variants change: without i
                       an instrument's average has negative weights
           exclusion   the largest |Y(p, a) − Y(p', a)|: 0 where the variant acts through the answer alone
           These are seen, not assumed: the model is run under every variant with either answer put into its mouth. For a
-          log that nobody can run again there are first-stage F, J and balance (`align.instrument.two_stage`).
+          log that nobody can run again there are first-stage F, J and balance (`align.instrument.two_stage`); what goes
+          through the answer is not told by a log that lacks what texts do to both (`logged` against `mediator`).
 Source    potential outcomes with instruments: Angrist, Imbens & Rubin 1996; natural effects: Pearl 2001.
 Example   python -m butfor.align.instrument.prompts --model smollm2-135m --limit 100
 Limits    Two answers, and log-odds of two words; of one model. Intervals are over texts.
@@ -35,7 +36,7 @@ from butfor.core.errors import DataError, UserError
 from butfor.core.seeds import generator
 from butfor.scm.analyst import Table
 from butfor.scm.columns import Columns, Floats
-from butfor.scm.estimate.mediate import Mediation
+from butfor.scm.estimate.mediate import Mediate, Mediation
 from butfor.stats import paired
 from butfor.stats.effect import Check, Effect
 
@@ -148,6 +149,12 @@ class Trial:
         )
         return Mediation(*(replace(one, checks=(*one.checks, *checks)) for one in (total, direct, indirect)))
 
+    def logged(self, treated: int, control: int, seed: int = 0) -> Mediation:
+        """The same from a log: the variant is random, the first answer is not, and shares texts with the last."""
+        data, names = self.drawn(seed), (f"v{treated}", f"v{control}")
+        estimator = Mediate(VARIANT, (SAID,), LAST, treated=names[0], control=names[1], learner="linear", seed=seed)
+        return estimator.fit(data.take(np.isin(data[VARIANT], names)))
+
 
 def run(lm: LM | Chat, texts: Sequence[str], setup: Setup, seed: int = 0) -> Trial:
     """Ask a model, or an endpoint that tells log-probabilities, everything that is needed; nothing is generated."""
@@ -220,7 +227,10 @@ def page(trial: Trial, repeated: Trial, draws: int = 200) -> str:
         lines.append(f"| {how} | {found[0]} | {mean:.3f} | {held:.1%} | {weak:.1%} |")
     parts, (*_, exclusion) = repeated.mediator(0, len(repeated.variants) - 1), repeated.checks()
     lines += ["", f"{repeated.variants[0]!r} for {repeated.variants[-1]!r}, repeated in the second prompt:", ""]
-    lines += [f"{name:9} {getattr(parts, name)}" for name in ("total", "direct", "indirect")]
+    logs = [repeated.logged(0, len(repeated.variants) - 1, n) for n in range(draws // 5)]
+    for name in ("total", "direct", "indirect"):
+        mean = np.mean([getattr(log, name).estimate for log in logs])
+        lines.append(f"{name:9} {getattr(parts, name)}, from logs {mean:.3f}")
     return "\n".join([*lines, "", str(exclusion), str(parts.total.checks[-1])])
 
 
