@@ -39,10 +39,10 @@ def bare(rows=ROWS):
     return [{name: value for name, value in row.items() if name not in ("beside", "answers")} for row in rows]
 
 
-def trained(folder, method, rows=ROWS, lm=None, **settings):
-    lm = lm or load("debug")
+def trained(folder, method, rows=ROWS, progress=None, **settings):
+    lm = load("debug")
     settings = {"steps": 2, "batch_size": 4, "length": 48, "learning_rate": 1e-2, **settings}
-    train(lm, rows, method, settings=TrainSettings(**settings), seed=0, folder=folder)
+    train(lm, rows, method, settings=TrainSettings(**settings), seed=0, folder=folder, progress=progress)
     return lm
 
 
@@ -157,6 +157,7 @@ def test_rows_that_list_nothing_are_weighted_by_whole_texts(tmp_path):
         (lambda row: row.update(answers=["No.", "No."]), "no two alike"),
         (lambda row: row.update(answers=["A", "B", "C"]), "not among its answers"),
         (lambda row: row.pop("beside"), "7 of 8 rows"),
+        (lambda row: row["beside"]["rejected"].pop("text"), "is no row"),
         (lambda row: row["beside"]["rejected"].update(text="x far? Yes"), "another prompt"),
     ],
 )
@@ -167,6 +168,26 @@ def test_rows_that_are_no_log_are_refused_in_a_line(change, problem):
         CPO(variant="doubly_robust").fits(rows)
     assert str(caught.value).count("\n") == 0
     CPO(strength=0.0).fits(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["logged", "before"])
+def test_a_killed_training_goes_on_bit_for_bit(tmp_path, weights):
+    method = CPO(variant="doubly_robust", weights=weights)
+    whole = trained(tmp_path / "whole", method, steps=4, save_every=2)
+
+    class Stop(Exception):
+        pass
+
+    def stop(step, *_):
+        if step == 3:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(tmp_path / "torn", method, progress=stop, steps=4, save_every=2)
+    torn = trained(tmp_path / "torn", method, steps=4, save_every=2)
+    assert same(whole, torn)
+    assert whole.notes == torn.notes
 
 
 def test_one_prompt_teaches_nothing_of_others():

@@ -85,6 +85,8 @@ def sides(rows: Rows) -> list[Rows]:
     beside = [row["beside"][REJECTED] for row in rows if REJECTED in row.get("beside", {})]
     if beside and len(beside) < len(rows):
         raise UserError(f"{REJECTED!r} stands beside {len(beside)} of {len(rows)} rows; give it to all, or to none")
+    if not all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in beside):
+        raise UserError(f'what stands beside a row as {REJECTED!r} is no row; give {{"text": "…", "answer_at": …}}')
     return [rows, beside] if beside else [rows]
 
 
