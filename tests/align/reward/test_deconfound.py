@@ -88,6 +88,7 @@ def test_a_reward_keeps_the_quality_that_goes_with_length(monkeypatch):
     assert "length adds 1." in notes[0] and "log-odds" in notes[0]
 
 
+@pytest.mark.slow
 def test_half_the_strength_takes_half_away(monkeypatch):
     world = preferences(n=400, tells=0.8)
     at = [effects(learnt(Deconfound(strength=s), world, monkeypatch)[0])[1] for s in (0.0, 0.5, 1.0)]

@@ -36,6 +36,7 @@ def test_rewards_keep_quality_and_lose_length(monkeypatch):
     assert after[2] >= before[2]
 
 
+@pytest.mark.slow
 def test_where_better_texts_are_longer_it_turns_against_length(monkeypatch):
     """What its limits say: quality alone goes with length, so a reward without correlation marks length down."""
     world = preferences(n=400, correlation=0.7)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 
@@ -52,29 +56,32 @@ def same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return [weights(trained(tmp_path_factory.mktemp("plain"), rows, Standard())) for rows in (PAIRS, SCORES)]
+@cache
+def plain(kind):
+    with TemporaryDirectory() as folder:
+        return weights(trained(Path(folder), (PAIRS, SCORES)[kind], Standard()))
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["pairs", "scores"])
+@pytest.mark.parametrize("kind", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["pairs", "scores"])
 @pytest.mark.parametrize("method", [Invariant(strength=0), Deconfound(strength=0), Disentangle(strength=0), Observed()])
-def test_without_strength_it_is_the_plain_reward(tmp_path, plain, method, kind):
+def test_without_strength_it_is_the_plain_reward(tmp_path, method, kind):
     rows = (ALL_SEEN if isinstance(method, Observed) else (PAIRS, SCORES))[kind]
-    assert same(weights(trained(tmp_path, rows, method)), plain[kind])
+    assert same(weights(trained(tmp_path, rows, method)), plain(kind))
 
 
-@pytest.mark.parametrize("rows", [PAIRS, SCORES], ids=["pairs", "scores"])
+@pytest.mark.parametrize("kind", [0, pytest.param(1, marks=pytest.mark.slow)], ids=["pairs", "scores"])
 @pytest.mark.parametrize("method", STRONG, ids=lambda method: type(method).__name__)
-def test_with_strength_it_is_another_and_nothing_is_left_hanging(tmp_path, plain, method, rows):
-    lm = trained(tmp_path, rows, method)
-    assert not same(weights(lm), plain[rows is SCORES])
-    assert weights(lm).keys() == plain[0].keys()
+def test_with_strength_it_is_another_and_nothing_is_left_hanging(tmp_path, method, kind):
+    lm = trained(tmp_path, (PAIRS, SCORES)[kind], method)
+    assert not same(weights(lm), plain(kind))
+    assert weights(lm).keys() == plain(kind).keys()
     assert not {name for name in vars(lm.model) if name.startswith("butfor_") and name != NAME}
     assert np.isfinite(worth(lm, ["good", "bad"])).all()
 
 
-@pytest.mark.parametrize("method", STRONG[1:4], ids=lambda method: type(method).__name__)
+@pytest.mark.parametrize(
+    "method", [Instrument(weakest=1e-9), *(pytest.param(method, marks=pytest.mark.slow) for method in STRONG[1:3])]
+)
 def test_a_killed_training_goes_on_bit_for_bit(tmp_path, method):
     class Stop(Exception):
         pass

@@ -62,7 +62,14 @@ def chosen(n=600, seed=0):
     return part, whole
 
 
-@pytest.mark.parametrize("knobs", [{"propensity": "chance", "least": 0.01}, {"least": 0.01}, {"given": ("long",)}])
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"propensity": "chance", "least": 0.01},
+        pytest.param({"least": 0.01}, marks=pytest.mark.slow),
+        pytest.param({"given": ("long",)}, marks=pytest.mark.slow),
+    ],
+)
 def test_ratings_stand_for_those_that_were_not_given(monkeypatch, knobs):
     part, whole = chosen()
     wanted = effects(learnt(Observed(observed="rated"), whole, monkeypatch)[0])
