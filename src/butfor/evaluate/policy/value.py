@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
 
 from pydantic import Field
 
+from butfor.data.cebab import cebab
 from butfor.data.outcomes import CONFOUNDING, REPLIES, VOUCHER, Review, Split, logged, reviews, value
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
@@ -59,9 +60,8 @@ class PolicyValue:
     confounding: Annotated[float, Field(ge=0, le=1)] = CONFOUNDING
 
     def ready(self) -> None:
-        """The reviews are here."""
-        for split in SPLITS.values():
-            reviews(split)
+        """The unseen reviews are here; those of the log come with them, and are asked about on purpose."""
+        cebab(SPLITS["unseen"])
 
     def items(self, world: LM) -> list[Item]:  # noqa: ARG002
         """One item a review, as many seen as unseen."""
