@@ -69,6 +69,17 @@ def test_choices_are_valued_by_all_estimators_of_short_actions(tmp_path: Path) -
     assert all(value["low"] <= 0.4 <= value["high"] for value in values)  # 0.3 + 0.5 · 0.4 · P(length > 0)
 
 
+def test_choices_that_something_unseen_moved_are_bounded(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", choices())
+    done = run(log)
+    assert "the difference to the logged mean is lost where the unseen moves odds by" in " ".join(done.stdout.split())
+    one, three = (
+        json.loads(run(log, "--how", "sensitivity", "--factor", factor, "--json").stdout)["values"][0]
+        for factor in ("1", "3")
+    )
+    assert three["low"] < one["low"] < one["high"] < three["high"]
+
+
 def test_texts_are_valued_by_judgements_first(tmp_path: Path) -> None:
     log = write(tmp_path / "log.jsonl", texts())
     done = run(log)

@@ -31,7 +31,7 @@ NAMES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # estimators by kin
         **{how: ("align.ope.weighting", {"how": how}) for how in ("snips", "ips", "clipped", "switch")},
     },
 }
-DEFAULTS = {"texts": ("calibrated", "dr", "ips"), "actions": ("dr", "direct", "snips", "ips")}
+DEFAULTS = {"texts": ("calibrated", "dr", "ips"), "actions": ("dr", "direct", "snips", "sensitivity")}
 WEIGHTS = ("dr", "ips")  # of texts: these need log-probabilities
 
 
