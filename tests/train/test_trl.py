@@ -67,7 +67,7 @@ class Killed(Exception):
 def trained(folder, method, loop, *, rows=ROWS, stop=0, **settings):
     """The model, the losses, and the facts."""
     lm = load("debug")
-    settings = {"steps": 4, "batch_size": 6, "length": 40, "learning_rate": 3e-3, "weight_decay": 0.1, **settings}
+    settings = {"steps": 3, "batch_size": 6, "length": 40, "learning_rate": 3e-3, "weight_decay": 0.1, **settings}
 
     def watch(step, total, loss):
         if step == stop:
@@ -81,20 +81,34 @@ def trained(folder, method, loop, *, rows=ROWS, stop=0, **settings):
 
 
 @pytest.mark.parametrize(
-    ("method", "settings"),
+    ("method", "settings", "trainer"),
     [
-        (Standard(), {"warmup": 2}),
-        (Standard(), {"objective": "reward"}),
-        (Standard(), {"objective": "reward", "adapt": "head"}),
-        (DPO(beta=0.3), {"adapt": "lora", "steps": None, "tokens": 300}),
-        (DPO(beta=0.3, strength=0.8), {"learning_rate": 1e-3}),
-        (Invariant(bins=2, strength=3.0), {"objective": "reward"}),
+        pytest.param(Standard(), {"warmup": 2}, "SFTTrainer", id="sft"),
+        pytest.param(Standard(), {"objective": "reward"}, "RewardTrainer", id="reward"),
+        pytest.param(DPO(beta=0.3), {"steps": None, "tokens": 300}, "DPOTrainer", id="dpo"),
+        pytest.param(
+            Standard(), {"objective": "reward", "adapt": "head"}, "RewardTrainer", id="head", marks=pytest.mark.slow
+        ),
+        pytest.param(DPO(beta=0.3), {"adapt": "lora"}, "DPOTrainer", id="lora", marks=pytest.mark.slow),
+        pytest.param(DPO(strength=0.8), {"learning_rate": 1e-3}, "", id="causal policy", marks=pytest.mark.slow),
+        pytest.param(Invariant(bins=2, strength=3.0), {"objective": "reward"}, "RewardTrainer", id="causal reward"),
     ],
-    ids=["sft", "reward", "head", "dpo", "causal policy", "causal reward"],
 )
-def test_losses_and_weights_are_those_of_our_own_loop(tmp_path, method, settings):
+def test_losses_and_weights_are_those_of_our_own_loop(tmp_path, monkeypatch, method, settings, trainer):
+    import trl as package
+
+    called: set[str] = set()
+    for name in ("SFTTrainer", "RewardTrainer", "DPOTrainer"):
+
+        def watched(self, *args, own=getattr(package, name).compute_loss, name=name, **more):
+            called.add(name)
+            return own(self, *args, **more)
+
+        monkeypatch.setattr(getattr(package, name), "compute_loss", watched)
     own, losses, facts = trained(tmp_path / "own", method, "own", **settings)
+    assert not called
     other, found, same = trained(tmp_path / "trl", method, "trl", **settings)
+    assert called == ({trainer} if trainer else set())  # whose loss it is
     assert found == pytest.approx(losses, abs=2e-6)
     assert len(set(losses)) == len(losses)
     weights = other.model.state_dict()
@@ -105,26 +119,8 @@ def test_losses_and_weights_are_those_of_our_own_loop(tmp_path, method, settings
         assert getattr(facts, name) == getattr(same, name), name
 
 
-def test_the_baselines_losses_are_made_by_trl(tmp_path, monkeypatch):
-    import trl as package
-
-    called: list[str] = []
-    for name in ("SFTTrainer", "RewardTrainer", "DPOTrainer"):
-        trainer = getattr(package, name)
-
-        def watched(self, *args, own=trainer.compute_loss, name=name, **more):
-            called.append(name)
-            return own(self, *args, **more)
-
-        monkeypatch.setattr(trainer, "compute_loss", watched)
-    trained(tmp_path / "a", Standard(), "trl", steps=1)
-    trained(tmp_path / "b", Standard(), "trl", steps=1, objective="reward")
-    trained(tmp_path / "c", DPO(), "trl", steps=1)
-    assert called == ["SFTTrainer", "RewardTrainer", "DPOTrainer"]
-
-
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
-    settings = {"steps": 4, "save_every": 2, "objective": "reward"}
+    settings = {"steps": 3, "save_every": 2, "objective": "reward"}
     whole = trained(tmp_path / "whole", Standard(), "trl", **settings)[0]
     with pytest.raises(Killed):
         trained(tmp_path / "cut", Standard(), "trl", stop=3, **settings)
@@ -185,11 +181,9 @@ def test_another_trl_is_refused_in_one_line(tmp_path, monkeypatch, found, proble
 
 
 def options(config, folder, **more):
-    more = {"max_steps": 4, "per_device_train_batch_size": 6, "learning_rate": 3e-3, "seed": 1, **more}
-    quiet = {"report_to": "none", "disable_tqdm": True, "save_strategy": "no", "log_level": "error"}
-    return config(
-        str(folder), logging_steps=1, bf16=False, use_cpu=True, activation_checkpointing=False, **quiet, **more
-    )
+    more = {"max_steps": 3, "per_device_train_batch_size": 6, "learning_rate": 3e-3, "seed": 1, **more}
+    quiet = {"report_to": "none", "disable_tqdm": True, "log_level": "error", "save_strategy": "no", **more}
+    return config(str(folder), logging_steps=1, bf16=False, use_cpu=True, activation_checkpointing=False, **quiet)
 
 
 def logged(trainer):
@@ -302,7 +296,7 @@ def test_columns_and_features_reach_the_loss(tmp_path):
 
 @pytest.mark.parametrize(
     "method",
-    [Disentangle(strength=2.0), Invariant(bins=2, of="features"), Deconfound()],
+    [Disentangle(strength=2.0), pytest.param(Invariant(bins=2, of="features"), marks=pytest.mark.slow), Deconfound()],
     ids=["disentangle", "invariant", "deconfound"],
 )
 def test_reward_methods_train_a_sequence_classifier(tmp_path, method):
@@ -320,6 +314,27 @@ def test_reward_methods_train_a_sequence_classifier(tmp_path, method):
     assert bool(trainer.butfor_lm.notes) == isinstance(method, Deconfound)
     assert before.keys() == model.state_dict().keys()
     assert not torch.equal(before["score.weight"], model.state_dict()["score.weight"])
+
+
+def test_a_plugged_trainer_resumes_and_takes_additions_of_peft(tmp_path):
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    def made():
+        lm = load("debug")
+        return trl.plugged(SFTTrainer, DPO(beta=0.3))(
+            model=lm.model,
+            args=options(SFTConfig, tmp_path, save_strategy="steps", save_steps=2),
+            train_dataset=ROWS,
+            processing_class=lm.tokenizer,
+            peft_config=LoraConfig(r=4, target_modules="all-linear", init_lora_weights=True),
+        )
+
+    whole, again = made(), made()
+    whole.train()
+    again.train(resume_from_checkpoint=str(tmp_path / "checkpoint-2"))
+    assert logged(again) == logged(whole)
+    assert all(torch.equal(v, again.model.state_dict()[name]) for name, v in whole.model.state_dict().items())
 
 
 def test_what_cannot_be_plugged_is_refused_with_the_fix(tmp_path):

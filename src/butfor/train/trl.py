@@ -151,7 +151,7 @@ def plugged(trainer: Any, method: Method) -> Any:
             super().__init__(model=model, args=args, train_dataset=steps, processing_class=processing_class, **more)
             own = self.data_collator  # of evaluation
             self.data_collator = lambda rows: self.butfor_plan[rows[0][STEPS]] if STEPS in rows[0] else own(rows)
-            self.butfor_lm.model = self.model
+            self.butfor_lm.model = getattr(self.model, "get_base_model", lambda: self.model)()  # of peft
 
         def _get_train_sampler(self, *_: Any) -> Any:
             from torch.utils.data import SequentialSampler
@@ -160,7 +160,7 @@ def plugged(trainer: Any, method: Method) -> Any:
 
         def train(self, *args: Any, **more: Any) -> Any:
             rng = generator(_seed(self.args), "method", "attach")
-            head = _as_head(self.model, self.butfor_plan) if kind == "Reward" else nullcontext()
+            head = _as_head(self.butfor_lm.model, self.butfor_plan) if kind == "Reward" else nullcontext()
             with head, method.attach(self.butfor_lm, self.butfor_plan, rng):
                 return super().train(*args, **more)
 
