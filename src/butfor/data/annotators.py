@@ -39,8 +39,8 @@ FAMILIES = ("passed", "length", "uneven", "strata", "two", "weak", "alike", "dir
 HARD = ("weak", "alike", "direct", "sorted", "differs")  # where what an instrument needs does not hold
 OF_LENGTH = ("length", "uneven", "two")
 ANNOTATORS = 20
-SPREAD = 1.0  # how far annotators differ
-WEAK = 0.2
+SPREAD = 1.0  # how far annotators differ, as a rule
+WEAK = 0.2  # of that
 PULL = 0.8  # of a deviation of quality on what the annotator does
 LEVEL = 0.7  # how far annotators' own levels lie apart where they score
 SORTED = 0.6  # how far who looks at a review goes with it
@@ -73,8 +73,8 @@ def reviews() -> Reviews:
     return Reviews(quality, counted(tuple(one.body for one in found)), np.array(words))
 
 
-def world(family: str, number: int, rows: int = 1000, seed: int = 0) -> Judged:
-    """The world of this number of a family, with so many rows."""
+def world(family: str, number: int, rows: int = 1000, seed: int = 0, spread: float = SPREAD) -> Judged:
+    """The world of this number of a family, with so many rows, where annotators lie so far apart."""
     if family not in FAMILIES:
         raise UnknownName("family", family, FAMILIES)
     constants = generator(seed, "annotators", family, number)
@@ -89,8 +89,13 @@ def world(family: str, number: int, rows: int = 1000, seed: int = 0) -> Judged:
     long = (found.seen[where, 0] > np.median(found.seen[:, 0])).astype(np.float64)
     who = _drawn(family, lean, long, q, rng)
     seen = (found.seen[where] - found.seen.mean(0)) / found.seen.std(0)
-    spread = {"weak": WEAK, "alike": 0.0}.get(family, SPREAD)
-    latent = spread * lean[who] + PULL * q + seen @ a + rng.normal(size=rows) - STRICT * (family == "differs")
+    latent = (
+        spread * {"weak": WEAK, "alike": 0.0}.get(family, 1.0) * lean[who]
+        + PULL * q
+        + seen @ a
+        + rng.normal(size=rows)
+        - STRICT * (family == "differs")
+    )
     if family in OF_LENGTH:
         level = np.minimum((MOST + 1) * ndtr(latent / 1.7), MOST).astype(np.int64)
         x = found.words[where, level]

@@ -210,3 +210,29 @@ def test_intervals_hold(family: str) -> None:
         not method.answer(known.table).effect.excludes(known.truth) for known in (world(family, n) for n in range(200))
     ]
     assert family not in HARD and np.mean(held) > 0.91
+
+
+@pytest.mark.slow
+def test_the_weaker_the_instrument_the_more_is_refused() -> None:
+    refused, anyway = list[float](), list[float]()
+    for spread in (0.0, 0.4, 0.8, 1.2):
+        worlds = [world("passed", number, spread=spread) for number in range(60)]
+        count = 0
+        for known in worlds:
+            try:
+                TwoStage().answer(known.table)
+            except Abstained:
+                count += 1
+        refused.append(count / len(worlds))
+        loose = TwoStage(weakest=0)
+        anyway.append(float(np.mean([not loose.answer(known.table).effect.excludes(known.truth) for known in worlds])))
+        region = TwoStage(how="liml", interval="anderson-rubin")
+        held = 0
+        for known in worlds:
+            try:
+                held += not region.answer(known.table).effect.excludes(known.truth)
+            except Abstained:  # no effect fits: a miss
+                pass
+        assert held / len(worlds) > 0.85
+    assert refused[0] == refused[1] == 1 and refused[-1] < 0.1 and refused == sorted(refused, reverse=True)
+    assert anyway[0] < 0.85 < anyway[-1]

@@ -89,6 +89,11 @@ def test_a_refusal_leaves_the_naive_error_alone() -> None:
 def test_settings() -> None:
     assert len(EffectAnnotators(limit=20).items(Analyst())) == 20
     assert {item.data["family"] for item in EffectAnnotators(limit=20).items(Analyst())} == set(FAMILIES)
+    alike = EffectAnnotators(spread=0.0).items(Analyst())[0]
+    assert (
+        alike.id == EffectAnnotators().items(Analyst())[0].id
+        and alike.data != EffectAnnotators().items(Analyst())[0].data
+    )
     for families in ((), ("passt",), ("weak", "weak")):
         with pytest.raises(ValueError, match="families"):
             replace(EffectAnnotators(), families=families)

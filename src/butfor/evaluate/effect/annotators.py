@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from butfor.core.errors import ButforError
-from butfor.data.annotators import FAMILIES, Judged, reviews, world
+from butfor.data.annotators import FAMILIES, SPREAD, Judged, reviews, world
 from butfor.evaluate.policy.ope import DEVIATIONS, scored
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
@@ -60,6 +60,7 @@ class EffectAnnotators:
     rows: Annotated[int, Field(ge=200)] = 1000
     repeats: Annotated[int, Field(ge=1)] = 20  # worlds of each family
     families: tuple[str, ...] = FAMILIES
+    spread: Annotated[float, Field(ge=0, le=10)] = SPREAD  # how far annotators differ
     limit: Limit = None
     seed: int = 0
 
@@ -75,8 +76,9 @@ class EffectAnnotators:
 
     def items(self, world: Analyst) -> list[Item]:  # noqa: ARG002
         """One item a world."""
+        drawn = {"rows": self.rows, "seed": self.seed, "spread": self.spread}
         found = [
-            Item(f"{family} {n}", f"{family} {n}", {"family": family, "of": n, "rows": self.rows, "seed": self.seed})
+            Item(f"{family} {n}", f"{family} {n}", {"family": family, "of": n, **drawn})
             for family in self.families
             for n in range(self.repeats)
         ]
@@ -88,8 +90,8 @@ class EffectAnnotators:
 
 
 def _record(analyst: Analyst, item: Item) -> Record:
-    family, number, rows, seed = (item.data[key] for key in ("family", "of", "rows", "seed"))
-    known = world(family, number, rows, seed)
+    family, *drawn = (item.data[key] for key in ("family", "of", "rows", "seed", "spread"))
+    known = world(family, *drawn)
     scale = float(known.table.data[known.table.y].std()) or 1.0
     show = {"true": f"{known.truth:.4f}"}
     metrics = {"naive": abs(_line(known) - known.truth) / scale, "answered": 0.0}
