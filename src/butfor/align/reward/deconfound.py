@@ -15,7 +15,8 @@ Source    Li et al. 2025 (removal of known confounders before the reward is lear
 Example   [treatment]
           method = "align.reward.deconfound"
           variables = ["length"]
-Known     Where P(w ≻ l) = σ(β Δq + γ Δz), z as entangled with q as may be, θ̂ is γ within its interval.
+Known     Where P(w ≻ l) = σ(β Δq + γ Δz), and q is read off the text, θ̂ is γ within its interval,
+          as entangled with q as z may be.
 Limits    λ = 0 is the plain reward, bit for bit. What is not in `variables` is not removed. Log-odds shrink by what a
           fit leaves unexplained, and θ is told on texts that h has not seen: a reward that fits its own texts more
           closely takes λ above 1 (choose it on texts kept from training). What the first reading of the model misses of
@@ -26,7 +27,7 @@ Limits    λ = 0 is the plain reward, bit for bit. What is not in `variables` is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, final
@@ -35,7 +36,7 @@ import numpy as np
 from pydantic import Field
 
 from butfor.align.reward.nuisance import levels, logistic, penalty_of, ridge, spread
-from butfor.align.reward.sides import column, kept, look_up, paired, places, read_before, sides
+from butfor.align.reward.sides import apart, column, kept, look_up, numbered, paired, places, read_before
 from butfor.core.errors import DataError, UserError
 from butfor.scm.estimate.nuisance import expit, folds_of, newton, solve
 from butfor.scm.estimate.result import effect_of
@@ -114,10 +115,8 @@ class Deconfound(Method):
         rows = [planned.rows[place] for place in places(planned)]
         names, z = self.terms(rows)
         x = read_before(lm, planned)
-        told = [text["text"] for side in sides(rows) for text in side]
-        codes = np.unique(told, return_inverse=True)[1]
-        texts = codes.reshape(len(x), len(rows)).T  # [n, S]
-        folds = folds_of(np.zeros(int(codes.max()) + 1, dtype=np.int64), self.folds, rng)
+        texts = numbered(rows)
+        folds = folds_of(np.zeros(int(texts.max()) + 1, dtype=np.int64), self.folds, rng)
         if paired(rows):
             found = of_preferences(z[0] - z[1], x[0] - x[1], texts, folds)
         else:
@@ -198,14 +197,6 @@ def of_scores(y: Floats, z: Floats, x: Floats, texts: Codes, folds: Folds) -> Re
     beta = solve(slope, terms.T @ y)
     error = _errors(slope, terms * (y - terms @ beta)[:, None], texts)
     return Removed(beta[: z.shape[1]], error[: z.shape[1]], left)
-
-
-def apart(texts: Codes, folds: Folds) -> Iterator[tuple[Any, Any]]:
-    """Rows whose texts are of two folds (or one), and the rows that share no fold with them; by the texts' folds."""
-    of = np.sort(folds[texts], axis=1)  # [n, S]
-    for pair in np.unique(of, axis=0):
-        here, met = np.asarray(of == pair).all(axis=1), np.asarray(np.isin(of, pair)).any(axis=1)
-        yield here, ~met
 
 
 def _left(z: Floats, rest: Floats) -> Floats:

@@ -3,7 +3,8 @@
 Idea      Who writes, which ranker or which prompt is drawn at random moves what is shown, and the outcome only through
           that. What the instrument predicts of a text is free of whatever else moves text and outcome together.
 Equation  x: what the head reads of a text; of a pair, with `first`, that of the text shown first less the other's.
-          First stage    x̂ = E[x | Z], least squares on the other folds. T = (S + s·I)^−½, S the covariance of what Z
+          First stage    x̂ = E[x | Z], least squares on rows that share no fold of texts with the row. T = (S +
+          s·I)^−½, S the covariance of what Z
                          leaves of x. V: the orthonormal directions in which x̂ T varies most.
                          P = (x̂ − x̄) T V A, A the slopes of x T V on its prediction: what is left goes with P no more.
           Second stage   scores       L = (r(P) − y)² / 2,     r(P) = W V P + b
@@ -40,7 +41,7 @@ import numpy as np
 from pydantic import Field
 
 from butfor.align.reward.nuisance import levels, spread
-from butfor.align.reward.sides import column, kept, look_up, paired, places, read_before
+from butfor.align.reward.sides import apart, column, kept, look_up, numbered, paired, places, read_before
 from butfor.core.errors import DataError, UserError
 from butfor.lm.head import NAME
 from butfor.scm.estimate.nuisance import folds_of
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
     Floats = NDArray[np.float64]
-    Folds = NDArray[np.int64]
+    Parts = list[tuple[Any, Any]]  # rows, and those whose fits judge them
 
 PREDICTED, SIGN, ALONG = "instrument_predicted", "instrument_sign", "butfor_instrument_along"
 ROWS_A_TERM = 20  # rows for each term of the instruments, at least
@@ -75,7 +76,7 @@ class Instrument(Method):
     first: str = ""  # a column: 1 where the preferred text was shown first, else 0
     weakest: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
     most: Annotated[int, Field(ge=1)] = 8  # directions
-    folds: Annotated[int, Field(ge=2)] = 5
+    folds: Annotated[int, Field(ge=3)] = 5  # of the texts
 
     def __post_init__(self) -> None:
         if not self.instruments or len(set(self.instruments)) < len(self.instruments):
@@ -129,8 +130,10 @@ class Instrument(Method):
         read, z = read_before(lm, planned), self.terms(rows)
         sign = self.signs(rows) if self.first else np.ones(len(rows))
         x = [(read[0] - read[1]) * sign[:, None]] if self.first else read
-        fold = np.tile(folds_of(np.zeros(len(rows), dtype=np.int64), self.folds, rng), len(x))
-        found = first_stage(np.concatenate(x), np.concatenate(z), fold, self.most, self.weakest)
+        texts = numbered(rows)
+        folds = folds_of(np.zeros(int(texts.max()) + 1, dtype=np.int64), self.folds, rng)
+        parts = list(apart(texts if self.first else texts.T.reshape(-1, 1), folds))
+        found = first_stage(np.concatenate(x), np.concatenate(z), parts, self.most, self.weakest)
         lm.notes.append(f"instrument: {found}")
         each = np.split(found.predicted, len(x))
         columns = {PREDICTED: each[0] - each[1] if len(each) == 2 else each[0], SIGN: sign}
@@ -175,10 +178,10 @@ class FirstStage:
         return f"{n} of {len(self.strength)} directions are moved enough (first-stage F = {told}; n={count})"
 
 
-def first_stage(x: Floats, z: Floats, fold: Folds, most: int, weakest: float) -> FirstStage:
-    """Predict x [N, d] from z [N, q] by folds; refuses instruments that move no direction of it."""
+def first_stage(x: Floats, z: Floats, parts: Parts, most: int, weakest: float) -> FirstStage:
+    """Predict x [N, d] from z [N, q] by parts; refuses instruments that move no direction of it."""
     most = min(most, z.shape[1], x.shape[1])
-    strength = _strength(x, z, fold, most)
+    strength = _strength(x, z, parts, most)
     count = int(np.argmax(np.append(strength < weakest, True)))
     if not count:
         raise DataError(
@@ -188,9 +191,8 @@ def first_stage(x: Floats, z: Floats, fold: Folds, most: int, weakest: float) ->
     turned, along = _directions(z, x, count)
     seen = (x - x.mean(axis=0)) @ turned @ along
     first = np.empty_like(seen)
-    for k in np.unique(fold):
-        here = fold == k
-        first[here] = (z[here] - z[~here].mean(axis=0)) @ _slopes(z[~here], x[~here]) @ turned @ along
+    for here, others in parts:
+        first[here] = (z[here] - z[others].mean(axis=0)) @ _slopes(z[others], x[others]) @ turned @ along
     first -= first.mean(axis=0)
     return FirstStage(first @ np.linalg.solve(first.T @ first, first.T @ seen), along, turned, strength)
 
@@ -211,13 +213,12 @@ def _directions(z: Floats, x: Floats, count: int) -> tuple[Floats, Floats]:
     return turned, vectors[:, np.argsort(-values)[:count]]
 
 
-def _strength(x: Floats, z: Floats, fold: Folds, most: int) -> Floats:
+def _strength(x: Floats, z: Floats, parts: Parts, most: int) -> Floats:
     """F along each direction [most]: the direction and the prediction are those of other folds."""
     told, seen = np.empty((len(x), most)), np.empty((len(x), most))
-    for k in np.unique(fold):
-        here = fold == k
-        turned, along = _directions(z[~here], x[~here], most)
-        told[here] = (z[here] - z[here].mean(axis=0)) @ _slopes(z[~here], x[~here]) @ turned @ along
+    for here, others in parts:
+        turned, along = _directions(z[others], x[others], most)
+        told[here] = (z[here] - z[here].mean(axis=0)) @ _slopes(z[others], x[others]) @ turned @ along
         seen[here] = (x[here] - x[here].mean(axis=0)) @ turned @ along
     slope = (told * seen).sum(axis=0) / np.maximum((told**2).sum(axis=0), 1e-300)
     rest = seen - told * slope

@@ -6,7 +6,7 @@ from the model before training is kept for the planned rows, and looked up by st
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
     Floats = NDArray[np.float64]
+    Codes = NDArray[np.intp]
 
 KEPT = "butfor_kept"  # an attribute of the model while it trains
 TINY = 1e-5  # of the head's layer norm
@@ -82,6 +83,20 @@ def read_before(lm: LM, planned: Batches) -> list[Floats]:
         seen -= seen.mean(axis=1, keepdims=True)
         found.append(seen / np.sqrt(seen.var(axis=1, keepdims=True) + TINY))
     return found
+
+
+def numbered(rows: Rows) -> Codes:
+    """Which text stands where, [n, S]: texts that are alike have one number."""
+    found = [text["text"] for side in sides(rows) for text in side]
+    return np.unique(found, return_inverse=True)[1].reshape(-1, len(rows)).T
+
+
+def apart(texts: Codes, folds: NDArray[np.int64]) -> Iterator[tuple[Any, Any]]:
+    """Rows whose texts are of two folds (or one), and the rows that share no fold with them; `folds` of the texts."""
+    of = np.sort(folds[texts], axis=1)  # [n, S]
+    for pair in np.unique(of, axis=0):
+        here, met = np.asarray(of == pair).all(axis=1), np.asarray(np.isin(of, pair)).any(axis=1)
+        yield here, ~met
 
 
 @contextmanager
