@@ -19,9 +19,9 @@ Example   [treatment]
 Known     Where ratings are given more often to one kind of text, the reward is that of a training in which all were.
 Limits    Where all feedback is given and nothing is wrong, this is the plain reward, bit for bit. A row without
           feedback holds any score, or its pair in any order: it is not read. Whether feedback is given may depend on
-          the text and on `given`, not on the feedback itself. The rates of slips are the user's to know. A corrected
-          loss may be below zero; chances under `least` are taken for `least`, which bounds the weights and bends the
-          answer.
+          the text and on `given`, not on the feedback itself; of a pair `given` is what both texts share. The rates of
+          slips are the user's to know. A corrected loss may be below zero; chances under `least` are taken for `least`,
+          which bounds the weights and bends the answer.
 """
 
 from __future__ import annotations
