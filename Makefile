@@ -22,7 +22,7 @@ slow: model
 
 peer: model peers oracles
 	$(BIN)/python -m pytest -m peer
-	$(ORACLES)/bin/python -m pytest -m peer tests/scm
+	$(ORACLES)/bin/python -m pytest -m peer tests/scm tests/align/ope/test_calibrated_peer.py
 
 check: $(ENV)
 	$(BIN)/ruff check .
