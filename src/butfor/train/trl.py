@@ -48,6 +48,7 @@ PLAIN: dict[str, dict[str, Any]] = {  # what trl would change beside the loss
     "Reward": {"max_length": None, "disable_dropout": False},
 }
 UNPLANNED = ("packing", "padding_free", "assistant_only_loss", "precompute_ref_log_probs")  # what makes other rows
+LONGEST = 4096  # tokens of a row, where neither max_length nor the model says
 STEPS = "butfor_step"  # the only column of a trainer's data set
 
 
@@ -68,7 +69,7 @@ def lacking() -> str:
     if FROM <= tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < BELOW:
         return ""
     known, below = (".".join(map(str, bound)) for bound in (FROM, BELOW))
-    return f"trl {found} is installed, and known are {known} to {below}; run: pip install 'trl>={known},<{below}'"
+    return f"trl {found} is installed, whose trainers are not known here; run: pip install 'trl>={known},<{below}'"
 
 
 def unfit(lm: LM, planned: Batches, objective: str) -> str:
@@ -90,11 +91,9 @@ def shell(model: Any, run: Run, seed: int) -> Any:
     told = getattr(run.method, "in_trl", {})
     kind = "DPO" if told else TRAINERS[run.settings.objective]
     config = getattr(package, f"{kind}Config")
-    saving = {
-        "activation_checkpointing",
-        "gradient_checkpointing",
-    } & config.__dataclass_fields__.keys()  # new name, old
-    plain = {"bf16": False, min(saving): False, **PLAIN[kind], **told}
+    names = config.__dataclass_fields__
+    saving = "activation_checkpointing" if "activation_checkpointing" in names else "gradient_checkpointing"  # before
+    plain = {"bf16": False, saving: False, **PLAIN[kind], **told}
     trainer = shelled(_over(getattr(package, f"{kind}Trainer"), kind, run.method), run, model.device)
     return trainer(
         model=model,
@@ -233,8 +232,7 @@ def _lm(model: Any, tokenizer: Any, args: Any) -> LM:
     if wrong := [name for name in UNPLANNED if getattr(args, name, False)]:
         raise UserError(f"batches are planned row by row: set {' and '.join(f'{name} = False' for name in wrong)}")
     if args.gradient_accumulation_steps > 1 or args.world_size > 1 or args.n_gpu > 1:
-        raise UserError("a method's loss is that of a whole batch: one process, one device, "
-                        "gradient_accumulation_steps = 1")  # fmt: skip
+        raise UserError("a method's loss is that of a whole batch: set gradient_accumulation_steps = 1, on one device")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return LM(type(model).__name__, model, tokenizer)
@@ -247,7 +245,7 @@ def _plan(rows: Rows, lm: LM, method: Method, args: Any, objective: Any) -> Batc
     steps = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * len(rows) / size)
     rows = method.data(numbered(rows), generator(seed, "method", "data"))
     labelled(rows, objective)
-    length = getattr(args, "max_length", None) or lm.context or 1024
+    length = min(getattr(args, "max_length", None) or LONGEST, lm.context or LONGEST)
     found = batches(rows, lm.tokenizer, seed=seed, batch_size=size, length=length, steps=steps, objective=objective)
     if objective == "reward" and REJECTED not in found.beside:
         raise UserError("trl's RewardTrainer learns from pairs: give every row a rejected text")
