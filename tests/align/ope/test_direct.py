@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from butfor.align.ope.direct import Direct, estimate, fit
+from butfor.align.ope.direct import Direct, estimate, fit, residuals
 from butfor.core.errors import Abstained, DataError, UnknownName
 from butfor.scm.analyst import Analyst
 from butfor.scm.columns import Columns
@@ -59,6 +59,23 @@ def test_a_wrong_model_is_found_out_by_the_weights() -> None:
     wrong, right = estimate(log, "mean"), estimate(log, "linear")
     assert not wrong.ok and "doubly_robust" in next(check.message for check in wrong.checks if not check.ok)
     assert right.ok and not right.excludes(truth)
+
+
+def test_residuals_that_hang_together_are_no_error_of_the_model() -> None:
+    told = {"alone": 0, "together": 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        code = np.repeat(np.arange(40), 25)
+        first = rng.uniform(0.1, 0.9, size=40)
+        log = replace(
+            lines(1000, seed)[0], action=(rng.random(40) > first)[code].astype(np.int64),
+            outcome=rng.normal(size=40)[code] + 0.3 * rng.normal(size=1000),
+            logging=np.column_stack([first, 1 - first, np.zeros(40)])[code],
+            target=np.tile([0.8, 0.2, 0.0], (1000, 1)),
+        )  # fmt: skip
+        for name, given in (("alone", log), ("together", replace(log, cluster=code))):
+            told[name] += not residuals(given, fit(given, "linear")).ok
+    assert told["together"] <= 1 < 3 < told["alone"]
 
 
 def test_cells_are_means() -> None:

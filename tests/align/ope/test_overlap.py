@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from butfor.align.ope.overlap import of_weights, overlap, pareto_shape, tail_index, trusted
-from butfor.core.errors import Abstained
+from butfor.core.errors import Abstained, DataError
 
 from .logs import lines, same
 
@@ -58,6 +58,25 @@ def test_probabilities_that_nobody_chose_by_are_found() -> None:
     flat = overlap(replace(log, logging=np.full_like(log.logging, 1 / 3)))
     assert [check.ok for check in flat.checks if check.code == "probabilities"] == [False]
     assert flat.verdict == "doubt"
+
+
+def test_clusters_that_were_chosen_for_at_once_are_no_wrong_probabilities() -> None:
+    told = {"alone": 0, "together": 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        code = np.repeat(np.arange(40), 25)
+        log = replace(
+            lines(1000)[0], action=rng.integers(2, size=40)[code], logging=np.tile([0.5, 0.5, 0.0], (1000, 1)),
+            target=np.tile([0.8, 0.2, 0.0], (1000, 1)),
+        )  # fmt: skip
+        for name, given in (("alone", log), ("together", replace(log, cluster=code))):
+            told[name] += any(check.code == "probabilities" for check in overlap(given).checks)
+    assert told["together"] == 0 < told["alone"]
+
+
+def test_a_cluster_for_each_choice() -> None:
+    with pytest.raises(DataError, match="cluster has the shape"):
+        replace(lines(50)[0], cluster=np.zeros(49, dtype=np.int64))
 
 
 def test_a_refusal_says_why_and_what_would_help() -> None:

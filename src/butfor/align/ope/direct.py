@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 import numpy as np
 
 from butfor.align.ope.overlap import MISSING, overlap
-from butfor.align.ope.short import contexts, effect, short
+from butfor.align.ope.short import clusters, contexts, effect, short
 from butfor.core.errors import Abstained, DataError, UnknownName
 from butfor.core.keys import digest
 from butfor.scm.columns import Codes, Floats
@@ -163,7 +163,8 @@ def residuals(log: Log, outcomes: Outcomes) -> Check:
     """Does the outcome model err where the target goes? The weighted residuals should average 0."""
     predicted = outcomes.predicted[np.arange(len(log.action)), log.action]
     off = log.weights * (log.outcome - predicted)
-    size, error = float(off.mean()), float(off.std() / np.sqrt(len(off)))
+    size = float(off.mean())
+    error = float(np.linalg.norm(np.bincount(clusters(log), off - size))) / len(off)
     told = f"weighted residuals of the outcome model average {size:.3g} ± {error:.2g}"
     fine = abs(size) <= OFF * error or abs(size) <= 1e-9 * float(np.abs(log.outcome).max())
     return Check("residuals", fine, told if fine else f"{told}: it errs where the target goes; use doubly_robust")

@@ -17,6 +17,8 @@ Verdict   "abstain" where `missing` is over 1 % or fewer than 30 rows are expect
 Source    Kish 1965 (effective sample size; `expected` is its limit); Zhang & Stephens 2009 and Vehtari et al. 2024 (the
           tail, 0.7); Owen 2013, ch. 9.
 Limits    Weights are judged, not outcomes: where outcomes hardly vary, an estimate survives worse weights than these.
+          Rows are counted, not clusters: where whole clusters were chosen for at once, there are fewer choices. The
+          standard error of the mean weight knows of clusters.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from typing import Literal
 
 import numpy as np
 
+from butfor.align.ope.short import clusters
 from butfor.core.errors import Abstained
-from butfor.scm.columns import Floats
+from butfor.scm.columns import Codes, Floats
 from butfor.scm.policies import Log
 from butfor.stats.effect import Check
 
@@ -68,16 +71,19 @@ def overlap(log: Log) -> Overlap:
     missing = float(np.where(used, 0.0, log.target).sum(1).mean())
     square = np.divide(log.target**2, log.logging, out=np.zeros_like(log.target), where=used).sum(1)
     expected = len(square) * (1 - missing) ** 2 / float(square.mean()) if square.any() else 0.0
-    return of_weights(log.weights, expected=expected, missing=missing)
+    return of_weights(log.weights, expected=expected, missing=missing, cluster=clusters(log))
 
 
-def of_weights(weights: Floats, *, expected: float | None = None, missing: float = 0.0) -> Overlap:
+def of_weights(
+    weights: Floats, *, expected: float | None = None, missing: float = 0.0, cluster: Codes | None = None
+) -> Overlap:
     """Judge weights; without `expected`, of weights of which no more is known than themselves."""
     n, total = len(weights), float(weights.sum())
     effective = total**2 / float(np.sum(weights**2)) if total else 0.0
     largest = float(weights.max()) / total if total else 1.0
     tail = tail_index(weights)
-    error = float(weights.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    sums = np.bincount(np.arange(n) if cluster is None else cluster, weights - total / n)
+    error = float(np.linalg.norm(sums)) * math.sqrt(len(sums) / (len(sums) - 1)) / n if len(sums) > 1 else math.inf
     known = effective if expected is None else expected
     fatal = missing > MISSING or known < min(FEWEST, n / 2)
     if expected is None:
