@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from butfor.cli.app import app
+from butfor.data.policy_log import log_of, read
 
 
 def run(*words: str | Path) -> Result:
@@ -67,6 +68,17 @@ def test_choices_are_valued_by_all_estimators_of_short_actions(tmp_path: Path) -
     values = json.loads(done.stdout)["values"]
     assert len(values) == 8
     assert all(value["low"] <= 0.4 <= value["high"] for value in values)  # 0.3 + 0.5 · 0.4 · P(length > 0)
+
+
+def test_rows_without_a_cluster_stand_by_themselves(tmp_path: Path) -> None:
+    rows = choices(60)
+    alone = log_of(read(write(tmp_path / "alone.jsonl", rows)))  # type: ignore[arg-type]
+    some = [row | {"cluster": "user 3"} if number < 10 else row for number, row in enumerate(rows)]
+    mixed = log_of(read(write(tmp_path / "mixed.jsonl", some)))  # type: ignore[arg-type]
+    assert alone.cluster is None and mixed.cluster is not None
+    assert sorted(np.bincount(mixed.cluster)) == [1] * 50 + [10]
+    done = run(write(tmp_path / "none.jsonl", [rows[0] | {"cluster": None}, *rows[1:]]))
+    assert done.exit_code == 2 and "'cluster' is a name or a whole number, not None" in done.stderr
 
 
 def test_choices_that_something_unseen_moved_are_bounded(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ Short actions, one row a choice among few:
     {"id": "17", "action": "search", "outcome": 1, "logging": {"search": 0.7, "none": 0.3},
      "target": {"search": 0.2, "none": 0.8}, "context": {"length": 12}, "cluster": "user 3"}
 `logging` and `target` hold the probability of every action under both policies. A row with a `prompt` may leave one of
-them out where a model gives it. `context` holds numbers that the outcome may hang on; `cluster`: what hangs together.
+them out where a model gives it. `context` holds numbers that the outcome may hang on; `cluster`: what hangs together
+(a row without one stands by itself).
 
 Whole texts, one row a text:
     {"id": "17", "prompt": "…", "text": "…", "judge": 0.8, "outcome": 1, "logprob": -31.5, "target_logprob": -40.2}
@@ -106,7 +107,8 @@ def log_of(rows: Sequence[Choice], logging: Floats | None = None, target: Floats
     logging, target = _side(rows, "logging", logging), _side(rows, "target", target)
     names = sorted(rows[0].context)
     columns = Columns.read({name: np.array([row.context[name] for row in rows]) for name in names})
-    clusters = np.unique([row.cluster for row in rows], return_inverse=True)[1]
+    together = [f"cluster {row.cluster}" if row.cluster else f"line {row.line}" for row in rows]
+    clusters = np.unique(together, return_inverse=True)[1]
     return Log(
         columns, np.array([place[row.action] for row in rows]), np.array([row.outcome for row in rows]),
         logging, target, clusters.astype(np.int64) if any(row.cluster for row in rows) else None,
@@ -180,6 +182,10 @@ def _choice(path: Path, line: int, row: dict[str, Any]) -> Choice:
     context = row.get("context", {})
     if not isinstance(context, dict) or not all(_is_number(value) for value in context.values()):
         raise MalformedData(path, line, "'context' holds names and numbers")
+    cluster = row.get("cluster", "")
+    if not isinstance(cluster, str | int) or isinstance(cluster, bool):
+        told = f"'cluster' is a name or a whole number, not {cluster!r}; leave it out where a row stands by itself"
+        raise MalformedData(path, line, told[:200])
     if "outcome" not in row:
         raise MalformedData(path, line, "no 'outcome': what came of the action, as a number")
     return Choice(
@@ -191,7 +197,7 @@ def _choice(path: Path, line: int, row: dict[str, Any]) -> Choice:
         logging=logging,
         target=sides["target"],
         context={name: float(value) for name, value in context.items()},
-        cluster=str(row.get("cluster", "")),
+        cluster=str(cluster),
         prompt=_text(path, line, row, "prompt"),
     )
 
