@@ -194,6 +194,9 @@ def test_what_cannot_be_asked() -> None:
         fit(x, y, z, w)
     with pytest.raises(UserError, match="no column is named as an instrument"):
         TwoStage().answer(Table(Columns.read({"x": x[:, 0], "y": y}), "x", "y", ()))
+    constant = Columns.read({"x": x[:, 0], "y": y, "annotator": ["a"] * len(y)})
+    with pytest.raises(DataError, match="annotator is a on every row"):
+        TwoStage().answer(Table(constant, "x", "y", (), instruments=("annotator",)))
     with pytest.raises(DataError, match="one row alone"):
         fit(x[:, :1], y, (np.arange(len(y)) == 0).astype(float)[:, None], w, "jive")
     with pytest.raises(DataError, match="is both x and also"):

@@ -231,6 +231,9 @@ class TwoStage(Method):
         data = table.data
         also = tuple(name for name in self.also if name in data)
         distinct(x=(table.x,), also=also, y=(table.y,), instruments=table.instruments, given=table.given)
+        for name in table.instruments:
+            if len(np.unique(data[name])) == 1:
+                raise DataError(f"the instrument {name} is {data[name][0]} on every row: it moves nothing")
         names = (table.x, *also)
         x = np.stack([data.varying(name) for name in names], axis=1)
         z, w = covariates(data, table.instruments)[0], covariates(data, table.given)[0]
