@@ -163,12 +163,24 @@ def test_a_model_fills_what_the_log_leaves_out_and_a_killed_command_goes_on(
     assert [value["how"] for value in values] == ["calibrated", "dr", "ips"]
     assert "no answer" in values[2]["refused"]  # the model never saw such texts
     assert run(*words).stdout == done.stdout and sum(asked[2:]) == 24
+    monkeypatch.setattr(scored_file, "code_version", lambda: "edited")
+    assert run(*words).stdout == done.stdout and sum(asked[2:]) == 24 + 40  # other code computes its own
 
 
 def test_a_model_says_how_likely_an_action_is(tmp_path: Path) -> None:
+    from butfor.lm.load import load
+    from butfor.lm.scoring import score
+
     rows = [row | {"prompt": f"Question {row['id']}. Tool:"} for row in without(choices(40), "target")]
     done = run(write(tmp_path / "log.jsonl", rows), "--target", "debug", "--how", "direct", "--json")
-    assert 0 <= json.loads(done.stdout)["values"][0]["estimate"] <= 1, done.stderr
+    told: list[dict[str, Any]] = []
+    items = [{"prompt": row["prompt"], "choices": [" search", " none"]} for row in rows]
+    for row, one in zip(rows, score(load("debug"), items), strict=True):  # type: ignore[arg-type]
+        search = 1 / (1 + np.exp(one.logprobs[1] - one.logprobs[0]))
+        told.append(row | {"target": {"search": search, "none": 1 - search}})
+    by_hand = run(write(tmp_path / "told.jsonl", told), "--how", "direct", "--json")
+    found, wanted = (json.loads(each.stdout)["values"][0]["estimate"] for each in (done, by_hand))
+    assert found == pytest.approx(wanted, abs=1e-6)
 
 
 CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]

@@ -1,7 +1,7 @@
 """Log-probabilities that are kept in a file while they are computed, so that a killed command goes on where it was.
 
-Each is kept under a digest of the model's weights, its tokenizer, the prompt and the choices: another model, or a text
-that was edited, finds nothing of the old ones.
+Each is kept under a digest of the model's weights, its tokenizer, the prompt and the choices, butfor's code and the
+packages that it runs on: another model, a text that was edited, or other code finds nothing of the old ones.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from butfor.core.journal import Journal, entries
-from butfor.core.keys import digest
+from butfor.core.keys import code_version, digest, environment
 from butfor.lm.scoring import score
 from butfor.lm.world import LM
 
@@ -21,8 +21,8 @@ def logprobs(
     lm: LM, items: Sequence[tuple[str, Sequence[str]]], file: Path, advance: Callable[[int], object] = lambda _: None
 ) -> list[list[float]]:
     """log P(choice | prompt) of every item's choices, summed over tokens; what stands in `file` is not computed."""
-    model = [lm.fingerprint(), lm.tokenizer_fingerprint()]
-    keys = [digest(model, prompt, list(choices)) for prompt, choices in items]
+    state = [lm.fingerprint(), lm.tokenizer_fingerprint(), code_version(), environment()]
+    keys = [digest(state, prompt, list(choices)) for prompt, choices in items]
     known = {entry["key"]: entry["logprobs"] for entry in entries(file) if entry["event"] == "scored"}
     missing = list({key: item for key, item in zip(keys, items, strict=True) if key not in known}.items())
     journal = Journal(file)
