@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.align.ope.judged import drawn, truth
 
+from butfor.align.ope.text_overlap import text_overlap
 from butfor.align.ope.text_weights import TextWeights, projected
 from butfor.core.errors import Abstained, DataError
 from butfor.scm.policies import Answers
@@ -73,6 +74,32 @@ def test_a_spread_that_projection_hides_is_still_seen() -> None:
     assert healthy.sum() ** 2 / np.sum(healthy**2) > 100
     with pytest.raises(Abstained, match="count as"):
         TextWeights().value(wild)
+
+
+def test_projected_weights_rest_on_the_judge_and_labels_tell() -> None:
+    """The target likes what brings more and no judge sees: bare weights know it, projected ones do not."""
+    rng = np.random.default_rng(0)
+    judge, hidden, fresh = rng.normal(size=600), rng.random(600) < 0.5, rng.normal(size=600)
+    outcome = judge + hidden + 0.5 * rng.normal(size=600)
+    ratio = np.log(np.where(hidden, 0.8, 0.2) / 0.5)
+    log = Answers(np.arange(600), judge, np.where(np.arange(600) < 300, outcome, np.nan), np.arange(600), fresh, ratio)
+    bare, projected_ = (TextWeights(weights=weights).value(log) for weights in ("bare", "projected"))  # type: ignore[arg-type]
+    assert not bare.excludes(0.8) and bare.ok
+    assert projected_.excludes(0.8) and [check.code for check in projected_.checks if not check.ok] == ["projection"]
+    seen = [check.ok for check in TextWeights().value(drawn(0)).checks if check.code == "projection"]
+    assert seen == [True]
+
+
+def test_texts_of_one_prompt_are_no_contradiction() -> None:
+    told = {"apart": 0, "together": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        logged, few = rng.normal(size=200), np.repeat(rng.normal(size=20), 20)
+        log = Answers(np.arange(200), logged, logged, 200 + np.arange(400), few, ratio=np.zeros(200))
+        for name, prompt in (("apart", log.fresh_prompt), ("together", 200 + np.repeat(np.arange(20), 20))):
+            balance = text_overlap(replace(log, fresh_prompt=prompt), np.ones(200)).balance
+            told[name] += balance is not None and not balance.ok
+    assert told["together"] <= 1 < 5 < told["apart"]
 
 
 def test_what_the_target_writes_and_the_log_lacks_is_seen() -> None:

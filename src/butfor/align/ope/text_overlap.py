@@ -5,7 +5,7 @@ Equation  w = π / μ of a logged text; of many, the effective number (Σ w)² /
           E_μ[w²] = E_π[w]: the mean ratio of the target's own texts says how many logged ones should count,
           n / mean of π/μ over these. Where the log is silent on them, only what was seen is judged.
           balance: Σ w S / Σ w over the logged texts is the mean judgement S of the target's own texts, within BALANCED
-          standard errors, or weights or judge are wrong.
+          standard errors, or weights or judge are wrong. Texts of one prompt hang together.
 Verdict   `why`, "" where nothing speaks against an answer.
 Limits    Equal policies pass everything. A judge that sees nothing of what the policies differ in balances any weights.
 """
@@ -23,7 +23,7 @@ from butfor.core.errors import Abstained, DataError
 from butfor.stats.effect import Check
 
 if TYPE_CHECKING:
-    from butfor.scm.columns import Floats
+    from butfor.scm.columns import Codes, Floats
     from butfor.scm.policies import Answers
 
 FAR = 700.0  # logarithm of a weight beyond which it is no number any more
@@ -78,7 +78,14 @@ def text_overlap(given: Answers, weights: Floats) -> TextOverlap:
 def _balance(given: Answers, weights: Floats) -> Check:
     share = weights / weights.sum()
     said, own = float(share @ given.judge), float(given.fresh.mean())
-    spread = float(np.sqrt(np.sum(share**2 * (given.judge - said) ** 2)))
-    error = math.hypot(spread, float(given.fresh.std()) / math.sqrt(len(given.fresh)))
+    error = math.hypot(
+        by_prompt(share * (given.judge - said), given.prompt),
+        by_prompt((given.fresh - own) / len(given.fresh), given.fresh_prompt),
+    )
     told = f"weighted, the judge says {said:.3f} of the logged texts, and {own:.3f} of the target's own"
     return Check("balance", abs(said - own) <= BALANCED * error + 1e-9, told)
+
+
+def by_prompt(parts: Floats, prompt: Codes) -> float:
+    """The standard error of a sum of centred parts, where those of one prompt hang together."""
+    return float(np.linalg.norm(np.bincount(np.unique(prompt, return_inverse=True)[1], parts)))

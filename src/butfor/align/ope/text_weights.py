@@ -8,12 +8,16 @@ Equation  w = π(text | prompt) / μ(text | prompt), normalised; f the calibrate
           dr    mean over the target's texts of f(S) + Σ w (Y − f(S)) / Σ w over what was labelled
           `weights = "projected"`: w becomes the rising or falling function of S that is nearest to it (least squares);
           its mean stays, its spread falls: E[w | S] if that is monotone.
+          projection: the labels may not say that bare weights would give another answer: with r = Y − f(S), the mean of
+          (w / w̄ − projected / w̄) r over what was labelled is 0 within BALANCED standard errors.
 Overlap   Judged on the bare weights, whatever is used, and by whether they bring the judgements of the target's own
           texts back (`align.ope.text_overlap`). Where it is poor: `Abstained`, unless `abstain = false`.
 Source    Landesberg & Narayan 2025 (weights projected on judgements; their failure: intervals of text weights held
           19–49 % with good effective sample sizes, and the package dropped them); Overlap there.
 Limits    π = μ: ips over a log where all is labelled is the mean outcome, and where all is labelled ips is Σ w Y / Σ w,
-          whatever the judge. dr is right where either judgements mean the same in the target's texts, or weights are.
+          whatever the judge. dr with bare weights is right where either judgements mean the same in the target's texts,
+          or weights are. Projected weights know a text by its judgement alone: they are right only where judgements
+          mean the same, and what they miss is seen by `projection` where labels are many enough.
 Example   [treatment]
           method = "align.ope.text_weights"
           how = "dr"
@@ -27,9 +31,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 import numpy as np
 
 from butfor.align.ope.calibrated import Sample, dealt, isotonic, known, sampled, texts_of
-from butfor.align.ope.text_overlap import bare_weights, text_overlap
+from butfor.align.ope.text_overlap import BALANCED, bare_weights, by_prompt, text_overlap
 from butfor.core.errors import Abstained, DataError
 from butfor.core.keys import digest
+from butfor.stats.effect import Check
 from butfor.train.method import Method
 
 if TYPE_CHECKING:
@@ -69,7 +74,8 @@ class TextWeights(Method):
             raise Abstained(f"no answer: {overlap.why}\nvalue texts with align.ope.calibrated, which needs no weights")
         weights = bare if self.weights == "bare" else projected(bare, given.judge)
         sample = _weighed(given, weights, seed) if self.how == "ips" else _both(given, weights, seed)
-        return sample.effect(f"{self.how}, {self.weights} weights of texts", overlap.all)
+        checks = overlap.all if self.weights == "bare" else (*overlap.all, *_missed(given, bare, weights))
+        return sample.effect(f"{self.how}, {self.weights} weights of texts", checks)
 
 
 def projected(weights: Floats, judge: Floats) -> Floats:
@@ -80,6 +86,20 @@ def projected(weights: Floats, judge: Floats) -> Floats:
         at = np.interp(sign * judge, xs, ys)
         found.append((float(np.sum((weights - at) ** 2)), at))
     return min(found, key=lambda pair: pair[0])[1]
+
+
+def _missed(given: Answers, bare: Floats, weights: Floats) -> tuple[Check, ...]:
+    """Do labels say that what projection took from the weights goes with what the judge does not see?"""
+    logged = np.isfinite(given.outcome)
+    if not logged.any():
+        return ()
+    judge, outcome = given.judge[logged], given.outcome[logged]
+    rest = outcome - np.interp(judge, *isotonic(judge, outcome))
+    parts = (bare / bare.mean() - weights / weights.mean())[logged] * rest
+    size, error = float(parts.mean()), by_prompt((parts - parts.mean()) / len(parts), given.prompt[logged])
+    told = f"with bare weights the labels say {size:+.3g} ± {error:.2g} more than with projected ones"
+    fine = abs(size) <= BALANCED * error + 1e-9
+    return (Check("projection", fine, told if fine else f'{told}: use weights = "bare"'),)
 
 
 def _both(given: Answers, weights: Floats, seed: int) -> Sample:
