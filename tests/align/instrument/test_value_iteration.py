@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from butfor.align.instrument.value_iteration import ValueIteration, closed_form, learnt, primal_dual, strength
-from butfor.core.errors import DataError
+from butfor.core.errors import Abstained, DataError
 from butfor.core.seeds import generator
 from butfor.data.decision_worlds import CHOICES, HORIZON, world
 from butfor.scm.analyst import Analyst
@@ -64,7 +64,7 @@ def test_its_plan_is_better_than_that_of_least_squares():
 def test_a_weak_instrument_is_refused_by_name_of_the_fix():
     _, log = logged("weak")
     assert strength(log) < 10 < strength(logged()[1])
-    with pytest.raises(DataError, match="the instrument hardly moves the action: its first-stage strength is"):
+    with pytest.raises(Abstained, match="the instrument hardly moves the action: its first-stage strength is"):
         learnt(log)
     assert learnt(log, least=0.0).weights.shape == (3, 7)
 

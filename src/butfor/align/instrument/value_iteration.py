@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from butfor.core.errors import DataError
+from butfor.core.errors import Abstained, DataError
 from butfor.core.keys import digest
 from butfor.core.seeds import generator
 from butfor.scm.decisions import Dynamics, Trajectories, features
@@ -70,7 +70,7 @@ def learnt(
     phi, psi = features(logged.state, logged.action), features(logged.state, logged.instrument)
     found = strength(logged)
     if found < least:
-        raise DataError(
+        raise Abstained(
             f"the instrument hardly moves the action: its first-stage strength is {found:.1f}, under {least:g}.\n"
             "What would be learnt from it is noise; randomise more strongly, or log more steps"
         )
