@@ -50,7 +50,8 @@ def test_errors_shrink_with_the_square_root_of_the_log():
     errors = []
     for episodes in (250, 4000):
         found = [logged("hidden", number, episodes) for number in range(6)]
-        errors.append(np.mean([np.abs((learnt(log, least=0.0).weights - known.weights)[2]).mean() for known, log in found]))
+        off = [np.abs((learnt(log, least=0.0).weights - known.weights)[2]).mean() for known, log in found]
+        errors.append(np.mean(off))
     assert errors[1] < errors[0] / 2.5  # 4 is expected
 
 
