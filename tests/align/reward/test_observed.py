@@ -112,6 +112,18 @@ def test_feedback_that_cannot_be_weighed_is_refused(change, knobs, problem):
         Observed(observed="rated", **knobs).fits(rows)
 
 
+def test_a_row_without_feedback_holds_any_score():
+    rows = [{"text": f"t{n}", "score": float(n % 2) if n % 3 else 0.5, "rated": int(n % 3 > 0)} for n in range(90)]
+    Observed(observed="rated", missed=0.1).fits(rows)
+
+
+@pytest.mark.parametrize(("value", "problem"), [(1.0, "is 1 on every row"), (float("inf"), "is inf on a row")])
+def test_what_decides_feedback_has_to_say_something(value, problem):
+    rows = [{"text": f"t{n}", "score": 0.0, "rated": n % 2, "x": value} for n in range(60)]
+    with pytest.raises(UserError, match=problem):
+        Observed(observed="rated", given=("x",)).fits(rows)
+
+
 def test_a_wrong_preference_is_one_turned_round():
     rows = [{"text": f"a{n}", "observed": 1, "beside": {"rejected": {"text": f"b{n}"}}} for n in range(4)]
     with pytest.raises(UserError, match="set missed and mistaken to the same rate"):

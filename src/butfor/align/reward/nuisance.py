@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from butfor.core.errors import UserError
 from butfor.scm.estimate.nuisance import LOGISTIC, PENALTIES, left_out, newton
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ def _ridges(z: Floats, x: Floats, penalty: float) -> Floats:
 def spread(name: str, values: Sequence[Sequence[Hashable]], degree: int = 1) -> tuple[list[str], list[Floats]]:
     """Names and values [n, p], of each side, of the powers of a column of numbers, in standard deviations."""
     pooled = np.array([value for side in values for value in side], dtype=np.float64)
+    if not np.isfinite(pooled).all():
+        raise UserError(f"the column {name!r} is {pooled[~np.isfinite(pooled)][0]:g} on a row; give a number on all")
+    if np.ptp(pooled) == 0:
+        raise UserError(f"the column {name!r} is {pooled[0]:g} on every row: nothing can be told of it; leave it out")
     one = (pooled - pooled.mean()) / pooled.std()
     degree = min(degree, len(np.unique(pooled)) - 1)
     names = [name, *(f"{name}^{power}" for power in range(2, degree + 1))]

@@ -3,6 +3,7 @@
 Idea      People rate what they choose to rate, and slip. Each rating that was given stands for those that were not, by
           the chance that it had of being given; and a loss exists whose mean over the slips is the loss without them.
 Equation  L = mean over all rows of (O / p) l̃(y),  O = 1 where feedback was given, p = P(O = 1 | text, `given`)
+          where the weights O / p are divided by their mean;
           l̃(y) = ((1 − r_other) l(y) − r_own l(other)) / (1 − r₁ − r₀)
           with l the plain loss; r₁ = `missed` the chance that what is good is told as bad, r₀ = `mistaken` that what is
           bad is told as good, r_own of the outcome told, r_other of the other one. For scores of 0 or 1 it comes to the
@@ -78,13 +79,12 @@ class Observed(Method):
 
     def fits(self, rows: Rows) -> None:
         labelled(rows, "reward")
-        self._seen(rows)
-        for name in self.given:
-            column(rows, name)
+        seen = self._seen(rows)
+        self._given(rows)
         if paired(rows) and self.missed != self.mistaken:
             raise UserError("a preference that is wrong is one turned round: set missed and mistaken to the same rate")
         noisy = self.missed or self.mistaken
-        if noisy and not paired(rows) and (other := {row[SCORE] for row in rows} - {0, 1}):
+        if noisy and not paired(rows) and (other := _scores(rows, seen) - {0, 1}):
             raise UserError(f"feedback that is told wrongly is 0 or 1, and a row has the score {min(other)}")
 
     def _seen(self, rows: Rows) -> NDArray[np.bool_]:
@@ -107,6 +107,15 @@ class Observed(Method):
         if not seen.any():
             raise UserError(f"no row has feedback: the column {self.observed!r} is 0 throughout")
         return seen
+
+    def _given(self, rows: Rows) -> list[Floats]:
+        """The columns `given` as numbers, [n, p] each."""
+        found: list[Floats] = []
+        for name in self.given:
+            values = column(rows, name)
+            named = any(isinstance(value, str) for value in values)
+            found.append((levels if named else spread)(name, [values])[1][0])
+        return found
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:
@@ -134,9 +143,7 @@ class Observed(Method):
             return np.array([row[self.propensity] for row in rows], dtype=np.float64)
         x = np.mean(read_before(lm, planned), axis=0)
         x = x - x.mean(axis=0)
-        known = [(name, [[row[name] for row in rows]]) for name in self.given]
-        more = [(levels if isinstance(values[0][0], str) else spread)(name, values)[1][0] for name, values in known]
-        z = np.concatenate([np.ones((len(rows), 1)), *more], axis=1)
+        z = np.concatenate([np.ones((len(rows), 1)), *self._given(rows)], axis=1)
         y = seen.astype(np.float64)
         penalty = penalty_of(z, x, y)
         fold = folds_of(seen.astype(np.int64), self.folds, rng)
@@ -165,3 +172,8 @@ class Observed(Method):
             return (worth - (batch[SCORE] - self.mistaken) / kept_share).square() / 2
         margin = worth - outputs.rejected.logits[:, 0]
         return -logsigmoid(margin) - self.mistaken / kept_share * margin
+
+
+def _scores(rows: Rows, seen: NDArray[np.bool_]) -> set[float]:
+    """Those that were given."""
+    return {row[SCORE] for row, here in zip(rows, seen, strict=True) if here}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,10 +49,11 @@ def column(rows: Rows, name: str) -> list[list[Hashable]]:
     found: list[list[Hashable]] = []
     for side, which in zip(sides(rows), ("", ": the rejected text"), strict=False):
         for place, text in enumerate(side):
-            value = text.get(name)
-            if not isinstance(value, (str, int, float, bool)) or value != value:
+            value, row = text.get(name), rows[place].get("id", place)
+            if isinstance(value, float) and not isfinite(value):
+                raise UserError(f"row {row}{which} has the {name} {value!r}; give a number")
+            if not isinstance(value, (str, int, float)):
                 known = ", ".join(sorted(set(text) - {"text", "beside", "id", ROW})) or "none"
-                row = rows[place].get("id", place)
                 raise UserError(
                     f"row {row}{which} has no column {name!r} (it has: {known}); name a column of all texts"
                 )
