@@ -6,7 +6,7 @@ Equation  π(k | x): the model's probabilities of the replies, summed over their
           value: Σ_k π(k | x) fit(x, k).  gap: max_k fit(x, k) − value.  logged: the value of the staff's own policy.
           best_reply: whether the likeliest reply is the best one.  voucher: π of the reply that the log flatters.
           listed: how likely the model gives any of the four at all.
-Data      CEBaB: up to `limit` reviews of the log ("seen"), and as many of another split ("unseen").
+Data      CEBaB: `limit` reviews in all, half of them of the log ("seen"), half of another split ("unseen").
 Limits    An untrained policy is worth about 0.4, as is giving replies evenly; the best one 0.96, vouchers alone 0.2.
 """
 
@@ -81,19 +81,19 @@ class PolicyValue:
         asked = [Review(item.data["id"], item.data["body"], item.data["stars"]) for item in items]
         told = score(world, [{"prompt": one.prompt, "choices": list(REPLIES)} for one in asked])
         both = zip(items, asked, told, strict=True)
-        return [_record(item, one, [exp(logp) for logp in scored.logprobs], scored.best) for item, one, scored in both]
+        return [_record(item, one, scored.logprobs, scored.best) for item, one, scored in both]
 
 
-def _record(item: Item, review: Review, chances: list[float], best: int) -> Record:
-    total = sum(chances)
-    policy = [chance / total for chance in chances] if total else [1 / len(chances)] * len(chances)
+def _record(item: Item, review: Review, told: Sequence[float], best: int) -> Record:
+    parts = [exp(logp - max(told)) for logp in told]  # of a reply that is all but impossible, no probability is left
+    policy = [one / sum(parts) for one in parts]
     worth, most = value(review, policy), max(review.fit)
     metrics = {
         "value": worth,
         "gap": most - worth,
         "best_reply": float(review.fit[best] == most),
         "voucher": policy[VOUCHER],
-        "listed": min(1.0, total),
+        "listed": min(1.0, sum(map(exp, told))),
         "logged": item.data["worth"],
         "logged_voucher": item.data["own"][VOUCHER],
     }
