@@ -104,6 +104,8 @@ def test_texts_are_valued_by_judgements_first(tmp_path: Path) -> None:
     values = json.loads(run(log, "--json").stdout)["values"]
     assert [value["how"] for value in values] == ["calibrated", "dr", "ips"]
     assert all(value["low"] <= 0.715 <= value["high"] for value in values)
+    (note,) = json.loads(run(log, "--json").stdout)["notes"]
+    assert "not held against the target's own texts: the target's texts have no log-probabilities" in note
 
 
 def test_without_log_probabilities_the_weights_are_left_out_and_it_says_so(tmp_path: Path) -> None:
@@ -181,6 +183,15 @@ def test_a_model_says_how_likely_an_action_is(tmp_path: Path) -> None:
     by_hand = run(write(tmp_path / "told.jsonl", told), "--how", "direct", "--json")
     found, wanted = (json.loads(each.stdout)["values"][0]["estimate"] for each in (done, by_hand))
     assert found == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_row_that_hides_what_else_could_be_done_is_not_taken_for_one_without_a_choice(tmp_path: Path) -> None:
+    rows = [
+        row | {"prompt": "Tool:", "actions": ["search", "none"]} for row in without(choices(8), "logging", "target")
+    ]
+    for knob in ("--logging", "--target"):
+        done = run(write(tmp_path / "log.jsonl", [*rows[:-1], *without(rows[-1:], "actions")]), knob, "debug")
+        assert done.exit_code == 2 and "line 8" in done.stderr and "names one action" in done.stderr
 
 
 CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]

@@ -127,8 +127,11 @@ def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
     if set(how) & set(WEIGHTS):
         ratio = _ratio(asked, logged, scorer)
         if not isinstance(ratio, str):
-            found = _ratio(asked, fresh, scorer) if fresh else ""
-            of_fresh = None if isinstance(found, str) else found
+            found = _ratio(asked, fresh, scorer) if fresh else None
+            if isinstance(found, str):
+                notes.append(f"weights are not held against the target's own texts: {found}")
+            else:
+                of_fresh = found
         elif asked.how:
             raise UserError(ratio)
         else:
@@ -144,7 +147,8 @@ def _ratio(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Floats | str:
     target = None if logging is None else _logprobs(asked, rows, "target_logprob", asked.target, scorer)
     if logging is None or target is None:
         side = "logging" if logging is None else "target"
-        return f"the log has no log-probabilities of the {side} policy: log them, or give --{side} MODEL"
+        whose = "the target's texts have" if rows[0].of_target else "the log has"
+        return f"{whose} no log-probabilities of the {side} policy: log them, or give --{side} MODEL"
     return target - logging
 
 
@@ -188,18 +192,20 @@ def _chances(asked: Asked, rows: Sequence[Choice], side: str, model: str, scorer
         return None
     if bare := [row.line for row in silent if not row.prompt]:
         raise UserError(f"line {bare[0]} of {asked.log} has no 'prompt': {model} cannot say how likely an action is")
-    if all(len(row.actions) < 2 for row in silent):
-        raise UserError(f"line {silent[0].line} of {asked.log} names one action: give all of them in 'actions'")
+    alone = [row for row in silent if len(row.actions) < 2]
+    unsure = [row for row in alone if row.logging is None and row.target is None]  # nothing says that it had no choice
+    if found := unsure or (alone if len(alone) == len(silent) else []):
+        raise UserError(f"line {found[0].line} of {asked.log} names one action: give all of them in 'actions'")
     place = {name: number for number, name in enumerate(options(rows))}
     scores = iter(scorer(side, model, [(row.prompt, [f" {name}" for name in row.actions]) for row in silent]))
-    found = np.zeros((len(rows), len(place)))
+    chances = np.zeros((len(rows), len(place)))
     for number, row in enumerate(rows):
         if (given := getattr(row, side)) is None:
             logits = np.array(next(scores))
             given = dict(zip(row.actions, np.exp(logits - np.logaddexp.reduce(logits)), strict=True))
         for name, chance in given.items():
-            found[number, place[name]] = chance
-    return found
+            chances[number, place[name]] = chance
+    return chances
 
 
 def _valued(asked: Asked, report: Report, how: Sequence[str]) -> Report:
