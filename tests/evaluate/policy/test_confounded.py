@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from butfor.core.errors import DataError
-from butfor.data.decision_worlds import world
+from butfor.data.decision_worlds import FAMILIES, world
 from butfor.evaluate.policy.confounded import ConfoundedDecisions
 from butfor.scm.analyst import Analyst
 from butfor.scm.decisions import Dynamics
@@ -30,6 +30,12 @@ def test_a_refusal_leaves_no_value():
     suite = ConfoundedDecisions(families=("weak",), repeats=1, episodes=50)
     (record,) = suite.measure(Analyst(learn=refuse), suite.items(Analyst()))
     assert set(record.metrics) == {"answered", "least_squares"} and record.error == "refused"
+
+
+def test_a_limit_keeps_the_families():
+    items = ConfoundedDecisions(limit=10).items(Analyst())
+    assert len(items) == 10
+    assert all(sum(item.data["family"] == family for item in items) == 2 for family in FAMILIES)
 
 
 def test_families_that_are_none_are_refused():

@@ -79,7 +79,7 @@ class ConfoundedDecisions:
             for family in self.families
             for number in range(self.repeats)
         ]
-        return spread(found, self.limit, lambda item: item.data["family"])
+        return spread(found, self.limit, lambda item: (item.data["family"], ""))
 
     def measure(self, world: Analyst, items: Sequence[Item]) -> list[Record]:
         """Write each log, learn, plan, and follow the plan."""
