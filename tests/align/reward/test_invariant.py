@@ -103,6 +103,9 @@ def test_numbers_fall_into_bins_of_equally_many_and_words_into_their_own():
     found = np.array(binned("length", [values[:40], values[40:]], 4))
     assert np.bincount(found.ravel()).tolist() == [20] * 4
     assert all(np.diff(found.ravel()[np.argsort(values)]) >= 0)
+    seldom = [0.0] * 90 + [float(n) for n in range(1, 11)]
+    assert np.bincount(binned("shouts", [seldom], 8)[0]).tolist() == [90, 10]
+    assert np.bincount(binned("shouts", [[-n for n in seldom]], 8)[0]).tolist() == [10, 90]
     words = binned("who", [["b"] * 8 + ["a"] * 8], 4)
     assert words == [[1] * 8 + [0] * 8]
 

@@ -149,7 +149,9 @@ def binned(name: str, values: list[list[Hashable]], bins: int) -> list[list[int]
         )
     codes = np.array([str(value) for value in pooled] if words else pooled)
     if len(set(pooled)) > bins:
-        codes = np.searchsorted(np.quantile(codes, np.linspace(0, 1, bins + 1)[1:-1]), codes, side="right")
+        edges = np.quantile(codes, np.linspace(0, 1, bins + 1)[1:-1])
+        above = np.searchsorted(edges, codes, side="right")
+        codes = above if np.ptp(above) else np.searchsorted(edges, codes)  # most texts have the least value
     found, counts = np.unique(codes, return_inverse=True, return_counts=True)[1:]
     if not words:
         found = _merged(counts)[found]
