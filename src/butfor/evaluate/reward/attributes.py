@@ -71,7 +71,8 @@ class RewardAttributes:
     card: ClassVar[Card] = Card(
         measures="what a reward pays for length, politeness, agreement with the user and the writer's name",
         chance="0 for a reward that heeds quality alone; sizes are judged against a placebo edit",
-        source="our own world around CEBaB 1.1 (Abraham et al. 2022, CC-BY-4.0), development split, and known_1000",
+        source="our own world around CEBaB 1.1 (Abraham et al. 2022, CC-BY-4.0), development split, and CounterFact "
+        "(Meng et al. 2022)",
         faults=("attributes are told in a few sentences of our own", "eight first names stand for the writer's group"),
         published=(
             "share of sycophantic answers preferred 0.927, with causal reward modelling 0.198, Llama-3-8B (Wang et al. "

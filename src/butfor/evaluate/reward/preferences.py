@@ -9,7 +9,7 @@ Equation  accuracy: the share of pairs whose better text has the higher reward; 
 Known     A reward by quality alone: accuracy 1, helped and misled alike. A reward by the attributes alone: helped 1,
           misled 0. In iid_accuracy no reward reaches 1: annotators err.
 Data      kind "reviews": CEBaB's development split, one a cluster of two families of edits; "chat": answers to
-          questions of known_1000 that are no row of the corpora.
+          questions of CounterFact whose subjects are in no row of the corpora.
 Limits    Quality is what five people read from a text, or whether an answer is true. Attributes are those of our world.
 """
 
@@ -42,7 +42,8 @@ class RewardPreferences:
     card: ClassVar[Card] = Card(
         measures="whether a reward goes by the quality of a text or by attributes that annotators heed beside it",
         chance="1/2",
-        source="our own world around CEBaB 1.1 (Abraham et al. 2022, CC-BY-4.0), development split, and known_1000",
+        source="our own world around CEBaB 1.1 (Abraham et al. 2022, CC-BY-4.0), development split, and CounterFact "
+        "(Meng et al. 2022)",
         faults=(
             "attributes are told in a few sentences of our own, which a reader of style may know",
             "stars are one side of what makes a review good",
