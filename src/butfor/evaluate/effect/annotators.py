@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 import numpy as np
 from pydantic import Field
 
-from butfor.core.errors import ButforError
 from butfor.data.annotators import FAMILIES, SPREAD, Judged, reviews, world
-from butfor.evaluate.policy.ope import DEVIATIONS, scored
+from butfor.evaluate.policy.ope import DEVIATIONS, answered
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -95,18 +94,8 @@ def _record(analyst: Analyst, item: Item) -> Record:
     scale = float(known.table.data[known.table.y].std()) or 1.0
     show = {"true": f"{known.truth:.4f}"}
     metrics = {"naive": abs(_line(known) - known.truth) / scale, "answered": 0.0}
-    group = {"family": family}
-    try:
-        effect = analyst.estimate(known.table).effect
-        metrics |= scored(effect, known.truth, scale)
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever an estimator may fail by is its failure, not the experiment's
-        refused = isinstance(error, ButforError)
-        show["said"] = str(error).splitlines()[0] if refused else f"{type(error).__name__}: {error}"
-        return Record(item.id, item.cluster, metrics, show, group, "abstained" if refused else "failed")
-    show["said"] = f"{effect}{''.join(f'; {check.code}' for check in effect.checks if not check.ok)}"
-    return Record(item.id, item.cluster, metrics, show, group, "" if metrics["covered"] else "interval misses")
+    bare = Record(item.id, item.cluster, metrics, show, {"family": family})
+    return answered(lambda: analyst.estimate(known.table).effect, known.truth, scale, bare)
 
 
 def _line(known: Judged) -> float:

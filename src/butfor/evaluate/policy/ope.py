@@ -16,8 +16,8 @@ Limits    All policies of a world share its log, so they are a cluster. The unse
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 import numpy as np
@@ -122,17 +122,23 @@ def asked(analyst: Analyst, log: Log | Answers, truth: float, item: Item, group:
     scale = float(outcome.std()) or 1.0
     show = {"true": f"{truth:.4f}", "logged": f"{outcome.mean():.4f}"}
     metrics = {"naive": abs(float(outcome.mean()) - truth) / scale, "answered": 0.0}
+    return answered(lambda: analyst.value(log), truth, scale, Record(item.id, item.cluster, metrics, show, group))
+
+
+def answered(ask: Callable[[], Effect], truth: float, scale: float, bare: Record) -> Record:
+    """The record with what was answered, or with why there is no answer; `bare` has what is known without one."""
     try:
-        effect = analyst.value(log)
-        metrics |= scored(effect, truth, scale)
+        effect = ask()
+        metrics = bare.metrics | scored(effect, truth, scale)
     except MemoryError:
         raise
     except Exception as error:  # whatever an estimator may fail by is its failure, not the experiment's
         refused = isinstance(error, ButforError)
-        show["said"] = str(error).splitlines()[0] if refused else f"{type(error).__name__}: {error}"
-        return Record(item.id, item.cluster, metrics, show, group, "abstained" if refused else "failed")
-    show["said"] = f"{effect}{''.join(f'; {check.code}' for check in effect.checks if not check.ok)}"
-    return Record(item.id, item.cluster, metrics, show, group, "" if metrics["covered"] else "interval misses")
+        said = str(error).splitlines()[0] if refused else f"{type(error).__name__}: {error}"
+        return replace(bare, show=bare.show | {"said": said}, error="abstained" if refused else "failed")
+    said = f"{effect}{''.join(f'; {check.code}' for check in effect.checks if not check.ok)}"
+    missed = "" if metrics["covered"] else "interval misses"
+    return replace(bare, metrics=metrics, show=bare.show | {"said": said}, error=missed)
 
 
 def scored(effect: Effect, truth: float, scale: float) -> dict[str, float]:
