@@ -39,6 +39,8 @@ class Log:
                 raise DataError(f"{name} of row {row} is {given[row].tolist()}, which are no probabilities")
         if rows == 0 or self.outcome.shape != (rows,) or not np.isfinite(self.outcome).all():
             raise DataError("every choice needs an outcome that is a finite number, and there must be some")
+        if self.data.names and self.data.n != rows:
+            raise DataError(f"the contexts have {self.data.n} rows; there are {rows} choices")
         if self.cluster is not None and self.cluster.shape != (rows,):
             raise DataError(f"cluster has the shape {self.cluster.shape}; it needs a number for each of {rows} choices")
         if self.action.min() < 0 or self.action.max() >= self.logging.shape[1]:

@@ -74,9 +74,11 @@ def test_clusters_that_were_chosen_for_at_once_are_no_wrong_probabilities() -> N
     assert told["together"] == 0 < told["alone"]
 
 
-def test_a_cluster_for_each_choice() -> None:
+def test_a_cluster_and_a_context_for_each_choice() -> None:
     with pytest.raises(DataError, match="cluster has the shape"):
         replace(lines(50)[0], cluster=np.zeros(49, dtype=np.int64))
+    with pytest.raises(DataError, match="the contexts have 49 rows; there are 50 choices"):
+        replace(lines(50)[0], data=lines(49)[0].data)
 
 
 def test_a_refusal_says_why_and_what_would_help() -> None:
