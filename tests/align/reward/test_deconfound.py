@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.align.reward.planted import World, drawn, effects, learnt, preferences
 
-from butfor.align.reward.deconfound import Deconfound, of_preferences, of_scores
+from butfor.align.reward.deconfound import Deconfound, _errors, of_preferences, of_scores
 from butfor.core.errors import DataError, UserError
 from butfor.scm.estimate.nuisance import folds_of
 from butfor.train.standard import Standard
@@ -68,6 +68,40 @@ def test_intervals_cover_as_often_as_they_say(kind):
     mean, coverage = covered(kind, range(100, 300))
     assert mean == pytest.approx(GAMMA, abs=0.06)
     assert 0.90 <= coverage <= 0.99
+
+
+def test_rows_that_share_a_text_go_together_and_those_that_share_both_once():
+    rng = np.random.default_rng(0)
+    of = np.array([[0, 1], [1, 0], [0, 1], [1, 2], [3, 0], [4, 5], [5, 4], [6, 7]])
+    scores, slope = rng.normal(size=(len(of), 2)), np.diag([2.0, 5.0])
+    together = np.array([[bool({*one} & {*other}) for other in of.tolist()] for one in of.tolist()])
+    wanted = np.einsum("ij,ip,jq->pq", together, scores, scores)
+    inverse = np.linalg.inv(slope)
+    assert _errors(slope, scores, of) ** 2 == pytest.approx(np.maximum(np.diag(inverse @ wanted @ inverse), 0))
+    alone = np.sqrt(np.diag(inverse @ (scores.T @ scores) @ inverse))
+    assert _errors(slope, scores, np.arange(len(of))[:, None]) == pytest.approx(alone)
+
+
+def shared(seed, chat, n=1500, count=200, d=6):
+    """Of few texts many pairs, in a chat always the same two; each text has a worth that nothing tells."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(count, d))
+    z = 0.6 * x[:, 0] + 0.8 * rng.normal(size=count)
+    worth = BETA * x[:, 0] + GAMMA * z + 1.5 * rng.normal(size=count)
+    one = rng.integers(count, size=n)
+    other = one ^ 1 if chat else (one + 1 + rng.integers(count - 1, size=n)) % count
+    first = rng.random(n) < 1 / (1 + np.exp(worth[other] - worth[one]))
+    won, lost = np.where(first, one, other), np.where(first, other, one)
+    fold = folds_of(np.zeros(count, dtype=np.int64), 5, rng)
+    found = of_preferences((z[won] - z[lost])[:, None], x[won] - x[lost], np.stack([won, lost], axis=1), fold)
+    return found.theta[0], found.error[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chat", [False, True])
+def test_errors_are_those_of_texts_that_stand_in_many_rows(chat):
+    theta, error = np.transpose([shared(seed, chat) for seed in range(100)])
+    assert error.mean() == pytest.approx(theta.std(ddof=1), rel=0.2)
 
 
 def test_scores_agree_with_least_squares_where_the_texts_are_told_whole():

@@ -212,10 +212,16 @@ def _left(z: Floats, rest: Floats) -> Floats:
 
 def _errors(slope: Floats, scores: Floats, texts: Codes) -> Floats:
     """Standard errors by the sandwich, where rows that share a text go together (dyadic clusters)."""
-    meat = -(texts.shape[1] - 1) * scores.T @ scores
-    sums = np.zeros((int(texts.max()) + 1, scores.shape[1]))
-    for side in texts.T:
-        np.add.at(sums, side, scores)
-    meat += sums.T @ sums
+    meat = _outer(scores, *texts.T)
+    if texts.shape[1] == 2:  # rows that share both texts are in it twice
+        meat -= _outer(scores, np.unique(np.sort(texts, axis=1), axis=0, return_inverse=True)[1].ravel())
     inverse = np.linalg.inv(slope)
     return np.sqrt(np.maximum(np.diag(inverse @ meat @ inverse.T), 0)).astype(np.float64)
+
+
+def _outer(scores: Floats, *groups: Codes) -> Floats:
+    """The outer products of the sums of scores [n, p] by group, summed; a row is in one group or more. [p, p]"""
+    sums = np.zeros((max(int(group.max()) for group in groups) + 1, scores.shape[1]))
+    for group in groups:
+        np.add.at(sums, group, scores)
+    return sums.T @ sums
