@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.align.reward.planted import WIDTH, World, effects, learnt, seen
+from tests.align.reward.planted import WIDTH, World, drawn, effects, learnt, seen
 
-from butfor.align.reward.instrument import Instrument, first_stage
+from butfor.align.reward.instrument import Instrument, _strength, first_stage
 from butfor.align.reward.sides import apart, numbered
 from butfor.core.errors import DataError, UserError
 from butfor.scm.estimate.nuisance import folds_of
@@ -93,7 +93,27 @@ def stage(world, seed=0):
     z = Instrument().terms(world.rows)[0]
     fold = folds_of(np.zeros(len(x), dtype=np.int64), 5, np.random.default_rng(seed))
     y = np.array([row["score"] for row in world.rows])
-    return first_stage(x, z, parted(fold), 8, 10.0), x, y
+    return first_stage(x, z, parted(fold), np.arange(len(x)), 8, 10.0), x, y
+
+
+def test_a_text_that_stands_in_many_rows_makes_no_instrument_strong(monkeypatch):
+    rng, world = np.random.default_rng(3), World()
+    texts = [world.text(drawn(rng)[0], ranker=int(rng.integers(RANKERS))) for _ in range(150)]
+    for n in range(1500):
+        one, other = (n // 10, (n // 10 + 1 + n % 10) % 150)
+        world.pair(texts[one], texts[other])
+    with pytest.raises(DataError, match="the instrument is weak"):
+        learnt(Instrument(weakest=5.0), world, monkeypatch, steps=1)
+
+
+def test_strength_is_that_of_draws_and_not_of_rows():
+    rng = np.random.default_rng(0)
+    x, who = rng.normal(size=(200, 8)), rng.integers(RANKERS, size=200)
+    z, fold = np.eye(RANKERS)[who][:, 1:], folds_of(np.zeros(200, dtype=np.int64), 5, rng)
+    once = _strength(x, z, parted(fold), np.arange(200), 3)
+    at = np.tile(np.arange(200), 10)
+    assert _strength(x[at], z[at], parted(fold[at]), at, 3) == pytest.approx(once)
+    assert _strength(x[at], z[at], parted(fold[at]), np.arange(2000), 3) == pytest.approx(10 * once)
 
 
 def test_the_second_stage_comes_to_two_stage_least_squares():
@@ -111,7 +131,7 @@ def test_training_finds_that_answer(monkeypatch):
     rows, x = world.rows, np.stack(list(world.read.values()))
     fold = folds_of(np.zeros(len(rows), dtype=np.int64), 5, np.random.default_rng(0))[numbered(rows)[:, 0]]
     x = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
-    found = first_stage(x, Instrument().terms(rows)[0], parted(fold), 8, 10.0)
+    found = first_stage(x, Instrument().terms(rows)[0], parted(fold), np.arange(len(x)), 8, 10.0)
     y = np.array([row["score"] for row in rows])
     wanted = found.turned @ found.along @ np.linalg.lstsq(found.predicted, y - y.mean(), rcond=None)[0]
     assert head[1].weight[0].detach().numpy() == pytest.approx(wanted, rel=0.02, abs=2e-3)

@@ -13,7 +13,8 @@ Equation  x: what the head reads of a text; of a pair, with `first`, that of the
           When training ends W becomes W V V′T: of all rewards that say this of P, the one that varies least with what
           the instrument does not move.
           A direction counts where F, the squared robust t of x on its prediction along it (T, V and x̂ from the other
-          folds), is `weakest` or more.
+          folds), is `weakest` or more. A text that stands in many rows is one draw; with `first`, so are rows of the
+          same two texts and instruments.
 Source    two-stage least squares, cross-fitted as in Angrist, Imbens & Krueger 1999; F > 10: Staiger & Stock 1997.
 Example   [treatment]
           method = "align.reward.instrument"
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
     Floats = NDArray[np.float64]
+    Codes = NDArray[np.intp]
     Parts = list[tuple[Any, Any]]  # rows, and those whose fits judge them
 
 PREDICTED, SIGN, ALONG = "instrument_predicted", "instrument_sign", "butfor_instrument_along"
@@ -132,8 +134,12 @@ class Instrument(Method):
         x = [(read[0] - read[1]) * sign[:, None]] if self.first else read
         texts = numbered(rows)
         folds = folds_of(np.zeros(int(texts.max()) + 1, dtype=np.int64), self.folds, rng)
-        parts = list(apart(texts if self.first else texts.T.reshape(-1, 1), folds))
-        found = first_stage(np.concatenate(x), np.concatenate(z), parts, self.most, self.weakest)
+        seen = texts if self.first else texts.T.reshape(-1, 1)  # [N, 2] or [N, 1]
+        drawn = np.unique(np.column_stack([np.sort(seen), *z] if self.first else [seen]), axis=0, return_inverse=True)[
+            1
+        ]
+        parts = list(apart(seen, folds))
+        found = first_stage(np.concatenate(x), np.concatenate(z), parts, drawn.ravel(), self.most, self.weakest)
         lm.notes.append(f"instrument: {found}")
         each = np.split(found.predicted, len(x))
         columns = {PREDICTED: each[0] - each[1] if len(each) == 2 else each[0], SIGN: sign}
@@ -178,10 +184,13 @@ class FirstStage:
         return f"{n} of {len(self.strength)} directions are moved enough (first-stage F = {told}; n={count})"
 
 
-def first_stage(x: Floats, z: Floats, parts: Parts, most: int, weakest: float) -> FirstStage:
-    """Predict x [N, d] from z [N, q] by parts; refuses instruments that move no direction of it."""
+def first_stage(x: Floats, z: Floats, parts: Parts, drawn: Codes, most: int, weakest: float) -> FirstStage:
+    """Predict x [N, d] from z [N, q] by parts; refuses instruments that move no direction of it.
+
+    `drawn` [N]: rows of one draw of the instrument have one number.
+    """
     most = min(most, z.shape[1], x.shape[1])
-    strength = _strength(x, z, parts, most)
+    strength = _strength(x, z, parts, drawn, most)
     count = int(np.argmax(np.append(strength < weakest, True)))
     if not count:
         raise DataError(
@@ -213,7 +222,7 @@ def _directions(z: Floats, x: Floats, count: int) -> tuple[Floats, Floats]:
     return turned, vectors[:, np.argsort(-values)[:count]]
 
 
-def _strength(x: Floats, z: Floats, parts: Parts, most: int) -> Floats:
+def _strength(x: Floats, z: Floats, parts: Parts, drawn: Codes, most: int) -> Floats:
     """F along each direction [most]: the direction and the prediction are those of other folds."""
     told, seen = np.empty((len(x), most)), np.empty((len(x), most))
     for here, others in parts:
@@ -223,4 +232,6 @@ def _strength(x: Floats, z: Floats, parts: Parts, most: int) -> Floats:
     slope = (told * seen).sum(axis=0) / np.maximum((told**2).sum(axis=0), 1e-300)
     rest = seen - told * slope
     moved = np.maximum(slope, 0.0) * (told**2).sum(axis=0)
-    return moved**2 / np.maximum(((told * rest) ** 2).sum(axis=0), 1e-300)
+    noise = np.zeros((int(drawn.max()) + 1, most))
+    np.add.at(noise, drawn, told * rest)
+    return moved**2 / np.maximum((noise**2).sum(axis=0), 1e-300)
