@@ -86,7 +86,7 @@ def test_projected_weights_rest_on_the_judge_and_labels_tell() -> None:
     bare, projected_ = (TextWeights(weights=weights).value(log) for weights in ("bare", "projected"))  # type: ignore[arg-type]
     assert not bare.excludes(0.8) and bare.ok
     assert projected_.excludes(0.8) and [check.code for check in projected_.checks if not check.ok] == ["projection"]
-    seen = [check.ok for check in TextWeights().value(drawn(0)).checks if check.code == "projection"]
+    seen = [check.ok for check in TextWeights(weights="projected").value(drawn(0)).checks if check.code == "projection"]
     assert seen == [True]
 
 

@@ -55,7 +55,7 @@ class TextWeights(Method):
 
     worlds: ClassVar[tuple[str, ...]] = ("analyst",)
     how: How = "dr"
-    weights: Weights = "projected"
+    weights: Weights = "bare"
     abstain: bool = True
 
     def model(self, world: World, rng: np.random.Generator) -> World:
