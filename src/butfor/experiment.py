@@ -154,9 +154,12 @@ def _unfit(
     experiment: Experiment, places: Mapping[str, tuple[str | int, ...]], corpus: list[dict[str, Any]]
 ) -> Iterator[Problem]:
     """Arms whose head or method cannot work with the corpus or the training: known before anything is trained."""
+    from butfor.train import trl
     from butfor.train.loop import unsuited
     from butfor.train.task import outgrown
 
+    if experiment.train.loop == "trl" and (problem := trl.unpaired(corpus, experiment.train.objective)):
+        yield ("train", "loop"), problem
     for name, place in places.items():
         arm = experiment.arms[name]
         try:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, final
 import pytest
 import torch
 
+from butfor import experiment
 from butfor.align.policy.cpo import CPO
 from butfor.align.policy.dpo import DPO
 from butfor.align.reward.deconfound import Deconfound
@@ -409,3 +410,20 @@ def test_the_page_says_what_is_true(capsys):
     exec(compile(code, "docs/trl.md", "exec", dont_inherit=True), space)
     assert space["trainer"].state.global_step == 4
     assert read(tomllib.loads(experiment)).train.loop == "trl"
+
+
+def test_scores_are_refused_when_the_experiment_is_read(tmp_path: Path) -> None:
+    rows = tmp_path / "scored.jsonl"
+    rows.write_text("".join(json.dumps({"text": f"text {n}", "score": n / 9}) + "\n" for n in range(9)))
+    with pytest.raises(SpecError, match=r"trl's RewardTrainer learns from pairs, and these rows have scores"):
+        experiment.load(
+            {
+                "name": "scored",
+                "model": "debug",
+                "seeds": [0, 1],
+                "budget": {"steps": 2},
+                "train": {"corpus": str(rows), "objective": "reward", "loop": "trl"},
+                "treatment": {"method": "standard"},
+                "measure": [{"suite": "reward.preferences", "primary": True}],
+            }
+        )

@@ -76,7 +76,12 @@ def unfit(lm: LM, planned: Batches, objective: str) -> str:
     """Why trl's trainers cannot learn these rows; "" where they can."""
     if objective == "text" and lm.is_encoder:
         return f"{lm.name} is an encoder, which trl trains on no text; set train.loop = 'own'"
-    if objective == "reward" and REJECTED not in planned.beside:
+    return unpaired(planned.rows, objective)
+
+
+def unpaired(rows: Rows, objective: str) -> str:
+    """Why trl's trainers cannot learn these rows, whatever the model; "" where they can."""
+    if objective == "reward" and not any(REJECTED in row.get("beside", ()) for row in rows):
         return "trl's RewardTrainer learns from pairs, and these rows have scores; set train.loop = 'own'"
     return ""
 
