@@ -15,8 +15,8 @@ target itself said. Log-probabilities are those of the text after the prompt; on
 prompt hang together.
 
 Refused, with the line: an id that is missing or stands twice, an action with the logged probability zero, probabilities
-that do not add up to 1, a log-probability that is none, a text without a judgement, a pair of preferences. Refused as a
-whole: log-probabilities in some rows only, a log of one outcome alone, both kinds in one file.
+that do not add up to 1, a log-probability that is none, a number beyond LARGEST, a text without a judgement, a pair of
+preferences. As a whole: log-probabilities in some rows only, a log of one outcome alone, both kinds in one file.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from butfor.scm.policies import SUM, Answers, Log
 
 CHOICE = {"id", "action", "actions", "outcome", "logging", "target", "context", "cluster", "prompt"}
 SAID = {"id", "prompt", "text", "judge", "outcome", "logprob", "target_logprob", "policy"}
+LARGEST = 1e50  # beyond which powers of a number overflow
 PAIR = {"chosen", "rejected", "preferred"}
 
 
@@ -106,7 +107,8 @@ def log_of(rows: Sequence[Choice], logging: Floats | None = None, target: Floats
     place = {name: number for number, name in enumerate(options(rows))}
     logging, target = _side(rows, "logging", logging), _side(rows, "target", target)
     names = sorted(rows[0].context)
-    columns = Columns.read({name: np.array([row.context[name] for row in rows]) for name in names})
+    found = {name: np.array([row.context[name] for row in rows]) for name in names}
+    columns = Columns.read(found) if names else Columns({})
     together = [f"cluster {row.cluster}" if row.cluster else f"line {row.line}" for row in rows]
     clusters = np.unique(together, return_inverse=True)[1]
     return Log(
@@ -181,7 +183,7 @@ def _choice(path: Path, line: int, row: dict[str, Any]) -> Choice:
         raise MalformedData(path, line, "'actions' is a list of names")
     context = row.get("context", {})
     if not isinstance(context, dict) or not all(_is_number(value) for value in context.values()):
-        raise MalformedData(path, line, "'context' holds names and numbers")
+        raise MalformedData(path, line, f"'context' holds names and numbers, none beyond {LARGEST:g}")
     cluster = row.get("cluster", "")
     if not isinstance(cluster, str | int) or isinstance(cluster, bool):
         told = f"'cluster' is a name or a whole number, not {cluster!r}; leave it out where a row stands by itself"
@@ -248,9 +250,9 @@ def _number(path: Path, line: int, row: dict[str, Any], key: str) -> float:
     if isinstance(value, bool):
         return float(value)
     if not _is_number(value):
-        raise MalformedData(path, line, f"'{key}' is a finite number, not {value!r}"[:200])
+        raise MalformedData(path, line, f"'{key}' is a finite number, none beyond {LARGEST:g}, not {value!r}"[:200])
     return float(value)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
