@@ -72,7 +72,7 @@ class Calibrated(Method):
         given = texts_of(log)
         sample = replace(sampled(given, seed), isotonic=self.calibration == "isotonic", corrected=self.corrected)
         name = "calibrated judgements" if sample.isotonic else "judgements"
-        checks = (*checks_of(sample), *_contradicted(given, sample))
+        checks = (*checks_of(sample), *elsewhere(given, sample), *_contradicted(given, sample))
         return sample.effect(name if self.corrected else f"{name}, not corrected", checks)
 
 
@@ -215,6 +215,14 @@ def checks_of(sample: Sample) -> tuple[Check, ...]:
         tells = len(xs) > 1 and float(np.ptp(ys)) > 0
         found.append(Check("transport", tells, told if tells else "the judge tells nothing of the outcome: " + told))
     return tuple(found)
+
+
+def elsewhere(given: Answers, sample: Sample) -> tuple[Check, ...]:
+    """A check that is not ok where labels of the log correct texts that answer wholly other prompts."""
+    if sample.own or not len(given.prompt) or np.isin(given.fresh_prompt, given.prompt).any():
+        return ()
+    told = "no prompt of the target's texts is in the log: have the target answer the logged prompts"
+    return (Check("prompts", False, told),)
 
 
 def _contradicted(given: Answers, sample: Sample) -> list[Check]:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 
 import numpy as np
 
-from butfor.align.ope.overlap import MISSING, overlap
+from butfor.align.ope.overlap import ANYWAY, MISSING, overlap, unseen
 from butfor.align.ope.short import clusters, contexts, effect, short
 from butfor.core.errors import Abstained, DataError, UnknownName
 from butfor.core.keys import digest
@@ -152,11 +152,11 @@ def estimate(
     log = short(log)
     found = overlap(log)
     if abstain and found.missing > MISSING:
-        fix = "log such choices, ask for a policy that makes none of them, or set abstain = false"
+        fix = f"log such choices, or ask for a policy that makes none of them{ANYWAY}"
         raise Abstained(f"no answer: {found.why}\n{fix}")
     outcomes = fit(log, learner)
     values = outcomes.pulls(log.target)
-    return effect(values, log, f"direct, {learner}", level=level, checks=(residuals(log, outcomes),))
+    return effect(values, log, f"direct, {learner}", level=level, checks=(residuals(log, outcomes), *unseen(log)))
 
 
 def residuals(log: Log, outcomes: Outcomes) -> Check:

@@ -11,7 +11,8 @@ Equation  w = π / μ of what was done; for each context, all K probabilities un
 Verdict   "abstain" where `missing` is over 1 % or fewer than 30 rows are expected to be effective. What was seen does
           not decide: a log that holds a huge weight has a wide interval, and one that missed it looks healthy. In our
           worlds (`python -m butfor.align.ope.calibrate --far`, docs/ope.md) coverage falls as `expected` does, and
-          hardly moves with `effective`. What was seen makes checks: not ok, they say that a few rows decide.
+          hardly moves with `effective`. What was seen makes checks: not ok, they say that a few rows decide, or that an
+          action never came that the logged probabilities promise.
           Where no more is known than the weights (`of_weights`, whole texts), what was seen has to decide: "abstain"
           under 30 effective rows, at a row over a tenth of the estimate, or at ξ > 0.7.
 Source    Kish 1965 (effective sample size; `expected` is its limit); Zhang & Stephens 2009 and Vehtari et al. 2024 (the
@@ -24,7 +25,7 @@ Limits    Weights are judged, not outcomes: where outcomes hardly vary, an estim
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,12 +36,14 @@ from butfor.scm.columns import Codes, Floats
 from butfor.scm.policies import Log
 from butfor.stats.effect import Check
 
+ANYWAY = "; abstain = false answers anyway"  # in Python and in experiments
 MISSING = 0.01  # share of the target's choices that the logging policy never makes
 FEWEST, FEW = 30.0, 50.0  # effective rows
 LARGEST = 0.1  # share of one row
 HEAVIEST = 0.7  # tail index
 FLATTERED = 2.0  # by what factor seen rows may look better than expected
 TAIL_FROM = 25  # rows with weight from which a tail can be fitted
+UNSEEN = 5.0  # times that an action was to be expected and never came
 WRONG = 3.5  # standard errors by which the mean weight may be off
 
 
@@ -71,7 +74,28 @@ def overlap(log: Log) -> Overlap:
     missing = float(np.where(used, 0.0, log.target).sum(1).mean())
     square = np.divide(log.target**2, log.logging, out=np.zeros_like(log.target), where=used).sum(1)
     expected = len(square) * (1 - missing) ** 2 / float(square.mean()) if square.any() else 0.0
-    return of_weights(log.weights, expected=expected, missing=missing, cluster=clusters(log))
+    found = of_weights(log.weights, expected=expected, missing=missing, cluster=clusters(log))
+    if not (wrong := unseen(log)):
+        return found
+    verdict = "abstain" if found.verdict == "abstain" else "doubt"
+    return replace(found, checks=(*found.checks, *wrong), verdict=verdict)
+
+
+def unseen(log: Log) -> tuple[Check, ...]:
+    """A check that is not ok where an action of the target never came, though the log's probabilities promise it."""
+    code = clusters(log)
+    sizes = np.bincount(code)
+    k = log.logging.shape[1]
+    due = (log.logging / sizes[code][:, None]).sum(0)  # expected choices, those of one cluster as one
+    never = (np.bincount(log.action, minlength=k) == 0) & (due > UNSEEN + math.log(k))
+    share = float(log.target[:, never].sum(1).mean())
+    if share <= MISSING:
+        return ()
+    told = (
+        f"{share:.1%} of the target's choices never came in {len(code)} rows, though the logged probabilities promise "
+        f"{log.logging[:, never].sum():.0f} of them: these are not what the choices were made by"
+    )
+    return (Check("unseen-actions", False, told),)
 
 
 def of_weights(
@@ -113,7 +137,7 @@ def trusted(log: Log, abstain: bool) -> tuple[Check, ...]:
     if abstain and found.verdict == "abstain":
         raise Abstained(
             f"no answer: {found.why}\n"
-            "log more choices like the target's, ask for a policy nearer to the logged one, or set abstain = false"
+            f"log more choices like the target's, or ask for a policy nearer to the logged one{ANYWAY}"
         )
     return found.checks
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast, final
 
 import numpy as np
 
-from butfor.align.ope.calibrated import Sample, dealt, isotonic, known, sampled, texts_of
+from butfor.align.ope.calibrated import Sample, dealt, elsewhere, isotonic, known, sampled, texts_of
 from butfor.align.ope.text_overlap import BALANCED, bare_weights, by_prompt, text_overlap
 from butfor.core.errors import Abstained, DataError
 from butfor.core.keys import digest
@@ -75,6 +75,8 @@ class TextWeights(Method):
         weights = bare if self.weights == "bare" else projected(bare, given.judge)
         sample = _weighed(given, weights, seed) if self.how == "ips" else _both(given, weights, seed)
         checks = overlap.all if self.weights == "bare" else (*overlap.all, *_missed(given, bare, weights))
+        if self.how == "dr":
+            checks = (*checks, *elsewhere(given, sample))
         return sample.effect(f"{self.how}, {self.weights} weights of texts", checks)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast, final
 import numpy as np
 from pydantic import Field
 
-from butfor.align.ope.overlap import trusted
+from butfor.align.ope.overlap import trusted, unseen
 from butfor.align.ope.short import effect, short
 from butfor.core.errors import DataError
 from butfor.core.keys import digest
@@ -66,7 +66,7 @@ def _clipped(log: Log, cut: float, level: float) -> Effect:
     told = f"weights are cut at {cut:.3g}; that leaves out {lost:.1%} of what the target does"
     check = Check("clipped", lost <= MUCH, told)
     values = np.minimum(log.weights, cut) * log.outcome
-    found = effect(values, log, "clipped", level=level, checks=(check,))
+    found = effect(values, log, "clipped", level=level, checks=(check, *unseen(log)))
     low = found.low + min(0.0, lost * float(log.outcome.min()))
     return replace(found, low=low, high=found.high + max(0.0, lost * float(log.outcome.max())))
 
@@ -81,7 +81,7 @@ def _switch(log: Log, cut: float, level: float) -> Effect:
     values = np.where(log.weights <= cut, log.weights, 0.0) * log.outcome
     if lost:
         values = values + fit(log, "linear").pulls(np.where(over, log.target, 0.0))
-    return effect(values, log, "switch", level=level, checks=(check,))
+    return effect(values, log, "switch", level=level, checks=(check, *unseen(log)))
 
 
 @final
