@@ -219,6 +219,11 @@ CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]
         (without(texts(20), "outcome"), "fewer than two texts have an outcome"),
         ([row for row in texts(20) if "policy" not in row], "no text of the target is judged"),
         ([*texts(20)[:-2], without(texts(20), "logprob")[-2]], "no 'logprob' (first: line 39"),
+        ([CHOICE, CHOICE | {"id": "1", "outcome": 1e308}], "line 2: 'outcome' is a finite number, none beyond 1e+50"),
+        ([CHOICE | {"context": {"length": -1e200}}], "line 1: 'context' holds names and numbers, none beyond"),
+        ([TEXT | {"judge": 10**400}], "line 1: 'judge' is a finite number, none beyond 1e+50"),
+        (choices(1), "the log has 1 row, and dr learns from some what it says of others: log 5 or more, or"),
+        ([row | {"cluster": n % 2} for n, row in enumerate(choices(90))], "2 clusters, and dr learns"),
         ([CHOICE, choices(2)[1] | {"context": {}}], "line 2: 'context' names nothing, and elsewhere length"),
     ],
 )  # fmt: skip
@@ -235,3 +240,85 @@ def test_names_that_are_none(tmp_path: Path) -> None:
     assert "does not exist" in run(tmp_path / "none.jsonl").stderr
     bare = write(tmp_path / "bare.jsonl", without(texts(20), "logprob"))
     assert "unknown model" in run(bare, "--logging", "debgu").stderr
+
+
+def test_a_log_without_contexts_is_valued(tmp_path: Path) -> None:
+    rows = without(choices(), "context")
+    for row in rows:
+        row["logging"] = {"search": 0.5, "none": 0.5}
+        row["target"] = {"search": 0.9, "none": 0.1}
+    log = write(tmp_path / "log.jsonl", rows)
+    assert "error" not in run(log).stderr
+    done = run(log, "--how", "direct,dr,direct,snips,ips,clipped,switch,mrdr,tmle,sensitivity", "--json")
+    values = {value["how"]: value for value in json.loads(done.stdout)["values"]}
+    means = {name: np.mean([row["outcome"] for row in rows if row["action"] == name]) for name in ("search", "none")}
+    assert values["direct"]["estimate"] == pytest.approx(0.9 * means["search"] + 0.1 * means["none"])
+    assert all("refused" not in value for value in values.values())
+
+
+@pytest.mark.parametrize("how", ["dr", "direct", "snips", "clipped", "switch"])
+def test_an_action_that_never_came_though_it_was_promised_is_no_quiet_answer(tmp_path: Path, how: str) -> None:
+    half = {"search": 0.5, "none": 0.5}
+    rows = [row | {"action": "search", "logging": half, "target": half} for row in choices(100)]
+    done = run(write(tmp_path / "log.jsonl", rows), "--how", how)
+    assert done.exit_code == 3 and "50.0% of the target's choices never came in 100 rows" in done.stderr
+    few = run(write(tmp_path / "few.jsonl", rows[:10]), "--how", how)
+    assert "never came" not in few.stdout  # 5 expected: chance may do that
+
+
+def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.jsonl", without(texts(20), "logprob", "target_logprob"))
+    notes, empty = tmp_path / "notes.txt", tmp_path / "empty"
+    notes.write_text("mine")
+    for place, told in (
+        (log, "is the log itself"),
+        (notes, "holds something else than scores"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "scores", "there is no folder"),
+    ):
+        before = log.read_bytes()
+        done = run(log, "--logging", "debug", "--target", "debug", "--scores", place)
+        assert done.exit_code == 2 and told in done.stderr and len(done.stderr.splitlines()) <= 2
+        assert log.read_bytes() == before and notes.read_text() == "mine"
+    empty.touch()
+    words = (log, "--logging", "debug", "--target", "debug", "--scores", empty, "--json")
+    assert run(*words).stdout == run(*words).stdout != ""
+
+
+def test_a_model_that_cannot_serve_or_would_not_be_asked_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = write(tmp_path / "full.jsonl", choices(20))
+    assert "would not be used: every row holds 'target'" in run(full, "--target", "debug").stderr
+    bare = write(tmp_path / "bare.jsonl", without(texts(20), "logprob", "target_logprob"))
+    assert "calibrated take no prob" in run(bare, "--target", "debug", "--how", "calibrated").stderr
+    monkeypatch.setattr("butfor.lm.load.encodes", lambda name: name == "debug")  # as an encoder
+    assert "debug is no language model" in run(bare, "--logging", "debug").stderr
+    monkeypatch.undo()
+    done = run(bare, "--logging", "debug", "--target", "debgu")
+    assert done.exit_code == 2 and "unknown model 'debgu'" in done.stderr
+    assert not (tmp_path / "bare.jsonl.scores").exists()
+
+
+@pytest.mark.parametrize("words", [("--seed", "-1"), ("--factor", "inf"), ("--factor", "nan"), ("--factor", "0.5")])
+def test_numbers_that_cannot_be(tmp_path: Path, words: tuple[str, str]) -> None:
+    done = run(write(tmp_path / "log.jsonl", choices(20)), *words)
+    assert done.exit_code == 2 and words[0] in done.stderr
+
+
+def test_advice_is_what_the_command_can_do(tmp_path: Path) -> None:
+    target = {"target": {"search": 0.5, "none": 0.5}}
+    rows = [
+        row | target | {"action": "none" if n % 40 else "search", "logging": {"search": 0.001, "none": 0.999}}
+        for n, row in enumerate(choices(120))
+    ]
+    done = run(write(tmp_path / "log.jsonl", rows), "--how", "dr")
+    assert done.exit_code == 3 and "--how direct needs no weights" in done.stderr and "abstain =" not in done.stderr
+
+
+def test_texts_of_the_target_that_answer_other_prompts_are_no_quiet_answer(tmp_path: Path) -> None:
+    rows = [row | {"prompt": f"Other {row['id']}"} if row.get("policy") else row for row in texts()]
+    log = write(tmp_path / "log.jsonl", rows)
+    for how in ("calibrated", "dr"):
+        done = run(log, "--how", how)
+        assert done.exit_code == 3 and "no prompt of the target's texts is in the log" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ NAMES: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {  # estimators by kin
     },
 }
 DEFAULTS = {"texts": ("calibrated", "dr", "ips"), "actions": ("dr", "direct", "snips", "sensitivity")}
+FOLDED, FOLDS = ("dr", "mrdr", "tmle"), 5  # of actions: these learn on other folds
 WEIGHTS = ("dr", "ips")  # of texts: these need log-probabilities
 
 
@@ -78,10 +80,12 @@ def evaluate_policy_command(asked: Asked, *, as_json: bool, quiet: bool) -> None
     from butfor.data.policy_log import Said, read
 
     rows = read(asked.log)
+    _sensible(asked)
     kind = "texts" if isinstance(rows[0], Said) else "actions"
     for name in asked.how:
         if name not in NAMES[kind]:
             raise UnknownName(f"estimator of {kind}", name, NAMES[kind])
+    _used(asked, rows, asked.how or DEFAULTS[kind])
     progress = Progress(quiet=quiet)
     scorer = _scorer(asked, progress)
     report = _of_texts(asked, rows, scorer) if kind == "texts" else _of_actions(asked, rows, scorer)  # type: ignore[arg-type]
@@ -96,6 +100,41 @@ def evaluate_policy_command(asked: Asked, *, as_json: bool, quiet: bool) -> None
         raise Untrusted(f"{first.how} does not answer: {first.refused}")
     if bad := [check.message for check in first.effect.checks if not check.ok]:
         raise Untrusted(f"do not rest a claim on this value before you have looked at: {bad[0]}")
+
+
+def _sensible(asked: Asked) -> None:
+    """Refuse numbers, files and models that cannot be, before anything is computed or written."""
+    if asked.seed < 0:
+        raise UserError(f"--seed is {asked.seed}; a seed is 0 or more")
+    if not 1 <= asked.factor < math.inf:
+        raise UserError(f"--factor is {asked.factor}; a ratio of odds is 1 (nothing unseen) or more, and finite")
+    models = [name for name in dict.fromkeys((asked.logging, asked.target)) if name]
+    if asked.scores or models:
+        from butfor.lm.scored_file import writable
+
+        if asked.kept.exists() and asked.log.exists() and asked.kept.samefile(asked.log):
+            raise UserError(f"--scores {asked.kept} is the log itself; name another file")
+        writable(asked.kept)
+    for name in models:
+        from butfor.lm.load import encodes, kind
+
+        if kind(name) != "lm" or encodes(name):
+            raise UserError(f"{name} is no language model: it gives texts no probabilities")
+
+
+def _used(asked: Asked, rows: Sequence[Said] | Sequence[Choice], how: Sequence[str]) -> None:
+    """Refuse a model that would not be asked anything."""
+    from butfor.data.policy_log import Said
+
+    texts = isinstance(rows[0], Said)
+    for side, key in (("logging", "logprob"), ("target", "target_logprob")):
+        if not (model := getattr(asked, side)):
+            continue
+        if texts and not set(how) & set(WEIGHTS):
+            raise UserError(f"--{side} {model} would not be used: {', '.join(how)} take no probabilities; leave it out")
+        name = key if texts else side
+        if all(getattr(row, name) is not None for row in rows):
+            raise UserError(f"--{side} {model} would not be used: every row holds '{name}'; leave one of them out")
 
 
 Scorer = Callable[[str, str, "Sequence[tuple[str, Sequence[str]]]"], list[list[float]]]
@@ -222,14 +261,38 @@ def _valued(asked: Asked, report: Report, how: Sequence[str]) -> Report:
             knobs = {"factor": asked.factor}
         resolve("method", method)(**knobs).model(analyst, np.random.default_rng(asked.seed))
         try:
+            _foldable(report, name)
             report.found.append(Valued(name, analyst.value(report.log)))
         except Abstained as error:
-            report.found.append(Valued(name, refused=str(error)))
+            report.found.append(Valued(name, refused=_advised(report, name, str(error))))
         except DataError as error:
             if asked.how or not report.found:
                 raise
             report.found.append(Valued(name, refused=str(error)))
     return report
+
+
+def _foldable(report: Report, name: str) -> None:
+    """Refuse a log with fewer things that stand by themselves than there are folds."""
+    from butfor.align.ope.short import clusters
+    from butfor.core.errors import DataError
+    from butfor.scm.policies import Log
+
+    if name in FOLDED and isinstance(report.log, Log) and (some := int(clusters(report.log).max()) + 1) < FOLDS:
+        what = "row" if report.log.cluster is None else "cluster"
+        raise DataError(
+            f"the log has {some} {what}{'s' * (some > 1)}, and {name} learns from some what it says of others: "
+            f"log {FOLDS} or more, or give --how direct"
+        )
+
+
+def _advised(report: Report, name: str, told: str) -> str:
+    """A refusal, with advice that the command can follow."""
+    from butfor.align.ope.overlap import ANYWAY, MISSING, overlap
+    from butfor.scm.policies import Log
+
+    direct = name != "direct" and isinstance(report.log, Log) and overlap(report.log).missing <= MISSING
+    return told.replace(ANYWAY, "; --how direct needs no weights" if direct else "")
 
 
 def _lines(report: Report) -> list[str]:

@@ -6,9 +6,11 @@ packages that it runs on: another model, a text that was edited, or other code f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from butfor.core.errors import UserError
 from butfor.core.journal import Journal, entries
 from butfor.core.keys import code_version, digest, environment
 from butfor.lm.scoring import score
@@ -17,10 +19,27 @@ from butfor.lm.world import LM
 CHUNK = 16  # items whose scores may be lost
 
 
+def writable(file: Path) -> None:
+    """Refuse a file that scores cannot be appended to, and one that holds something else."""
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; scores are kept in a file")
+    if not file.parent.is_dir():
+        raise UserError(f"{file} cannot be written: there is no folder {file.parent}")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UserError(f"{file} cannot be written; keep scores elsewhere")
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file} is no file that scores can be kept in")
+    held = file.read_bytes() if file.exists() else b""
+    torn = b"\n" not in held and held.startswith(b'{"t": ')  # killed while it wrote the first
+    if held and not torn and not any(entry["event"] == "scored" for entry in entries(file)):
+        raise UserError(f"{file} holds something else than scores: it is left as it is; name another file")
+
+
 def logprobs(
     lm: LM, items: Sequence[tuple[str, Sequence[str]]], file: Path, advance: Callable[[int], object] = lambda _: None
 ) -> list[list[float]]:
     """log P(choice | prompt) of every item's choices, summed over tokens; what stands in `file` is not computed."""
+    writable(file)
     state = [lm.fingerprint(), lm.tokenizer_fingerprint(), code_version(), environment()]
     keys = [digest(state, prompt, list(choices)) for prompt, choices in items]
     known = {entry["key"]: entry["logprobs"] for entry in entries(file) if entry["event"] == "scored"}
