@@ -24,9 +24,12 @@ TIMES = (1, 1.25, 2, 4, 5, 10)  # their inverses are round too
 FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
 
 
+TINY = 1e-300  # powers of ten below it lose their digits
+
+
 def nice(value: float, steps: Sequence[float] = STEPS) -> float:
-    """The next round number that is at least `value`: one of `steps` times a power of ten."""
-    if not math.isfinite(value) or value <= 0:
+    """The next round number that is at least `value`: one of `steps` times a power of ten; 1 for next to nothing."""
+    if not math.isfinite(value) or value < TINY:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     step = next((step for step in steps if step * power >= value * (1 - 1e-9)), 10)
@@ -124,8 +127,11 @@ def spanning(values: list[float], zero: bool) -> Figure:
     """A scale that just holds the values, and zero where zero means something."""
     shown = [*values, 0.0] if zero else values
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
-    if low == high:
-        low, high = low - (abs(low) / 10 or 0.5), high + (abs(high) / 10 or 0.5)
+    if high - low < TINY:
+        low, high = (
+            low - (abs(low) / 10 if abs(low) > TINY else 0.5),
+            high + (abs(high) / 10 if abs(high) > TINY else 0.5),
+        )
     step = nice((high - low) / 4)
     start, end = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     return {"low": float(f"{start:.12g}"), "high": float(f"{end:.12g}"), "zero": 0.0 if zero else None, "log": False}
