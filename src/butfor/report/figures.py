@@ -21,10 +21,8 @@ Figure = dict[str, Any]
 Row = TypeVar("Row", Effect, Level)
 STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 TIMES = (1, 1.25, 2, 4, 5, 10)  # their inverses are round too
-FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
-
-
 TINY = 1e-300  # powers of ten below it lose their digits
+FAR = math.log(30)  # an end of an interval farther than 30 times from 1 runs off the scale of costs
 
 
 def nice(value: float, steps: Sequence[float] = STEPS) -> float:
