@@ -1,4 +1,5 @@
-"""No test reaches the network: a socket may talk to this machine only."""
+"""No test reaches the network: a socket may talk to this machine only. Examples drawn by hypothesis are the same in
+every run, however slow the machine; `--hypothesis-profile default` draws new ones."""
 
 from __future__ import annotations
 
@@ -8,10 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small models: waiting threads cost more than they bring
+
+settings.register_profile("same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)
