@@ -55,7 +55,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "caam": ("pretrain.attention.caam", {}),
 }
 MODELS = {"scratch": "scratch:4x128,heads=4,tokens=stg/512,positions=none", "smollm2-135m": "smollm2-135m"}
-SIZES = {"scratch": (8, 8, 128), "smollm2-135m": (3, 2, 64)}  # steps, rows in a batch, tokens in a row
+SIZES = {"scratch": (8, 8, 128), "smollm2-135m": (3, 2, 96)}  # steps, rows in a batch, tokens in a row
 
 
 @dataclass(frozen=True, slots=True)
