@@ -15,7 +15,7 @@ Limits    `limit` takes a spread subset: items whose names hash small, in the sh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -93,6 +93,16 @@ class Suite(Protocol):
     def measure(self, world: Any, items: Sequence[Item]) -> list[Record]:
         """One record for each item, in the same order."""
         ...
+
+
+def refuse_lists(suite: object, **known: Collection[str] | None) -> None:
+    """Refuse a knob that names nothing, one thing twice, or what is not known (where it is said what is)."""
+    for knob, names in known.items():
+        values = getattr(suite, knob)
+        if names is not None and (unknown := sorted(set(values) - set(names))):
+            raise ValueError(f"{knob}: {', '.join(unknown)} is none of {', '.join(names)}")
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"{knob} names one or more, each of them once")
 
 
 def spread(

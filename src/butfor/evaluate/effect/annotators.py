@@ -21,7 +21,7 @@ from pydantic import Field
 
 from butfor.data.annotators import FAMILIES, SPREAD, Judged, reviews, world
 from butfor.evaluate.policy.ope import DEVIATIONS, answered
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, refuse_lists, spread
 
 if TYPE_CHECKING:
     from butfor.scm.analyst import Analyst
@@ -64,10 +64,7 @@ class EffectAnnotators:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.families) - set(FAMILIES)):
-            raise ValueError(f"families: {', '.join(unknown)} is none of {', '.join(FAMILIES)}")
-        if not self.families or len(set(self.families)) < len(self.families):
-            raise ValueError("families names one or more, each of them once")
+        refuse_lists(self, families=FAMILIES)
 
     def ready(self) -> None:
         """The reviews are here."""

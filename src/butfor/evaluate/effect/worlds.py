@@ -17,7 +17,7 @@ from pydantic import Field
 
 from butfor.data.effect_worlds import FAMILIES, world
 from butfor.evaluate.effect.asked import DEVIATIONS, METRICS, asked
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, refuse_lists, spread
 
 if TYPE_CHECKING:
     from butfor.scm.analyst import Analyst
@@ -50,12 +50,7 @@ class EffectWorlds:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.families) - set(FAMILIES)):
-            raise ValueError(f"families: {', '.join(unknown)} is none of {', '.join(FAMILIES)}")
-        for knob in ("rows", "families"):
-            values = getattr(self, knob)
-            if not values or len(set(values)) < len(values):
-                raise ValueError(f"{knob} names one or more, each of them once")
+        refuse_lists(self, families=FAMILIES, rows=None)
 
     def ready(self) -> None:
         """Nothing is needed."""

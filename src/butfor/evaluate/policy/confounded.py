@@ -25,7 +25,7 @@ from pydantic import Field
 from butfor.core.errors import UserError
 from butfor.core.seeds import generator
 from butfor.data.decision_worlds import CHOICES, FAMILIES, HORIZON, DecisionWorld, world
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, refuse_lists, spread
 from butfor.scm.decisions import plan, regressed
 
 if TYPE_CHECKING:
@@ -62,10 +62,7 @@ class ConfoundedDecisions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.families) - set(FAMILIES)):
-            raise ValueError(f"families: {', '.join(unknown)} is none of {', '.join(FAMILIES)}")
-        if not self.families or len(set(self.families)) < len(self.families):
-            raise ValueError("families names one or more, each of them once")
+        refuse_lists(self, families=FAMILIES)
 
     def ready(self) -> None:
         """The reviews are here where they are asked for."""

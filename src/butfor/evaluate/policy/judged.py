@@ -20,7 +20,7 @@ from pydantic import Field
 
 from butfor.data.judged_reviews import POLICIES, judged_reviews, log
 from butfor.evaluate.policy.ope import PolicyOPE, asked
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, refuse_lists, spread
 
 if TYPE_CHECKING:
     from butfor.scm.analyst import Analyst
@@ -56,12 +56,7 @@ class PolicyJudged:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for knob, known in (("cases", CASES), ("policies", POLICIES)):
-            values = getattr(self, knob)
-            if unknown := sorted(set(values) - set(known)):
-                raise ValueError(f"{knob}: {', '.join(unknown)} is none of {', '.join(known)}")
-            if not values or len(set(values)) < len(values):
-                raise ValueError(f"{knob} names one or more, each of them once")
+        refuse_lists(self, cases=CASES, policies=POLICIES)
 
     def ready(self) -> None:
         """Nothing is needed."""

@@ -26,7 +26,7 @@ from pydantic import Field
 from butfor.core.errors import ButforError
 from butfor.core.seeds import generator
 from butfor.data.policy_worlds import FAMILIES, world
-from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
+from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, refuse_lists, spread
 
 if TYPE_CHECKING:
     from butfor.scm.analyst import Analyst
@@ -74,12 +74,7 @@ class PolicyOPE:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.families) - set(FAMILIES)):
-            raise ValueError(f"families: {', '.join(unknown)} is none of {', '.join(FAMILIES)}")
-        for knob in ("families", "distances"):
-            values = getattr(self, knob)
-            if not values or len(set(values)) < len(values):
-                raise ValueError(f"{knob} names one or more, each of them once")
+        refuse_lists(self, families=FAMILIES, distances=None)
 
     def ready(self) -> None:
         """The reviews are here where they are asked for."""
