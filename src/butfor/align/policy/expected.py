@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from butfor.core.errors import UserError
+from butfor.scm.estimate.nuisance import newton
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,6 @@ FOLDS = 5
 LANDMARKS = 256
 VOCABULARY = 4096  # the most frequent words
 PENALTIES = np.logspace(-4, 4, 17)
-ROUNDS = 25  # of Newton's method, at most
 WORD = re.compile(r"\w+")
 
 
@@ -151,15 +151,7 @@ def _ridge(features: Floats, came: Floats) -> tuple[float, Floats]:
 
 
 def _logistic(features: Floats, came: Floats) -> tuple[float, Floats]:
-    """Newton's method; no intercept, as a pair turned around has the opposite features."""
+    """No intercept, as a pair turned around has the opposite features."""
     penalty = _penalty(features, came - 0.5)[0] / 4  # the curvature of a coin's loss is a quarter of a square's
-    weights = np.zeros(features.shape[1])
-    for _ in range(ROUNDS):
-        likely = 1 / (1 + np.exp(-features @ weights))
-        slope = features.T @ (came - likely) - penalty * weights
-        bend = (features * (likely * (1 - likely))[:, None]).T @ features + penalty * np.eye(len(weights))
-        step = np.linalg.solve(bend, slope)
-        weights = weights + step
-        if np.abs(step).max(initial=0.0) < 1e-8:
-            break
-    return 0.0, weights
+    none = np.zeros(features.shape[1])
+    return 0.0, newton(features, came, none + penalty, none)
