@@ -46,6 +46,7 @@ ALLOWED = {
     "pretrain": {"core", "stats", "lm", "scm", "data", "train", "pretrain"},
     "finetune": {"core", "stats", "lm", "scm", "data", "train", "finetune"},
     "align": {"core", "stats", "lm", "scm", "data", "train", "align"},
+    "infer": {"core", "stats", "lm", "scm", "data", "train", "infer"},
     "evaluate": {"core", "stats", "lm", "scm", "data", "train", "evaluate"},
 }
 

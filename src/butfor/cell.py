@@ -176,6 +176,8 @@ class Cell:
 
     def _keep(self, world: World, final: str, *, changed: bool) -> Facts:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
+        if getattr(world, "answers", None) is not None:
+            return {"model": "", "saved": False}
         if not changed:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
         if self.experiment.keep == "records" or world.hooked or world.kind == "analyst":

@@ -26,7 +26,7 @@ from butfor.core.journal import Journal, entries
 from butfor.core.keys import code_version, digest, environment, file_digest, files_named, source_version
 from butfor.core.progress import Progress
 from butfor.core.read import Problem, check, read
-from butfor.core.registry import settings_of
+from butfor.core.registry import resolve, settings_of
 from butfor.core.spec import Arm, Experiment
 from butfor.report import render
 
@@ -145,9 +145,21 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
+        answering = [arm.method for arm in experiment.arms.values() if _answers(arm.method)]
+        if answering and not getattr(suite, "by_methods", False):
+            problem = f"{measure.suite} asks in a way of its own, in which {answering[0]} cannot answer"
+            yield ("measure", number, "suite"), f"{problem}; take a suite of questions, such as reason.ladder"
         apart = getattr(suite, "apart_from", ())  # corpora that leave out what this suite asks of the same file
         if any(files & read for corpus, files in trained.items() if corpus not in apart):
             yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
+
+
+def _answers(method: str) -> bool:
+    """Whether a method answers in the model's place."""
+    try:
+        return hasattr(resolve("method", method), "steps")
+    except UserError:  # it has been reported
+        return False
 
 
 def _unfit(

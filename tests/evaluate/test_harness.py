@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from butfor.core.errors import MissingExtra, UnknownName, UserError
+from butfor.data.question import Cloze, Question
 from butfor.evaluate.harness import Standard, answers, export, of, pair
-from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.suite import Card
 from butfor.lm import LM

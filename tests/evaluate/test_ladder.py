@@ -11,8 +11,8 @@ import pytest
 from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve
 from butfor.data.ladder import KINDS, SENSES, ladder, misled
+from butfor.data.question import Question
 from butfor.evaluate.ladder import FOOLED, VerifiedLadder
-from butfor.evaluate.question import Question
 from butfor.evaluate.suite import Record
 from butfor.lm.prompt import Prompt
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, cast, final
 import pytest
 
 from butfor.core.errors import UserError
+from butfor.data.adapt import CUE, ENDING, closed, packed, unpacked, ways
+from butfor.data.question import Cloze, Question
 from butfor.evaluate import questions as module
-from butfor.evaluate.adapt import CUE, ENDING, closed, packed, unpacked, ways
-from butfor.evaluate.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.suite import Card, Record
 from butfor.lm import LM

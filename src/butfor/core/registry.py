@@ -33,7 +33,7 @@ WORDS_OF: dict[Kind, tuple[str, ...]] = {
     "suite": ("worlds", "metrics", "chunk", "items", "measure"),
 }
 
-STAGES = ("pretrain", "finetune", "align")  # a method may be named without its stage: leace is pretrain.leace
+STAGES = ("pretrain", "finetune", "align", "infer")  # a method may be named without its stage: leace is pretrain.leace
 
 # Models that are made and not loaded, by what stands before the colon in their name; each module says KIND, `check`,
 # `stamp` and `make`.
@@ -42,6 +42,7 @@ MADE = {
     "disentangled": "butfor.data.disentangled",
     "analyst": "butfor.scm.analyst",
     "classifier": "butfor.lm.classifier",
+    "served": "butfor.lm.served",
 }
 
 BUILT_IN: dict[Kind, dict[str, str]] = {
@@ -99,6 +100,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.reward.instrument": "butfor.align.reward.instrument:Instrument",
         "align.reward.invariant": "butfor.align.reward.invariant:Invariant",
         "align.reward.observed": "butfor.align.reward.observed:Observed",
+        "infer.prompt.direct": "butfor.infer.prompt.direct:Direct",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",

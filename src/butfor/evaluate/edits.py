@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from butfor.data import paraphrase
-from butfor.evaluate.answers import read_answer
+from butfor.data.answers import read_answer
 from butfor.evaluate.questions import By, cut
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import answer_of, say, weigh, weighs

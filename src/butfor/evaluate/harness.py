@@ -26,7 +26,7 @@ from pydantic import Field
 
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.core.extras import need
-from butfor.evaluate.adapt import cloze, unpacked, ways
+from butfor.data.adapt import cloze, unpacked, ways
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 

@@ -23,7 +23,7 @@ from butfor.data.ladder import Dials, Ladder
 from butfor.data.ladder.kinds import KINDS
 from butfor.data.ladder.quantities import ARITHMETIC, COLLIDER, CONDITION, EFFECT, IGNORES, RUNG
 from butfor.data.ladder.words import SENSES
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.suite import Card, Metric
 

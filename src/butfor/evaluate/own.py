@@ -28,11 +28,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, final
 
+from butfor.data.answers import plain_words
 from butfor.data.items import OwnPair, own_items, own_pairs
 from butfor.data.paraphrase import placebo
-from butfor.evaluate.answers import plain_words
+from butfor.data.question import Question
 from butfor.evaluate.edits import as_question, choices_made, cut, log_odds
-from butfor.evaluate.question import Question
 from butfor.evaluate.questions import By, Questions
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record
 from butfor.lm.asking import can_weigh, say, weigh

@@ -10,6 +10,8 @@ Numbers   margin = log P(right) - log P(best wrong), nats;  p = softmax over the
 Adapted   `adapt` asks the same items another way (see `adapt`): plain, few_shot, cot, causal_cot.
 Errors    of a wrong answer: "wrong format" (it cannot be read), else the first of the question's lures that it fell
           for, else "flips with wording" or "flips with order" (asked so, it was right), else "other".
+Methods   where a method of inference answers in the world's place (`world.answers`), every question is asked once, as
+          it is, without its answer; a record also tells calls and tokens, and holds the derivation.
 Limits    An answer that cannot be read counts as wrong and as not `parsed`; it is never guessed, and it flips nothing.
           A cloze is asked as such by likelihood, plain or few_shot; with reasoning and by generation its choices are
           listed. Open questions are asked by generation whatever `by` says; an open "yesno" is one of two choices.
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from butfor.core.errors import UserError
-from butfor.evaluate.adapt import (
+from butfor.data.adapt import (
     ROOM,
     START,
     Adaptation,
@@ -42,10 +44,10 @@ from butfor.evaluate.adapt import (
     ways,
     worked,
 )
-from butfor.evaluate.answers import is_right, read_answer
-from butfor.evaluate.question import Question
+from butfor.data.answers import is_right, read_answer
+from butfor.data.question import Answers, Question
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
-from butfor.lm.asking import answer_of, is_base, say, weigh
+from butfor.lm.asking import answer_of, is_base, is_remote, say, weigh
 from butfor.lm.prompt import Prompt, plain, rendered
 from butfor.lm.tokens import encode
 
@@ -71,11 +73,13 @@ COMMON = (
     Metric("overconfidence", "zero", "share", "probability of the chosen answer minus how often it is right"),
     Metric("parsed", "higher", "share", "share of written answers that could be read", "binary"),
     Metric("chance", "higher", "share", "what guessing gives"),
+    Metric("calls", "lower", "", "calls of the model for an answer"),
+    Metric("tokens", "lower", "", "tokens read and written for an answer"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Given:
     """What a world answered to one way of asking."""
 
     read: int | str | None  # as in `answers.read_answer`
@@ -92,6 +96,7 @@ class Questions:
     worlds: ClassVar[tuple[str, ...]] = ("lm", "chat")
     metrics: ClassVar[tuple[Metric, ...]] = COMMON
     chunk: ClassVar[int] = 32
+    by_methods: ClassVar[bool] = True  # whether methods of inference may answer
     long: ClassVar[int] = 1  # how many times as long a question takes to read as one of some 50 tokens
 
     limit: Limit = None
@@ -139,13 +144,15 @@ class Questions:
     def measure(self, world: LM | Chat, items: Sequence[Item]) -> list[Record]:
         """Ask every question in all of its ways: what is weighed at once, and what is written at once."""
         posed = [_posed(item.data) for item in items]
+        if (method := getattr(world, "answers", None)) is not None:
+            return self._answered(method, items, posed)
         likely = [self._weighs(world, question) for question, _ in posed]
         asked = [
             self._ways(question, shots, weighs=weighs) for (question, shots), weighs in zip(posed, likely, strict=True)
         ]
         fits = self._fitting(world, asked, likely)
         flat = [(n, way, form) for n, forms in enumerate(asked) for way, form in forms.items() if fits[n]]
-        answers: list[dict[Way, Answer]] = [{} for _ in items]
+        answers: list[dict[Way, Given]] = [{} for _ in items]
         for weighs, ask in ((True, self._weighed), (False, self._said)):
             part = [(n, way, form) for n, way, form in flat if likely[n] is weighs]
             found = ask(world, [(posed[n][0], form) for n, _, form in part]) if part else []
@@ -156,10 +163,33 @@ class Questions:
             for n, (item, (question, _), found) in enumerate(zip(items, posed, answers, strict=True))
         ]
 
+    def _answered(
+        self, answers: Answers, items: Sequence[Item], posed: Sequence[tuple[Question, Sequence[Question]]]
+    ) -> list[Record]:
+        """The answers of a method of inference."""
+        blind = [replace(question, shots=tuple(shots)).blind() for question, shots in posed]
+        records: list[Record] = []
+        for item, (question, _), found in zip(items, posed, answers(blind), strict=True):
+            right = is_right(found.read, question)
+            metrics = {
+                "accuracy": float(right),
+                "chance": 1 / len(question.choices) if question.choices else 0.0,
+                "parsed": float(found.read is not None),
+                "calls": float(found.cost.calls),
+                "tokens": float(found.cost.read + found.cost.written),
+                **self.extra(question, found.read),
+            }
+            told = "\n".join(f"[{step.by}] {step.text}" for step in found.derivation)
+            show = {"asked": cut(question.text), "right": _named(question, question.answer)}
+            show |= {"said": cut(found.said or found.why), "derivation": cut(told)}
+            error = "" if right else _mistake(question, found.read, {})
+            records.append(Record(item.id, item.cluster, metrics, show, dict(question.group), error))
+        return records
+
     def _weighs(self, world: LM | Chat, question: Question) -> bool:
         if not question.choices or self.by == "generation":
             return False
-        return self.by == "likelihood" or not _remote(world)
+        return self.by == "likelihood" or not is_remote(world)
 
     def _ways(self, question: Question, shots: Sequence[Question], *, weighs: bool) -> dict[Way, Asked]:
         if weighs and question.cloze is not None and not self._reasons:
@@ -168,7 +198,7 @@ class Questions:
 
     def _fitting(self, world: Any, asked: Sequence[Mapping[Way, Asked]], likely: Sequence[bool]) -> list[bool]:
         """Whether the model can read each question in all of its ways, and still write what it is to write."""
-        if _remote(world) or world.context is None:
+        if is_remote(world) or world.context is None:
             return [True] * len(asked)
         texts = [
             _shown(world, form.prompt, scoring=True) + max(form.weighed, key=len, default="")
@@ -188,14 +218,14 @@ class Questions:
     def _reasons(self) -> bool:
         return self.adapt in ("cot", "causal_cot")
 
-    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Given]:
         forms = [form for _, form in posed]
         if self._reasons:
             thoughts = self._written(world, forms)
             forms = [after(form, thought, cue=is_base(world)) for form, thought in zip(forms, thoughts, strict=True)]
         scored = weigh(world, [(form.prompt, form.weighed) for form in forms])
         return [
-            Answer(
+            Given(
                 form.order[s.best],
                 form.listed[s.best],
                 _shown(world, form.prompt, scoring=True),
@@ -204,20 +234,20 @@ class Questions:
             for form, s in zip(forms, scored, strict=True)
         ]
 
-    def _said(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+    def _said(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Given]:
         texts = self._written(world, [form for _, form in posed])
-        answers: list[Answer] = []
+        answers: list[Given] = []
         for (question, form), said in zip(posed, texts, strict=True):
             answer = answer_of(world, said) if form.prompt.start == START else said
             read = read_answer(answer, form.listed, question.match)
             shown = _shown(world, form.prompt, scoring=False)
-            answers.append(Answer(form.order[read] if isinstance(read, int) else read, said, shown))
+            answers.append(Given(form.order[read] if isinstance(read, int) else read, said, shown))
         return answers
 
     def _written(self, world: Any, forms: Sequence[Asked]) -> list[str]:
         return say(world, [form.prompt for form in forms], max_new_tokens=self._room)
 
-    def _record(self, item: Item, question: Question, answers: Mapping[Way, Answer]) -> Record:
+    def _record(self, item: Item, question: Question, answers: Mapping[Way, Given]) -> Record:
         first = answers["as it is"]
         right = {way: is_right(answer.read, question) for way, answer in answers.items()}
         metrics = {
@@ -243,13 +273,9 @@ def _unasked(item: Item, question: Question, form: Asked) -> Record:
     return Record(item.id, item.cluster, {}, show, dict(question.group), "does not fit")
 
 
-def _remote(world: Any) -> bool:
-    return getattr(world, "remote", False)
-
-
 def _shown(world: Any, prompt: Prompt, *, scoring: bool) -> str:
     """The text as the world reads it; behind an address its template is not known, and the parts stand plain."""
-    if _remote(world):
+    if is_remote(world):
         return plain(prompt if scoring else replace(prompt, start=""))
     return rendered(world, prompt, scoring=scoring)
 
@@ -259,7 +285,7 @@ def _place(item: Item) -> tuple[str, str]:
     return str(item.data["shape"]), str(item.data["answer"]) if item.data["choices"] else ""
 
 
-def _flips(answers: Mapping[Way, Answer], right: Mapping[Way, bool]) -> dict[str, float]:
+def _flips(answers: Mapping[Way, Given], right: Mapping[Way, bool]) -> dict[str, float]:
     """What the order and the wording moved, where there are several ways of asking."""
     found = {"sturdy": float(all(right.values()))} if len(answers) > 1 else {}
     before = answers["as it is"].read
@@ -269,7 +295,7 @@ def _flips(answers: Mapping[Way, Answer], right: Mapping[Way, bool]) -> dict[str
     return found
 
 
-def _calibrated(question: Question, answer: Answer) -> dict[str, float]:
+def _calibrated(question: Question, answer: Given) -> dict[str, float]:
     """What the log-probabilities of the choices tell."""
     gold, top = int(question.answer), max(answer.logprobs)
     weights = [exp(value - top) for value in answer.logprobs]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def can_weigh(world: LM | Chat) -> bool:
     """Whether this world tells log-probabilities of given texts; an address is asked, once."""
-    return bool(getattr(world, "weighs", False)) if _remote(world) else True
+    return bool(getattr(world, "weighs", False)) if is_remote(world) else True
 
 
 def weighs(world: LM | Chat, by: str) -> bool:
@@ -34,7 +34,7 @@ def weigh(world: LM | Chat, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> li
     """The log-probability of every choice after its prompt; a choice begins with its own space where it needs one."""
     from butfor.lm.scoring import score
 
-    if _remote(world):
+    if is_remote(world):
         return world.weigh(asked)
     items = [{"prompt": rendered(world, prompt, scoring=True), "choices": list(choices)} for prompt, choices in asked]
     return score(world, items)
@@ -44,7 +44,7 @@ def say(world: LM | Chat, prompts: Sequence[Prompt], *, max_new_tokens: int) -> 
     """What the world answers to each prompt, greedily: the most likely token each time."""
     from butfor.lm.generation import generate
 
-    if _remote(world):
+    if is_remote(world):
         return world.say(prompts, max_new_tokens=max_new_tokens)
     texts = list(dict.fromkeys(rendered(world, prompt, scoring=False) for prompt in prompts))
     said = dict(zip(texts, generate(world, texts, max_new_tokens=max_new_tokens), strict=True))
@@ -53,7 +53,7 @@ def say(world: LM | Chat, prompts: Sequence[Prompt], *, max_new_tokens: int) -> 
 
 def is_base(world: LM | Chat) -> bool:
     """Whether the world goes on with plain text; what stands behind an address shows it by its answers."""
-    return bool(getattr(world, "is_base", False)) if _remote(world) else not is_chat(world)
+    return bool(getattr(world, "is_base", False)) if is_remote(world) else not is_chat(world)
 
 
 def answer_of(world: LM | Chat, said: str) -> str:
@@ -61,5 +61,6 @@ def answer_of(world: LM | Chat, said: str) -> str:
     return said.strip().partition("\n")[0] if is_base(world) else said
 
 
-def _remote(world: LM | Chat) -> TypeIs[Chat]:
+def is_remote(world: LM | Chat) -> TypeIs[Chat]:
+    """Whether the world stands behind an address."""
     return getattr(world, "remote", False)

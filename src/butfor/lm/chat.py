@@ -21,6 +21,7 @@ Limits    `Prompt.start` reaches no chat interface (see `lm.prompt`). Greedy ans
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -39,6 +40,7 @@ from butfor.lm.chat_wire import KEYS, Clock, Passing, Refusal, Spent, Stopped, W
 from butfor.lm.prompt import Prompt, messages, plain, rendered
 
 if TYPE_CHECKING:
+    from butfor.lm.exchange import Form
     from butfor.lm.scoring import Scored
 
 PROBE = (
@@ -100,6 +102,7 @@ class Chat:
         self._dialect = Dialect()
         self._lock = threading.Lock()
         self._labels: set[str] = set()
+        self.answers: Any = None  # what a method put in the place of plain answers (see `data.question.Answers`)
         self._counts = dict.fromkeys(("answers", "reused", "prompt_tokens", "completion_tokens", "untold"), 0)
         self._seconds = 0.0
 
@@ -108,12 +111,37 @@ class Chat:
 
     def say(self, prompts: Sequence[Prompt], *, max_new_tokens: int) -> list[str]:
         """What the model answers to each prompt, greedily, in order."""
-        keys = [self._key(_essence(prompt), max_new_tokens) for prompt in prompts]
+        return [text for text, _, _ in self.write(prompts, max_new_tokens=max_new_tokens)]
 
-        def ask(number: int, stop: threading.Event) -> Entry:
-            return self._asked(prompts[number], max_new_tokens, stop, written, {})
+    def write(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_new_tokens: int,
+        temperature: float = 0.0,
+        seeds: Sequence[int] = (),
+        stop: str = "",
+        form: Form | None = None,
+    ) -> list[tuple[str, int, int]]:
+        """What the model answers, up to `stop`; tokens that it read and wrote, 0 where the server does not tell them.
 
-        return [entry["said"] for entry in self._all(keys, [prompt.user for prompt in prompts], ask)]
+        `temperature` above 0: drawn, with a seed for each prompt. `form`: a JSON schema, where the server takes one.
+        """
+        draws = [{"temperature": temperature, "seed": seed} for seed in seeds] if temperature else [{} for _ in prompts]
+        shape = {"response_format": _shape(form)} if form and form.schema else {}
+        mores = [draw | shape for draw in draws]
+        keys = [
+            self._key(_essence(prompt), max_new_tokens, *([more] if more else []))
+            for prompt, more in zip(prompts, mores, strict=True)
+        ]
+
+        def ask(number: int, halt: threading.Event) -> Entry:
+            return self._asked(prompts[number], max_new_tokens, halt, written, mores[number])
+
+        found = self._all(keys, [prompt.user for prompt in prompts], ask)
+        cut = [entry["said"].partition(stop)[0] if stop else entry["said"] for entry in found]
+        used = [entry.get("tokens_used") or (0, 0) for entry in found]
+        return [(text, read, wrote) for text, (read, wrote) in zip(cut, used, strict=True)]
 
     def weigh(self, asked: Sequence[tuple[Prompt, Sequence[str]]]) -> list[Scored]:
         """The log-probability of every choice after its prompt; only where `weighs`."""
@@ -198,6 +226,15 @@ class Chat:
         about = {name: served[name] for name in SERVED if isinstance(served.get(name), str | int)}
         return {"url": self.url, "model": self.name, "served": about, "tokenizer": self.tokenizer}
 
+    @property
+    def hooked(self) -> bool:
+        """Whether a method answers in its place."""
+        return self.answers is not None
+
+    def fingerprint(self) -> str:
+        """Hash of what names the model."""
+        return digest(self.identity())
+
     def close(self) -> None:
         """Close the connections that are kept alive."""
         self._wire.close()
@@ -272,8 +309,9 @@ class Chat:
         while True:
             tried = self._dialect
             path, body = tried.request(prompt, room)
+            taken = tried.taken(more)
             try:
-                entry = self._wire.ask(path, {"model": self.name, **body, **more}, read, stop, tries=tries)
+                entry = self._wire.ask(path, {"model": self.name, **body, **taken}, read, stop, tries=tries)
             except Refusal as refusal:
                 learned = tried.after(refusal, path)
                 if learned == tried:
@@ -282,7 +320,7 @@ class Chat:
                     if self._dialect == tried:
                         self._dialect = learned
                 continue
-            return {**entry, "as": [*entry.get("as", ()), *tried.labels(prompt)]}
+            return {**entry, "as": [*entry.get("as", ()), *tried.labels(prompt, more)]}
 
     def _read(self, prompt: Prompt) -> str:
         """The text that the model reads, to be weighed."""
@@ -372,6 +410,10 @@ class Chat:
             )
         shown = text if len(text) <= 60 else text[:57] + "…"
         return UserError(f"{self.url} refuses the request (status {refusal.status}): {says}\nasked: {shown!r}")
+
+
+def _shape(form: Form) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": json.loads(form.schema)}}
 
 
 class _Template:

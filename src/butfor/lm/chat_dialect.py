@@ -11,6 +11,7 @@ Every departure has a label that goes with the answer, and a note for the report
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ NOTES = {
     "no seed": "this address takes no seed",
     "no temperature": "this model does not take temperature 0: its answers are drawn, not greedy, "
     "and another run may get others",
+    "no form": "this address takes no form of an answer (response_format): its answers are read as they come",
     "no system": "this model takes no system turn: its text stands at the head of the first user turn",
     "cut": "some answers are empty, because the model used up its tokens before it said anything",
     "withheld": "some answers are empty, because the server's content filter withheld them",
@@ -43,6 +45,7 @@ class Dialect:
     seed: bool = True
     temperature: bool = True
     system: bool = True
+    form: bool = True
 
     def request(self, prompt: Prompt, room: int) -> tuple[str, dict[str, Any]]:
         """Path and body for a greedy answer of at most `room` tokens; without the model's name."""
@@ -62,13 +65,19 @@ class Dialect:
         """Whether this prompt goes to the text interface."""
         return self.text if prompt.raw else not self.chat
 
-    def labels(self, prompt: Prompt) -> list[str]:
+    def taken(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what is asked for beyond a greedy answer, the part that the server takes."""
+        without = {"seed": not self.seed, "temperature": not self.temperature, "response_format": not self.form}
+        return {key: value for key, value in more.items() if not without.get(key)}
+
+    def labels(self, prompt: Prompt, more: Mapping[str, Any]) -> list[str]:
         """How the request for this prompt departs from the plain one."""
         departs = {
             "user turn": prompt.raw and not self.text,
             "plain text": not prompt.raw and not self.chat,
             "no seed": not self.seed,
             "no temperature": not self.temperature,
+            "no form": "response_format" in more and not self.form,
             "no system": bool(prompt.system) and not prompt.raw and self.chat and not self.system,
         }
         return [label for label, true in departs.items() if true]
@@ -88,6 +97,8 @@ class Dialect:
             return replace(self, seed=False)
         if re.search(r"\btemperature\b", says) and self.temperature:
             return replace(self, temperature=False)
+        if re.search(r"response_format|json_schema|structured output", says) and self.form:
+            return replace(self, form=False)
         if re.search(r"\bsystem\b.*\brole\b|\brole\b.*\bsystem\b", says) and self.system:
             return replace(self, system=False)
         return self

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
     from transformers import GenerationConfig
 
+    from butfor.lm.exchange import Form
+
 
 def generate(
     lm: LM,
@@ -35,25 +37,36 @@ def generate(
     max_new_tokens: int,
     temperature: float = 0.0,
     seed: int = 0,
+    seeds: Sequence[int] = (),
     batch_tokens: int = 4096,
     stop: str = "",
+    form: Form | None = None,
 ) -> list[str]:
-    """What the model writes after each prompt, up to its end-of-text token, `max_new_tokens`, or the text `stop`."""
+    """What the model writes after each prompt, up to its end-of-text token, `max_new_tokens`, or the text `stop`.
+
+    `seeds`: one for each prompt, in the place of those that `seed`, the text and its repetition decide. `form`: what
+    every text has to look like.
+    """
     if temperature < 0 or max_new_tokens < 1:
         raise UserError("generate needs temperature ≥ 0 and max_new_tokens ≥ 1")
     prompts = checked_texts("prompts", prompts)
     texts = prompted(lm, prompts, max_new_tokens)
     seen: Counter[str] = Counter()
-    seeds: list[int] = []
-    for prompt in prompts:
-        seeds.append(derive(seed, "generate", prompt, seen[prompt]))
+    drawn = [derive(one, "generate") for one in seeds]
+    for prompt in prompts if not seeds else ():
+        drawn.append(derive(seed, "generate", prompt, seen[prompt]))
         seen[prompt] += 1
 
     def write(batch: Sequence[int]) -> list[list[int]]:
         import torch
 
-        draws = [torch.Generator().manual_seed(seeds[at]) for at in batch]
-        chooses = [_Gumbel(temperature, draws)] if temperature > 0 else []
+        draws = [torch.Generator().manual_seed(drawn[at]) for at in batch]
+        chooses: list[Any] = []
+        if form:
+            from butfor.lm.form import Allowed
+
+            chooses.append(Allowed(lm, form))
+        chooses += [_Gumbel(temperature, draws)] if temperature > 0 else []
         return continued(lm, [texts[at] for at in batch], max_new_tokens, chooses, stop)
 
     return written(lm, [len(ids) + max_new_tokens for ids in texts], write, batch_tokens, stop)

@@ -38,6 +38,7 @@ class LM:
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     notes: list[str] = field(default_factory=list)
+    answers: Any = None  # what a method put in the place of plain answers (see `data.question.Answers`)
 
     @property
     def device(self) -> torch.device:
@@ -74,10 +75,10 @@ class LM:
 
     @property
     def hooked(self) -> bool:
-        """Whether code hangs on the model that its fingerprint names but cannot hash: hooks, patched forwards."""
+        """Whether something hangs on it that no fingerprint can hash: hooks, patched forwards, answers by a method."""
         from butfor.lm.identity import foreign
 
-        return bool(foreign(self.model))
+        return self.answers is not None or bool(foreign(self.model))
 
     def fingerprint(self) -> str:
         """Hash of everything in the model that decides its outputs, as it is now; of code (see `hooked`), the names."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.evaluate.reason.scripted import Rule, Scripted
 
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.lm.prompt import Prompt
 
 

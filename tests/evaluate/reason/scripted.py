@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from butfor.evaluate.adapt import unpacked
-from butfor.evaluate.question import Question
+from butfor.data.adapt import unpacked
+from butfor.data.question import Question
 from butfor.evaluate.suite import Item, Record
 from butfor.lm.prompt import Prompt
 

@@ -12,7 +12,7 @@ import torch
 from butfor.core.registry import build
 from butfor.data.axioms import side
 from butfor.data.causal_axioms import AxiomRow, asked, edges
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.axiom_lengths import CELLS, AxiomLengths
 from butfor.evaluate.reason.axioms import Axioms
 from butfor.evaluate.suite import Record

@@ -11,7 +11,7 @@ from tests.evaluate.reason.choosing import Choosing
 from tests.evaluate.reason.scripted import contrary, mean, oracle
 
 from butfor.data.find import find
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.causal_news import ALWAYS_YES, CausalNews
 from butfor.evaluate.suite import Record
 

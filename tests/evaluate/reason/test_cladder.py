@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from butfor.core.errors import MalformedData, MissingData
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.cladder import CLadder
 
 from ..cladder_worlds import question, random_world, verified, write  # noqa: TID252

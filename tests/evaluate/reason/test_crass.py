@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.crass import CRASS
 
 from .scripted import contrary, mean, measured, oracle

@@ -6,7 +6,7 @@ import pytest
 
 from butfor.core.errors import MissingData
 from butfor.core.registry import BUILT_IN, resolve
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.gold import without_faulty
 
 from .scripted import items_of

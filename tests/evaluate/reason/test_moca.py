@@ -12,7 +12,7 @@ from tests.evaluate.reason.choosing import Choosing
 from tests.evaluate.reason.scripted import contrary, mean, oracle
 
 from butfor.data.find import find
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.moca import MoCa
 from butfor.evaluate.suite import Record
 from butfor.lm import LM

@@ -12,7 +12,7 @@ from tests.evaluate.reason.choosing import Choosing, first_listed
 from tests.evaluate.reason.scripted import contrary, mean, oracle
 
 from butfor.data.find import find
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.reason.tuebingen import Tuebingen
 from butfor.evaluate.suite import Record
 from butfor.lm import LM

@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
 
 from pydantic import Field
 
+from butfor.data.answers import read_answer
 from butfor.data.paraphrase import placebo
-from butfor.evaluate.answers import read_answer
 from butfor.evaluate.faithful.rationale import early, mistaken, reasoning, sentences
 from butfor.evaluate.faithful.twins import KINDS, twins
 from butfor.evaluate.questions import By

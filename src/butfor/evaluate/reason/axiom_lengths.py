@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 from pydantic import Field
 
 from butfor.core.seeds import generator
+from butfor.data.adapt import Asked
 from butfor.data.axioms import (
     SIGNS,
     Demonstration,
@@ -46,9 +47,8 @@ from butfor.data.axioms import (
     transitivity,
 )
 from butfor.data.causal_axioms import edges
-from butfor.evaluate.adapt import Asked
-from butfor.evaluate.question import Cloze, Question
-from butfor.evaluate.questions import COMMON, Answer, Questions
+from butfor.data.question import Cloze, Question
+from butfor.evaluate.questions import COMMON, Given, Questions
 from butfor.evaluate.reason.gold import YES_NO, said
 from butfor.evaluate.suite import Card, Item, Metric, Record
 
@@ -146,7 +146,7 @@ class AxiomLengths(Questions):
             if not (turned and of.total):
                 return of
 
-    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Answer]:
+    def _weighed(self, world: Any, posed: Sequence[tuple[Question, Asked]]) -> list[Given]:
         """Yes and No, after what the model wrote of its own accord."""
         if self.proof:
             written = self._written(world, [form for _, form in posed])

@@ -20,7 +20,7 @@ from typing import ClassVar, final
 
 from butfor.core.errors import GraphError, MalformedData
 from butfor.data.causal_axioms import Asked, AxiomRow, asked, causal_axioms, edges
-from butfor.evaluate.question import Cloze, Question
+from butfor.data.question import Cloze, Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.reason.gold import YES_NO, said
 from butfor.evaluate.suite import Card

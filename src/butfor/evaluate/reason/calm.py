@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 from butfor.data.calm import RUNG, TASKS, CalmRow, calm
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.calm_gold import exact_answer
 from butfor.evaluate.reason.calm_told import as_it_is, would

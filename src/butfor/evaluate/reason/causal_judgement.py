@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from butfor.data.bbh import Judgement, causal_judgement
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.families import families
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES_NO, said, without_faulty

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 from butfor.data.causal_news import causal_news
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import YES, YES_NO, said
 from butfor.evaluate.suite import Card, Item, Metric, spread

@@ -21,7 +21,7 @@ from typing import ClassVar, Literal, final
 
 from butfor.core.errors import MalformedData
 from butfor.data.cladder import FILES, CladderRow, Kind, cladder
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES_NO, said, without_faulty
 from butfor.evaluate.reason.mistakes import mistakes

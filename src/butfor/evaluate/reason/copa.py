@@ -25,7 +25,7 @@ from butfor.core.errors import UnknownName
 from butfor.data import builtin
 from butfor.data.cause_effect import MIRRORED, end, held_out, original, start
 from butfor.data.copa import FILES, Copa, copa
-from butfor.evaluate.question import Cloze, Question
+from butfor.data.question import Cloze, Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.suite import Card, Item, Metric, Record, spread
 from butfor.lm.asking import can_weigh, weigh

@@ -19,7 +19,7 @@ from functools import cache
 from typing import ClassVar, final
 
 from butfor.data.corr2cause import SYSTEM, Corr2CauseRow, corr2cause
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason.gold import ACCURACY_SOUND, FAULTY, SOUND, YES, YES_NO, said, without_faulty
 from butfor.evaluate.suite import Card, Metric

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from butfor.data.crass import CrassRow, crass
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.suite import Card
 

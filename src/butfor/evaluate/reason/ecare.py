@@ -16,7 +16,7 @@ from typing import ClassVar, Literal, final
 
 from butfor.data.cause_effect import Proper, held_out, start
 from butfor.data.ecare import ECare, ecare
-from butfor.evaluate.question import Cloze, Question
+from butfor.data.question import Cloze, Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.reason.copa import ASKS
 from butfor.evaluate.suite import Card

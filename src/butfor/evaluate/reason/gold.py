@@ -8,7 +8,7 @@ Limits    A question whose answer cannot be recomputed has no `gold` label, and 
 
 from __future__ import annotations
 
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.suite import Metric
 
 SOUND, FAULTY = "sound", "faulty"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 from butfor.data.moca import PARTS, Judgement, moca
-from butfor.evaluate.question import Question
+from butfor.data.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason import beside
 from butfor.evaluate.reason.families import families

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
+from butfor.data.adapt import ROOM, Asked, ways
+from butfor.data.answers import read_answer
+from butfor.data.question import Question
 from butfor.data.timetravel import Story, rated, timetravel
-from butfor.evaluate.adapt import ROOM, Asked, ways
-from butfor.evaluate.answers import read_answer
-from butfor.evaluate.question import Question
 from butfor.evaluate.questions import By
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread
 from butfor.lm.asking import answer_of, say, weigh, weighs

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
+from butfor.data.question import Question
 from butfor.data.tuebingen_names import NamedPair, tuebingen_names
-from butfor.evaluate.question import Question
 from butfor.evaluate.questions import COMMON, Questions
 from butfor.evaluate.reason import beside
 from butfor.evaluate.suite import Card, Item, Metric, Record, spread

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from butfor.data.question import Question
 from butfor.data.vignettes import Vignette, vignettes
-from butfor.evaluate.question import Question
 from butfor.evaluate.questions import Questions
 from butfor.evaluate.reason.gold import YES_NO, said
 from butfor.evaluate.suite import Card

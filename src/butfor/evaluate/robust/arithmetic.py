@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import Field
 
+from butfor.data.answers import read_answer
 from butfor.data.paraphrase import placebo
-from butfor.evaluate.answers import read_answer
 from butfor.evaluate.questions import By
 from butfor.evaluate.robust.stories import RESULT, TURNED, Problem, Told, problems
 from butfor.evaluate.suite import Card, Item, Limit, Metric, Record, spread

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, cast
 
-from butfor.evaluate.answers import read_answer
+from butfor.data.answers import read_answer
 from butfor.evaluate.questions import By, cut
 from butfor.lm.asking import answer_of, say, weigh, weighs
 from butfor.lm.prompt import Prompt, plain, rendered

@@ -20,8 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from butfor.evaluate.numerals import numbers, same_number
-from butfor.evaluate.question import Match, Question
+from butfor.data.numerals import numbers, same_number
+from butfor.data.question import Match, Question
 
 ALONE = 12  # words at most of a text whose only number is the answer
 NOBODY = -1  # a claim for a choice that there is not, as `str.find` has it

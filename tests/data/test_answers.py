@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from butfor.evaluate.answers import is_right, is_verdict, read_answer
-from butfor.evaluate.numerals import numbers, same_number
-from butfor.evaluate.question import Match, Question
+from butfor.data.answers import is_right, is_verdict, read_answer
+from butfor.data.numerals import numbers, same_number
+from butfor.data.question import Match, Question
 
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in (Path(__file__).parent / "outputs.jsonl").read_text("utf-8").splitlines()

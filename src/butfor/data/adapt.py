@@ -28,8 +28,8 @@ from string import ascii_uppercase
 from typing import Any, Literal
 
 from butfor.core.errors import UserError
-from butfor.evaluate.answers import NEXT, YES_NO, is_verdict, plain_words
-from butfor.evaluate.question import Cloze, Question
+from butfor.data.answers import NEXT, YES_NO, is_verdict, plain_words
+from butfor.data.question import Cloze, Question
 from butfor.lm.prompt import Prompt
 
 Adaptation = Literal["plain", "few_shot", "cot", "causal_cot"]
@@ -127,7 +127,8 @@ def examples(sides: Sequence[Sequence[Question]], question: Question, count: int
 def packed(question: Question) -> dict[str, Any]:
     """The question as JSON."""
     written = {"start": question.cloze.start, "ends": list(question.cloze.ends)} if question.cloze else None
-    return {**asdict(question), "choices": list(question.choices), "cloze": written}
+    plain = {key: value for key, value in asdict(replace(question, shots=())).items() if key != "shots"}
+    return {**plain, "choices": list(question.choices), "cloze": written}
 
 
 def unpacked(data: Mapping[str, Any]) -> Question:

@@ -1,0 +1,1 @@
+"""Methods that leave the weights alone: causal prompting, an exact engine, discovery, decoding."""

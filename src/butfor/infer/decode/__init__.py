@@ -1,0 +1,1 @@
+"""Ways of decoding: other attention, contrasted contexts, coupled counterfactual texts."""

@@ -1,0 +1,1 @@
+"""Causal graphs drawn by a language model, alone or with data."""

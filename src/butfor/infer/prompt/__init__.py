@@ -1,0 +1,1 @@
+"""Ways of prompting, causal and plain, at counted cost."""

@@ -1,0 +1,1 @@
+"""Questions answered by an exact causal engine, which a model reads them into."""
