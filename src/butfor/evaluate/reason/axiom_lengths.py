@@ -157,7 +157,7 @@ class AxiomLengths(Questions):
     def _room(self) -> int:
         return self.room or ROOM
 
-    def _record(self, item: Item, question: Question, answers: Mapping[str, Answer]) -> Record:
+    def _record(self, item: Item, question: Question, answers: Mapping[str, Given]) -> Record:
         record = Questions._record(self, item, question, answers)
         if not self.proof or question.group["task"] != "transitivity":
             return record
