@@ -52,9 +52,10 @@ class Direct(Answering):
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """Weigh or write; of several written answers the most frequent one."""
-        form = self._form(question)
+        shots = self._shots(question)
+        form = ways(question, self.way, shots)["as it is"]
         if not self._many and self.by == "auto" and self.way in ("plain", "few_shot") and question.choices:
-            weighed = cloze(question, question.shots) if question.cloze else form
+            weighed = cloze(question, shots) if question.cloze else form
             (said,) = yield [Weigh(weighed.prompt, weighed.weighed)]
             if said.logprobs:
                 place = weighed.order[said.best]
@@ -80,10 +81,12 @@ class Direct(Answering):
     def _many(self) -> bool:
         return self.draws > 1 or self.tokens > 0
 
-    def _form(self, question: Question) -> Asked:
-        if self.way == "few_shot" and not question.shots:
+    def _shots(self, question: Question) -> tuple[Question, ...]:
+        if self.way != "few_shot":  # a suite that brings examples brings them to every arm
+            return ()
+        if not question.shots:
             raise UserError("way = 'few_shot' needs examples: set adapt = 'few_shot' for the suite")
-        return ways(question, self.way, question.shots)["as it is"]
+        return question.shots
 
     def _written(self, form: Asked, seed: int) -> Steps[list[str]]:
         """All that is written: once, so many times, or for so many tokens."""
