@@ -1,0 +1,118 @@
+"""Let a model write only what keeps to a form: a JSON schema, or a regular expression.
+
+Allowed   a logits processor. Each row of a batch has a matcher of its own; a token that no text of the form can go on
+          with gets minus infinity. Where the form is complete, the end of text is allowed; where nothing more may
+          follow, it alone is.
+Changed   log-probabilities are renormalised over what is allowed, step by step: a draw is not a draw from
+          P(text | text keeps to the form), and a likely text may be missed that begins unlikely.
+JSON      is written without needless blanks.
+Limits    A form keeps the shape and not the truth. A text that needs more tokens than there is room for is cut, and is
+          then no whole text of the form. Needs `llguidance`, a tokenizer that is fast, and an end-of-text token.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from butfor.core.errors import MissingExtra, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from butfor.lm.exchange import Form
+    from butfor.lm.world import LM
+
+_READERS: WeakKeyDictionary[Any, tuple[tuple[int, ...], Any]] = WeakKeyDictionary()
+
+
+class Allowed:
+    """A logits processor for one batch: the prompts may be of any lengths, padded on the left."""
+
+    def __init__(self, lm: LM, form: Form) -> None:
+        from butfor.lm.generation import ends
+
+        self.ends = ends(lm)
+        self.start = grammar(lm, form)
+        self.rows: list[Any] = []
+        self.width = 0  # of what each row has read so far, its prompt and padding included
+
+    def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:  # [B, V] <- [B, T], [B, V]
+        import torch
+
+        if not self.rows:
+            self.rows, self.width = [self.start.deep_copy() for _ in range(len(ids))], ids.shape[1]
+        new = ids[:, self.width :].tolist()
+        self.width = ids.shape[1]
+        allowed = torch.stack(
+            [self._after(row, said, scores.shape[1]) for row, said in zip(self.rows, new, strict=True)]
+        )
+        return scores.masked_fill(~allowed.to(scores.device), -torch.inf)
+
+    def _after(self, row: Any, said: list[int], size: int) -> Tensor:
+        """[V]: what may follow."""
+        import torch
+
+        for token in said:
+            if not row.is_stopped():
+                row.consume_token(token)
+        allowed = torch.zeros(size, dtype=torch.bool)
+        if row.is_stopped():
+            allowed[self.ends] = True
+        else:
+            bits = torch.frombuffer(bytearray(row.compute_bitmask()), dtype=torch.uint8)  # [V / 8]
+            flags = (bits[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
+            room = min(size, flags.numel())
+            allowed[:room] = flags.flatten()[:room].bool()
+        return allowed
+
+
+def grammar(lm: LM, form: Form) -> Any:
+    """A matcher at the beginning of a text; one `UserError` for a form that says nothing, or nothing that is known."""
+    guidance = _guidance()
+    if bool(form.schema) == bool(form.pattern):
+        raise UserError("a form is a JSON schema or a regular expression: give one of schema and pattern")
+    try:
+        if form.schema:
+            options = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+            made = guidance.LLMatcher.grammar_from_json_schema(json.loads(form.schema), overrides=options)
+        else:
+            made = guidance.LLMatcher.grammar_from_regex(form.pattern)
+    except ValueError as error:
+        raise UserError(f"the schema is no JSON object: {str(error)[:200]}") from None
+    matcher = guidance.LLMatcher(_reader(lm), made, log_level=0)
+    if matcher.is_error():
+        what = "schema" if form.schema else "pattern"
+        first = next((line for line in matcher.get_error().splitlines() if line.strip()), "unknown")
+        raise UserError(f"the {what} cannot be kept to ({first[:200]}); look at it for a mistake")
+    return matcher
+
+
+def _reader(lm: LM) -> Any:
+    """The tokenizer as the matcher reads it; made once, for it takes a second."""
+    from butfor.lm.generation import ends
+
+    stops = tuple(ends(lm))
+    if not stops:
+        raise UserError(f"{lm.name} has no end-of-text token: a text of a form could not end")
+    tokenizer: Any = lm.tokenizer
+    kept = _READERS.get(tokenizer)
+    if kept is None or kept[0] != stops:
+        _guidance()
+        from llguidance.hf import from_tokenizer
+
+        try:
+            kept = stops, from_tokenizer(tokenizer, eos_token=list(stops))
+        except ValueError:
+            raise UserError(f"the tokenizer of {lm.name} is not a fast one; a form cannot be kept to") from None
+        _READERS[tokenizer] = kept
+    return kept[1]
+
+
+def _guidance() -> Any:
+    try:
+        import llguidance
+    except ImportError:
+        raise MissingExtra("llguidance", "lm") from None
+    return llguidance
