@@ -25,6 +25,11 @@ Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override one key of the experiment")
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout; all else on stderr")]
+# of the commands that talk to a model (see `cli.talk`)
+Model = Annotated[str, typer.Option("--model", metavar="NAME", help="who is asked; with --endpoint, its name there")]
+Endpoint = Annotated[str, typer.Option("--endpoint", metavar="URL", help="an OpenAI-compatible address")]
+Transcript = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="the transcript's folder (talks/NAME)")]
+Replay = Annotated[Path | None, typer.Option("--replay", metavar="DIR", help="answer from a transcript, model unasked")]
 Drop = Annotated[bool, typer.Option("--drop-missing", help="leave out rows with missing values")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="a run folder, such as runs/quickstart-1a2b3c4d")]
 

@@ -48,8 +48,12 @@ class Answering(Method):
         self, lm: LM | Chat | None, questions: Sequence[Question], *, seed: int = 0, memory: Memory | None = None
     ) -> list[Answer]:
         """The answers to many questions, in step."""
+        return self.through(Exchange(lm, memory), questions, seed=seed)
+
+    def through(self, exchange: Exchange, questions: Sequence[Question], *, seed: int = 0) -> list[Answer]:
+        """The answers to many questions, in step, of whoever stands behind the exchange."""
         runs = [self.steps(question.blind(), derive(seed, "answer", question.id)) for question in questions]
-        return [replace(answer, cost=cost) for answer, cost in converse(Exchange(lm, memory), runs)]
+        return [replace(answer, cost=cost) for answer, cost in converse(exchange, runs)]
 
     def model(self, world: Any, rng: np.random.Generator) -> Any:
         """The same world, in whose place this method answers."""

@@ -23,15 +23,19 @@ Entry = dict[str, Any]
 
 
 class Memory:
-    """Answers by key; without a path, for as long as the process lives."""
+    """Answers by key; without a path, for as long as the process lives. `kept`: the file is there, and only read."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, kept: bool = False) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._places: dict[bytes, int] = {}
         self._kept: dict[bytes, Entry] = {}
         if path is not None:
-            self._open(path)
+            if not kept:
+                with disk_errors(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.open("ab").close()
+            self._read(path)
 
     def __len__(self) -> int:
         return len(self._places) + len(self._kept)
@@ -65,10 +69,7 @@ class Memory:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 self._places[name] = file.tell() - len(line)
 
-    def _open(self, path: Path) -> None:
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("ab").close()
+    def _read(self, path: Path) -> None:
         place = 0
         with path.open("rb") as file:
             for line in file:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from butfor.lm.world import LM
 
 FORM = 1  # of what is written down: another form is another transcript
+PIECE = 64  # asks of a round that are written down together: what a killed process loses at most
 SPARE = 8  # tokens that a chat template may add
 WHO = digest("who answers")
 
@@ -117,6 +118,7 @@ class Exchange:
     def __init__(self, world: LM | Chat | None, memory: Memory | None = None) -> None:
         self.world = world
         self.memory = memory if memory is not None else Memory(None)
+        self.reused = 0  # answers that were in memory before they were asked for
         if world is not None and self.memory.path is not None:
             self._sign(world)
         elif world is None and not len(self.memory):
@@ -126,6 +128,7 @@ class Exchange:
         """What came back, in order; equal asks are asked once."""
         keys = [digest(FORM, essence(ask)) for ask in asks]
         todo = {key: ask for key, ask in zip(keys, asks, strict=True) if key not in self.memory}
+        self.reused += len(set(keys)) - len(todo)
         if todo and self.world is None:
             raise UserError(
                 f"{self.memory.path or 'the transcript'} has no answer to {_shown(next(iter(todo.values())))!r}: it is "
@@ -135,9 +138,12 @@ class Exchange:
         for key, ask in todo.items():
             how = (ask.room, ask.temperature, ask.stop, ask.form) if isinstance(ask, Say) else type(ask)
             groups.setdefault(how, {})[key] = ask
+        size = PIECE if self.memory.path is not None else len(todo)
         for group in groups.values():
-            for (key, ask), said in zip(group.items(), self._ask(list(group.values())), strict=True):
-                self.memory.put(key, {"ask": essence(ask), "said": asdict(said)})
+            names = list(group)
+            for piece in (names[at : at + size] for at in range(0, len(names), size)):
+                for key, said in zip(piece, self._ask([group[key] for key in piece]), strict=True):
+                    self.memory.put(key, {"ask": essence(group[key]), "said": asdict(said)})
         return [self._kept(key) for key in keys]
 
     def _ask(self, asks: Sequence[Any]) -> list[Said]:
@@ -164,7 +170,9 @@ class Exchange:
         texts = [rendered(world, ask.prompt, scoring=False) for ask in asks]
         said = generate(world, texts, max_new_tokens=first.room, stop=first.stop, **how)
         lengths = zip(map(len, encode(world, texts)), map(len, encode(world, said)), strict=True)
-        return [Said(text, read=read, written=new) for text, (read, new) in zip(said, lengths, strict=True)]
+        return [  # bytes that are no text come back as more tokens than were written
+            Said(text, read=read, written=min(new, first.room)) for text, (read, new) in zip(said, lengths, strict=True)
+        ]
 
     def _weigh(self, asks: Sequence[Weigh]) -> list[Said]:
         world: Any = self.world
