@@ -82,11 +82,16 @@ def cloze(question: Question, shots: Sequence[Question] = ()) -> Asked:
 
 def after(asked: Asked, reasoning: str, *, cue: bool) -> Asked:
     """The same question once its reasoning stands there; `cue`: the model began it with `CUE`."""
-    thought = NEXT.sub("", reasoning)
-    said = list(re.finditer(ENDING, thought, re.IGNORECASE))
-    thought = (thought[: said[-1].start()] if said else thought).rstrip()
-    start = "\n".join([*([f"{CUE} {thought.lstrip()}".rstrip()] if cue else [thought] if thought else []), ENDING])
+    written = thought(reasoning)
+    start = "\n".join([*([f"{CUE} {written.lstrip()}".rstrip()] if cue else [written] if written else []), ENDING])
     return replace(asked, prompt=replace(asked.prompt, start=start))
+
+
+def thought(reasoning: str) -> str:
+    """Written reasoning without its conclusion, and without a next question that the model asked itself."""
+    own = NEXT.sub("", reasoning)
+    said = list(re.finditer(ENDING, own, re.IGNORECASE))
+    return (own[: said[-1].start()] if said else own).rstrip()
 
 
 def closed(question: Question) -> Question:

@@ -85,7 +85,7 @@ def abduct(
             raise UserError(f"text {number} is empty and was cut off: nothing is known of its noise")
         own = derive(seed, "coupled", prompt, text, times[prompt, text])
         times[prompt, text] += 1
-        logprobs = _logprobs(lm, _head(lm, prompt), ids, temperature)
+        logprobs = logprobs_before(lm, beginning_of(lm, prompt), ids, temperature)
         found.append(Noise(prompt, text, tuple(ids), hindsight(logprobs, ids, _draw(own)), temperature, own))
     return found
 
@@ -104,7 +104,8 @@ def coupled(
     if max_new_tokens is not None and max_new_tokens < 1:
         raise UserError(f"max_new_tokens should be at least 1, not {max_new_tokens}")
     return [
-        _said(lm, noise, prompt, max_new_tokens or len(noise.ids)) for noise, prompt in zip(noises, asked, strict=True)
+        decode(lm, spoken(lm, noise, prompt, max_new_tokens or len(noise.ids)))
+        for noise, prompt in zip(noises, asked, strict=True)
     ]
 
 
@@ -121,11 +122,14 @@ def hindsight(logprobs: Tensor, ids: Sequence[int], draw: Generator) -> Tensor:
     return beaten.scatter(1, seen, top - logprobs.gather(1, seen))
 
 
-def _said(lm: LM, noise: Noise, prompt: str, room: int) -> str:
-    """The seen text is tried first, in one pass; from the first other token on, one token at a time."""
-    head = _head(lm, prompt)
+def spoken(lm: LM, noise: Noise, prompt: str, room: int) -> list[int]:
+    """The tokens that are said with this noise after a prompt, the end not included.
+
+    The seen text is tried first, in one pass; from the first other token on, one token at a time.
+    """
+    head = beginning_of(lm, prompt)
     ids = list(noise.ids)
-    logprobs = _logprobs(lm, head, ids, noise.temperature)
+    logprobs = logprobs_before(lm, head, ids, noise.temperature)
     if logprobs.shape != noise.values.shape:
         raise UserError(f"the noise of {shortened(noise.text)} is of another vocabulary than that of {lm.name}")
     values = logprobs + noise.values
@@ -134,7 +138,7 @@ def _said(lm: LM, noise: Noise, prompt: str, room: int) -> str:
     if len(kept) < room and not (kept and kept[-1] in stops):
         _room(lm, head, room)
         kept += continued(lm, [head + kept], room - len(kept), [_Replayed(noise, len(head))])[0]
-    return decode(lm, kept[:-1] if kept and kept[-1] in stops else kept)
+    return kept[:-1] if kept and kept[-1] in stops else kept
 
 
 def _chosen(values: Tensor, ids: list[int], room: int) -> list[int]:
@@ -161,7 +165,7 @@ class _Replayed:
         return (scores.double() / self.noise.temperature).log_softmax(-1) + values.to(scores.device)
 
 
-def _logprobs(lm: LM, head: list[int], ids: list[int], temperature: float) -> Tensor:
+def logprobs_before(lm: LM, head: list[int], ids: list[int], temperature: float) -> Tensor:
     """Tempered log-probabilities [T, V] before each of the tokens `ids` after `head`, on the CPU."""
     import torch
 
@@ -174,7 +178,8 @@ def _logprobs(lm: LM, head: list[int], ids: list[int], temperature: float) -> Te
     return (logits.double().cpu() / temperature).log_softmax(-1)
 
 
-def _head(lm: LM, prompt: str) -> list[int]:
+def beginning_of(lm: LM, prompt: str) -> list[int]:
+    """The tokens of a prompt, with what the model's texts begin with."""
     head = opening(lm) + encode(lm, [prompt])[0] or beginning(lm)
     if not head:
         raise UserError(f"a prompt is empty, and the tokenizer of {lm.name} has no beginning-of-text token")

@@ -66,7 +66,7 @@ def generate(
             from butfor.lm.form import Allowed
 
             chooses.append(Allowed(lm, form))
-        chooses += [_Gumbel(temperature, draws)] if temperature > 0 else []
+        chooses += [Gumbel(temperature, draws)] if temperature > 0 else []
         return continued(lm, [texts[at] for at in batch], max_new_tokens, chooses, stop)
 
     return written(lm, [len(ids) + max_new_tokens for ids in texts], write, batch_tokens, stop)
@@ -153,7 +153,7 @@ def _settings(model: Any, settings: GenerationConfig) -> Iterator[None]:
         model.generation_config = kept
 
 
-class _Gumbel:
+class Gumbel:
     """A logits processor: tempered logits plus each row's own Gumbel noise, drawn on the CPU so that devices agree."""
 
     def __init__(self, temperature: float, draws: Sequence[Generator]) -> None:
