@@ -101,6 +101,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "align.reward.invariant": "butfor.align.reward.invariant:Invariant",
         "align.reward.observed": "butfor.align.reward.observed:Observed",
         "infer.prompt.direct": "butfor.infer.prompt.direct:Direct",
+        "infer.prompt.front_door": "butfor.infer.prompt.front_door:FrontDoor",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
