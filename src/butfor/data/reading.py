@@ -258,9 +258,11 @@ class Lines:
         self.faults: list[Fault] = []
 
     def reading(self) -> Reading:
-        """All that was read."""
+        """All that was read; arrows in the order of names."""
+        place = {name: number for number, name in enumerate(self.names)}
+        arrows = sorted(self.arrows, key=lambda arrow: (place[arrow[0]], place[arrow[1]]))
         return Reading(
-            self.names, tuple(self.arrows), tuple(self.joined), tuple(self.unseen), tuple(self.told.values()),
+            self.names, tuple(arrows), tuple(self.joined), tuple(self.unseen), tuple(self.told.values()),
             tuple(self.rules.values()), tuple(self.monotone), self.seen, self.asked,
         )  # fmt: skip
 
@@ -416,6 +418,18 @@ def _formula(text: str, names: Mapping[str, object]) -> Asked:
                 raise Unreadable(_unknown(name, names))
     way = {">": "up", "<": "down", None: "value"}[found[2]]
     return Asked(FORMULA, way=_way(way), formula=found[1], percent=float(found[3] or 0))
+
+
+def variables_of(reading: Reading) -> set[str]:
+    """The variables that the question and the facts of the case are about."""
+    asked = reading.asked
+    if asked is None:
+        return set(reading.seen)
+    found = {*asked.names, *asked.given, *asked.other, *asked.at, *reading.seen}
+    if asked.kind == FORMULA:
+        terms = (term for _, question in Query.parse(asked.formula).parts for term in question.terms)
+        found |= {name for term in terms for name in _variables(term)}
+    return found
 
 
 def _variables(term: Term) -> list[str]:
