@@ -28,6 +28,7 @@ COMMANDS = [
     "run",
     "status",
     "verify",
+    "whatif",
 ]
 
 

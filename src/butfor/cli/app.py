@@ -360,6 +360,38 @@ def evaluate_policy(
     evaluate_policy_command(asked, as_json=json, quiet=quiet)
 
 
+@app.command()
+@reported
+def whatif(
+    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="an alias, a Hugging Face id, a folder")] = "",
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="what it is asked")] = "",
+    instead: Annotated[str | None, typer.Option(metavar="TEXT", help="what it is asked instead")] = None,
+    persona: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="added as its system prompt; twice: before, and instead")
+    ] = None,
+    fact: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="told before the prompt; twice: before, and instead")
+    ] = None,
+    said: Annotated[str, typer.Option(metavar="TEXT", help="a text that it said to the prompt, to start from")] = "",
+    raw: Annotated[bool, typer.Option("--raw", help="plain text to go on with, no chat template")] = False,
+    draws: Annotated[int, typer.Option(min=1, help="how many pairs of texts")] = 3,
+    temperature: Annotated[float, typer.Option(min=0, help="of what is drawn; 0: greedy, one pair")] = 1.0,
+    room: Annotated[int, typer.Option(min=1, help="tokens of a text at most")] = 40,
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="an OpenAI-compatible address")] = "",
+    seed: Annotated[int, typer.Option(help="of the noise")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="where transcript.jsonl goes: talks/MODEL")] = None,
+    replay: Annotated[Path | None, typer.Option(metavar="DIR", help="an earlier DIR, without the model")] = None,
+    json: Json = False,
+) -> None:
+    """Show what a model would have said, but for a change."""
+    from butfor.cli.talk import Talk
+    from butfor.cli.whatif import Change, whatif_command
+
+    change = Change(prompt=prompt, instead=instead, persona=tuple(persona or ()), fact=tuple(fact or ()), raw=raw)
+    talk = Talk(model=model, endpoint=endpoint, out=out, replay=replay, seed=seed)
+    whatif_command(talk, change, draws=draws, temperature=temperature, room=room, said=said, as_json=json)
+
+
 def show_json(value: Any) -> None:
     """One JSON value on stdout."""
     import json

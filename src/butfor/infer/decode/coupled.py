@@ -1,8 +1,8 @@
 """What would it have said, had the prompt been another? Two texts of one model, drawn with the same noise.
 
-Idea      Sampling is a structural equation: token = argmax over the vocabulary of (log-probability / temperature + noise),
-          with Gumbel noise. Hold the noise of every place fixed and change the prompt, the persona or a fact: what
-          differs then is the effect of the change, and where nothing matters, nothing differs.
+Idea      Sampling is a structural equation: token = argmax of (log-probability / temperature + Gumbel noise) over the
+          vocabulary. Hold the noise of every place fixed and change the prompt, the persona or a fact: what differs
+          then is the effect of the change, and where nothing matters, nothing differs.
 Equation  w[t] = argmax_v l(v | prompt, w[<t]) + u[t, v],     w'[t] = argmax_v l(v | changed prompt, w'[<t]) + u[t, v]
           drawn     u is standard Gumbel, from the seed: both texts are new
           seen      a text that was said under the first prompt gives u by hindsight (`lm.coupled`): only w' is new
@@ -239,7 +239,8 @@ def _behind(
     sides = [Side(one.text, tuple(WORD.findall(one.text))) for one in said]
     cost = Cost(len(said), sum(one.read for one in said), sum(one.written for one in said))
     step = len(prompts)
-    pairs = [Pair(*sides[at : at + step]) for at in range(0, len(sides), step)]
+    rows = [sides[at : at + step] for at in range(0, len(sides), step)]
+    pairs = [Pair(row[0], row[1], row[2] if temperature else None) for row in rows]
     return WhatIf(tuple(pairs), False, cost)
 
 
