@@ -4,7 +4,7 @@
 
 Graph alone   separation, backadj, better_set, collider_bias, instrument: a rule of `scm` says yes (1) or no (-1).
 Formula       every other question becomes one of `scm` (`formula`), is identified in the graph and evaluated on what is
-              seen, which is put together from the percentages (`data/numbers.Numbers`).
+              seen, which is put together from the percentages (`data/numbers.py`).
 Partly told   What is not told is tried at both ends. Where that does not matter, there is one number; where it does,
               there are two ends, and yes or no only if both lie on one side of the line. Percentages that contradict
               each other are not noticed: the shortest way from them is taken.
@@ -15,9 +15,10 @@ Limits        Two values a variable. `yes` is None where the honest answer is "c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Literal
 
 from butfor.core.errors import ButforError, Impossible, NotIdentified, QueryError
 from butfor.data.numbers import Numbers
@@ -30,7 +31,7 @@ from butfor.scm.questions.query import Query
 
 TOUCH = 1e-4  # ends that come so near the line touch it
 SAME = 1e-9
-CAUSATION = {"pn": "PN", "ps": "PS", "pns": "PNS"}
+CAUSATION: Mapping[str, Literal["PN", "PS", "PNS"]] = {"pn": "PN", "ps": "PS", "pns": "PNS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Way:
 
 
 def compute(reading: Reading, *, assume: bool = True) -> Computed:
-    """The answer to the question of a reading; `assume`: rest on an assumption, and say so, where nothing else helps."""
+    """The answer to the question of a reading; `assume`: rest on an assumption, named as such, where all else fails."""
     asked = reading.asked
     if asked is None:
         return Computed(why="the reading has no question")
@@ -267,8 +268,9 @@ def _caused(way: Way, numbers: Numbers) -> tuple[float, float, list[str]]:
         arms.append(estimand.evaluate(model))
         steps += [*(() if steps else estimand.steps), f"P({y}=1 | do({x}={value})) = {estimand} = {arms[-1]:.4f}"]
     monotone = (x, y) in way.reading.monotone
-    quantity = next(q for q in ("PN", "PS", "PNS") if q == CAUSATION[way.asked.kind])
-    bounds = tian_pearl(model, x, y, quantity=quantity, experiment=(arms[0], arms[1]), monotone=monotone)
+    bounds = tian_pearl(
+        model, x, y, quantity=CAUSATION[way.asked.kind], experiment=(arms[0], arms[1]), monotone=monotone
+    )
     steps += [f"{x} never works against {y}"] if monotone else []
     return bounds.low, bounds.high, [*steps, f"{bounds}"]
 

@@ -1,7 +1,7 @@
 """The distribution of what is seen, put together from the percentages that a text tells.
 
-Joint     A chain P(v | those before it), in an order in which as much as possible is told. What the graph separates from
-          v is left out of its condition; so only its causes are asked for where they are all that matters.
+Joint     A chain P(v | those before it), in an order in which as much as possible is told. What the graph separates
+          from v is left out of its condition; so only its causes are asked for where they are all that matters.
 Cells     P(event | given) is told, or follows: the other value, a sum over a variable, a product, a ratio, or the same
           with a variable that the graph says does not matter put in or left out; the shortest such way is taken.
 Left      Cells that nothing tells are left: `corners` are all ways to set them near 0 or near 1 (and one in the
