@@ -125,6 +125,17 @@ def cause_effect() -> list[Copa]:
     return [Copa(row["id"], row["asks_for"], row["premise"], tuple(row["choices"]), row["gold"]) for row in rows]
 
 
+def askers() -> dict[str, list[list[str]]]:
+    """Pairs of sentences on who asks, by attribute; under "placebo", pairs that tell of nobody."""
+    data = _json("askers.json")
+    return {**data["attributes"], "placebo": data["placebo"]}
+
+
+def advice() -> list[tuple[str, str]]:
+    """Two ways between which somebody asks for advice; neither is right."""
+    return [(one, other) for one, other in _json("askers.json")["advice"]]
+
+
 def passages(name: str) -> list[str]:
     """The paragraphs of one of our own texts: "plain_test" (to measure on) or "plain_train" (to train on)."""
     kept = [line for line in read(f"{name}.txt").split("\n") if not line.startswith("#")]
