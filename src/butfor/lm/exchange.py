@@ -16,8 +16,10 @@ Limits    The same seed gives the same answer of a model in memory, whatever els
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from math import exp
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from butfor.core.errors import UserError
@@ -95,6 +97,13 @@ class Said:
         """The place of the likeliest choice, the first of equals; -1 where none was weighed."""
         return max(range(len(self.logprobs)), key=lambda at: self.logprobs[at], default=-1)
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Probabilities of the choices among themselves."""
+        top = max(self.logprobs, default=0.0)
+        weights = [exp(value - top) if value < top else 1.0 for value in self.logprobs]
+        return tuple(weight / sum(weights) for weight in weights)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -152,7 +161,11 @@ class Exchange:
         if isinstance(asks[0], Look):
             if is_remote(world):
                 raise UserError(f"{asks[0].name} looks inside the model; it needs one in memory, not an address")
-            return [Said(value=ask.call(world), read=ask.read, written=ask.written) for ask in asks]
+            # as from a transcript, whether there is one or not
+            values = [json.loads(json.dumps(ask.call(world))) for ask in asks]
+            return [
+                Said(value=told, read=ask.read, written=ask.written) for ask, told in zip(asks, values, strict=True)
+            ]
         why = [self._cannot(ask) for ask in asks]
         asked = [ask for ask, no in zip(asks, why, strict=True) if not no]
         found = iter((self._say if isinstance(asks[0], Say) else self._weigh)(asked) if asked else [])

@@ -11,7 +11,9 @@ Example   [control]
           method = "infer.prompt.direct"
           way = "cot"
           draws = 8
-Limits    draws = 1, temperature 0 and by = "auto" give what a suite asks by itself: the same prompt, the same answer.
+Limits    draws = 1 and by = "auto" give what a suite asks by itself, plain or with examples: the same prompt, the same
+          answer. After reasoning a suite weighs the choices; here the written answer is read. `tokens` needs a server
+          that tells its tokens: of one that does not, one answer is drawn.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ class Direct(Answering):
             if said.logprobs:
                 place = weighed.order[said.best]
                 told = question.choices[place]
-                return Answer(place, told, (Step(f"likeliest choice: {told}", "model"),), shares=said.logprobs)
+                return Answer(place, told, (Step(f"likeliest choice: {told}", "model"),), shares=said.shares)
             if said.why == "does not fit":
                 return Answer(None, why=TOO_LONG)
         texts = yield from self._written(form, seed)
