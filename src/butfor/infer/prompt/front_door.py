@@ -1,8 +1,8 @@
 """Front-door prompting: the chain of thought is the mediator, and what a model believes beforehand is kept out.
 
-Idea      A question X leads to a chain of thought R, and R to the answer A; what the model met in training, U, moves the
-          wording of X and A alike, and is not seen. If U reaches R through X alone, R is a front door: its two halves
-          are not confounded once each is taken by intervention.
+Idea      A question X leads to a chain of thought R, and R to the answer A; what the model met in training, U, moves
+          the wording of X and A alike, and is not seen. If U reaches R through X alone, R is a front door: its two
+          halves are not confounded once each is taken by intervention.
 Equation  P(a | do X) = Σ_k P(r_k | do X) P(a | do r_k)
             P(r_k | do X)  = |C_k| / m: m chains are drawn and clustered by what they say (`clusters`); r_k is the chain
                            nearest to the middle of cluster k
