@@ -254,6 +254,18 @@ SETS: dict[str, PublicSet] = {
             ),
         },
     ),
+    "bnlearn": PublicSet(
+        repo="superkaiba/causal-llm-bfs",
+        commit="80c9f5d1eb49b74335ec178798671b34c3742776",
+        folder="data",
+        licence="CC-BY-SA-3.0 (the networks, in bnlearn's repository); none stated by this repository",
+        files={
+            "asia.bif": "9f770c96940dc4d860b581602120790ac538983b30b28d38631b8184dc7b5f89",
+            "cancer.bif": "05d4ea00a758450eed6fe68ea6de4da05ce0e3e919bd3e8ff7f0bc80a1db4b48",
+            "child.bif": "432c22e661cd0e8235c8d95599ac22ccc261002459f5c4e6e7235b057908fe6e",
+            "sachs.bif": "b7bd3931192f9e529f0f88bba15fca6cc61ba3c805d5c8ae57eba57ed3b332ec",
+        },
+    ),
     "wikitext2": PublicSet(
         repo="pytorch/examples",
         commit="77f55b912142e11fcfdf5b530231fb9c52f181e8",

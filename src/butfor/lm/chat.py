@@ -103,6 +103,7 @@ class Chat:
         self._lock = threading.Lock()
         self._labels: set[str] = set()
         self.answers: Any = None  # what a method put in the place of plain answers (see `data.question.Answers`)
+        self.discovers: Any = None  # what a method put in to draw graphs (see `data.drawn.Discovers`)
         self._counts = dict.fromkeys(("answers", "reused", "prompt_tokens", "completion_tokens", "untold"), 0)
         self._seconds = 0.0
 

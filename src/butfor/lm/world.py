@@ -39,6 +39,7 @@ class LM:
     tokenizer: PreTrainedTokenizerBase
     notes: list[str] = field(default_factory=list)
     answers: Any = None  # what a method put in the place of plain answers (see `data.question.Answers`)
+    discovers: Any = None  # what a method put in to draw graphs (see `data.drawn.Discovers`)
 
     @property
     def device(self) -> torch.device:
