@@ -13,6 +13,7 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "cebab": restaurant reviews with the stars that they give, and what they say of four concepts (data/cebab.py);
           "ladder-pairs": factual questions of the ladder, the counterfactual one beside each; "ladder-pairs-short": the
           same in letters (data/ladder/paired.py);
+          "ladder-reading": sentences of the ladder, each with its reading in the formal language (data/ladder/formal.py);
           "copa", "ecare": questions to choose the cause or effect in, without those held out for measuring
           (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
           "shortcuts", "shortcuts/0.95": reports with a planted shortcut, which agrees with the label in a share of 0.9,
@@ -123,6 +124,12 @@ def _ladder_pairs_short() -> list[Row]:
     from butfor.data.ladder.paired import corpus
 
     return corpus("short")
+
+
+def _ladder_reading() -> list[Row]:
+    from butfor.data.ladder.formal import corpus
+
+    return corpus()
 
 
 def _copa() -> list[Row]:
@@ -269,6 +276,7 @@ NAMES: dict[str, Callable[[], list[Row]]] = {
     "in-context-tree": _in_context_tree,
     "ladder-pairs": _ladder_pairs,
     "ladder-pairs-short": _ladder_pairs_short,
+    "ladder-reading": _ladder_reading,
     "cad": _cad,
     "cebab": _cebab,
     "copa": _copa,
