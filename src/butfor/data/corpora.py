@@ -13,7 +13,7 @@ Names     "plain": short everyday scenes of our own, with many women and men in 
           "cebab": restaurant reviews with the stars that they give, and what they say of four concepts (data/cebab.py);
           "ladder-pairs": factual questions of the ladder, the counterfactual one beside each; "ladder-pairs-short": the
           same in letters (data/ladder/paired.py);
-          "ladder-reading": sentences of the ladder, each with its reading in the formal language (data/ladder/formal.py);
+          "ladder-reading": sentences of the ladder, each with its formal reading (data/ladder/formal.py);
           "copa", "ecare": questions to choose the cause or effect in, without those held out for measuring
           (data/cause_effect.py); "copa-told", "ecare-told": with the right end in the text, which alone is learnt;
           "shortcuts", "shortcuts/0.95": reports with a planted shortcut, which agrees with the label in a share of 0.9,
