@@ -15,7 +15,7 @@ AND = Equations({"A": 1, "B": 1, "C": lambda A, B: A and B})
 LATE = Equations({"A": 1, "B": 1, "AH": lambda A: A, "BH": lambda B, AH: B and not AH, "C": lambda AH, BH: AH or BH})
 EARLY = Equations({"A": 1, "B": lambda A: not A, "C": lambda A, B: A or B})
 SWITCH = Equations({"A": 1, "TA": lambda A: A, "TB": lambda A: not A, "C": lambda TA, TB: TA or TB})
-PLAIN_SWITCH = Equations({"A": 1, "C": lambda A: 1})  # noqa: ARG005
+PLAIN_SWITCH = Equations({"A": 1, "C": lambda A: 1})
 BOGUS = Equations({"P": 0, "B": 1, "C": lambda P, B: not P or B})
 
 
