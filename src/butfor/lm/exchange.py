@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from math import exp
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -69,7 +69,10 @@ class Weigh:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Something else, done by `call` on a model in memory; (`name`, `key`) decide what it is, as JSON."""
+    """Something else, done by `call` on a model in memory; (`name`, `key`) decide what it is, as JSON.
+
+    A call that returns `Said` has counted its tokens by itself.
+    """
 
     name: str
     key: Any
@@ -161,11 +164,7 @@ class Exchange:
         if isinstance(asks[0], Look):
             if is_remote(world):
                 raise UserError(f"{asks[0].name} looks inside the model; it needs one in memory, not an address")
-            # as from a transcript, whether there is one or not
-            values = [json.loads(json.dumps(ask.call(world))) for ask in asks]
-            return [
-                Said(value=told, read=ask.read, written=ask.written) for ask, told in zip(asks, values, strict=True)
-            ]
+            return [_looked(ask, ask.call(world)) for ask in asks]
         why = [self._cannot(ask) for ask in asks]
         asked = [ask for ask, no in zip(asks, why, strict=True) if not no]
         found = iter((self._say if isinstance(asks[0], Say) else self._weigh)(asked) if asked else [])
@@ -260,6 +259,13 @@ def essence(ask: Ask) -> dict[str, Any]:
     if isinstance(ask, Say) and not ask.temperature:
         said["seed"] = 0  # nothing is drawn
     return {("say" if isinstance(ask, Say) else "weigh"): said}
+
+
+def _looked(ask: Look, found: Any) -> Said:
+    """What a look came to, as from a transcript, whether there is one or not."""
+    if isinstance(found, Said):
+        return replace(found, value=json.loads(json.dumps(found.value)))
+    return Said(value=json.loads(json.dumps(found)), read=ask.read, written=ask.written)
 
 
 def _shown(ask: Ask) -> str:
