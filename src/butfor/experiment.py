@@ -145,6 +145,11 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
+        if unable := _unable(experiment, getattr(suite, "faculty", "")):
+            yield (
+                ("measure", number, "suite"),
+                f"{measure.suite} measures methods that draw graphs; {unable} draws none",
+            )
         answering = [arm.method for arm in experiment.arms.values() if _answers(arm.method)]
         if answering and not getattr(suite, "by_methods", False):
             problem = f"{measure.suite} asks in a way of its own, in which {answering[0]} cannot answer"
@@ -152,6 +157,20 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
         apart = getattr(suite, "apart_from", ())  # corpora that leave out what this suite asks of the same file
         if any(files & read for corpus, files in trained.items() if corpus not in apart):
             yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
+
+
+def _unable(experiment: Experiment, faculty: str) -> str:
+    """The first method that cannot do what a suite measures, of an arm that stands in for a language model."""
+    from butfor.lm.load import kind
+
+    for arm in experiment.arms.values() if faculty else ():
+        try:
+            able = hasattr(resolve("method", arm.method), faculty) or kind(experiment.model_of(arm)) == "analyst"
+        except UserError:  # it has been reported
+            continue
+        if not able:
+            return arm.method
+    return ""
 
 
 def _answers(method: str) -> bool:

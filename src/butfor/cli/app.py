@@ -253,22 +253,51 @@ def ask(
 @app.command()
 @reported
 def discover(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="a row a case, a column a variable")],
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE.csv]", help="a row a case, a column a variable")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="the same, beside --variables")] = None,
+    variables: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="names and what they mean, for a model")
+    ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="a model to ask: an alias, a folder")] = "",
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="an OpenAI-compatible address, with --model")] = "",
+    how: Annotated[str, typer.Option(help="of asking: pairwise, triplets, bfs (fewest questions)")] = "pairwise",
+    asks: Annotated[int, typer.Option(help="ways in which each question is asked")] = 3,
+    use: Annotated[str, typer.Option(help="of answers, with data: soft (beliefs), hard (rules), order")] = "soft",
+    weight: Annotated[float, typer.Option(min=0, help="of soft answers; 0: the data alone")] = 1.0,
+    control: Annotated[bool, typer.Option("--control", help="ask again with names shuffled, and with none")] = False,
     prior: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="what is known of edges beforehand")] = None,
     method: Annotated[
         str, typer.Option(help="auto (chosen from the data, with the reason), pc, ges, boss, fci …")
     ] = "auto",
     latent: Annotated[bool, typer.Option("--latent", help="some common causes may be unseen")] = False,
     bootstraps: Annotated[int, typer.Option(min=0, help="resamples behind the frequencies; 0: none")] = 100,
-    seed: Annotated[int, typer.Option(help="of the resamples")] = 0,
-    out: Annotated[Path, typer.Option(help="where graph.svg and discovery.json go")] = Path("discovery"),
+    seed: Annotated[int, typer.Option(help="of the resamples, and of what a model draws")] = 0,
+    out: Annotated[Path, typer.Option(help="where graph.svg, discovery.json and the transcript go")] = Path(
+        "discovery"
+    ),
+    replay: Annotated[Path | None, typer.Option(metavar="DIR", help="its transcript, without the model")] = None,
     drop: Drop = False,
     json: Json = False,
 ) -> None:
-    """Find the graphs that data agree with."""
-    from butfor.cli.discover import discover_command
+    """Find the graphs that data, or a model, agree with."""
+    from butfor.cli.discover import discover_command, table_of
 
-    discover_command(file, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, drop=drop, as_json=json)
+    asking = bool(model or endpoint or replay or variables)
+    table = table_of(file, data, needed=not asking)
+    if table is None or asking:
+        from butfor.cli.discover_asked import AskedFor, asked_command
+        from butfor.cli.talk import Talk
+
+        asked = AskedFor(
+            variables=variables, data=table, prior=prior, how=how, asks=asks, use=use, search=method, weight=weight,
+            control=control, latent=latent, bootstraps=bootstraps, drop=drop,
+        )  # fmt: skip
+        talk = Talk(model=model, endpoint=endpoint, out=out, replay=replay, seed=seed)
+        asked_command(talk, asked, as_json=json)
+        return
+    discover_command(
+        table, prior, method, out, bootstraps=bootstraps, seed=seed, latent=latent, drop=drop, as_json=json
+    )
 
 
 @app.command()

@@ -13,6 +13,17 @@ WIDTH = 80
 OFTEN = 0.2  # a pair that all the rows do not join is told of where so many of the resamples join it
 
 
+def table_of(file: Path | None, data: Path | None, *, needed: bool) -> Path | None:
+    """The CSV file, wherever it stands on the command line."""
+    from butfor.core.errors import UserError
+
+    if file is not None and data is not None:
+        raise UserError(f"{file} and --data {data} are two tables; name one of them")
+    if needed and file is None and data is None:
+        raise UserError("name a CSV file, or variables and a model: --variables FILE.toml --model NAME")
+    return file or data
+
+
 def discover_command(
     file: Path,
     prior: Path | None,
