@@ -72,6 +72,27 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
+def _pattern() -> str:
+    """Every text of the language, as a regular expression; that names are known, no such expression can say."""
+    one, event, words = "[A-L]", "[A-L]=[01](, [A-L]=[01]){0,5}", r"[a-z0-9][a-z0-9,'\- ]{1,60}"
+    several = f"{one}(, {one}){{0,5}}"
+    lines = [
+        f"{one}: {words}( / {words})?", f"{one} (->|<-) {several}", f"{one} <-> {one}", f"unseen: {several}",
+        rf"P\*?\({event}( \| {event})?\) = [0-9]{{1,3}}(\.[0-9]{{1,2}})?",
+        f"{one} := (not )?{one}(( and (not )?{one}){{1,3}}|( or (not )?{one}){{1,3}})?", f"monotone: {one} -> {one}",
+        f"seen: {event}",
+    ]  # fmt: skip
+    behind = {"": "", "one": rf" \| {one}", "any": rf"( \| {several})?", "values": rf" \| {event}",
+              "sets": rf" \| ({several})? ?; ?({several})?"}  # fmt: skip
+    asks = [
+        rf"{kind}\({', '.join([one] * shape.names)}{behind[shape.behind]}\) (up|down)" for kind, shape in SHAPES.items()
+    ]
+    return rf"(({'|'.join(lines)})\n){{1,150}}ask: ({'|'.join(asks)})"
+
+
+PATTERN = _pattern()
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """P(event | given) = percent, perhaps in the second group."""

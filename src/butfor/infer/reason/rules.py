@@ -214,8 +214,8 @@ QUESTIONS: tuple[tuple[str, str], ...] = (
                  "these cases"),
     ("ps(x, y)", f"Think of <U> <WHO> <V x0> and <V y0>. Would (?:{MUCH}) than half of them <B y> if they had been "
                  "<M x>"),
-    ("ps(x, y)", f"Think of <U> <WHO> <V x0> and <V y0>. Would <N x> have sufficed for <N y> in (?:{MUCH}) than half of "
-                 "these cases"),
+    ("ps(x, y)", f"Think of <U> <WHO> <V x0> and <V y0>. Would <N x> have sufficed for <N y> in (?:{MUCH}) than half "
+                 "of these cases"),
     ("pns(x, y)", f"Are there (?:{MUCH}) than half of all <U> <WHO> would <B y> if <M x>, but would <B y0> if "
                   "<M x0>"),
     ("pns(x, y)", "Think of those <WHO> would <B y> if <M x>, but would <B y0> if <M x0>. Are they "
