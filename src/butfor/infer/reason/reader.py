@@ -1,0 +1,126 @@
+"""A small model as a reader: it reads a text sentence by sentence into the formal language, and the engine computes.
+
+Idea      Reading is the weak link of a small model, and a whole text is more than it can hold. A sentence with the list
+          of variables known so far is one short task of copying, and can be learnt: the corpus "ladder-reading".
+Rounds    1  sentences without a number: what causes what, in the text's own words
+          2  the others and the question, each after the list of variables that round 1 found
+          then both are put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
+Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
+Example   model = "runs/reader-…/treatment/seed-0/model"
+          [treatment]
+          method = "infer.reason.reader"
+Limits    A model that was not trained to read so reads hardly anything. What cannot be read or computed is answered
+          "cannot", with the reason, and counts as wrong. Only yes-or-no questions are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, final
+
+from pydantic import Field
+
+from butfor.data.computed import Computed, compute
+from butfor.data.question import Answer, Question, Step
+from butfor.data.units import LETTERS, Structure, assembled, pieces, prompt, structure
+from butfor.infer.answering import Answering
+from butfor.lm.exchange import Form, Say, Steps
+from butfor.lm.prompt import Prompt
+
+MOST = 80  # sentences
+NOT_READ, NO_CHOICE = "could not be read", "is no yes-or-no question"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader(Answering):
+    """Read sentence by sentence, then compute."""
+
+    form: bool = True  # keep what is written to the forms of `data/units.py`
+    room: Annotated[int, Field(ge=8)] = 64  # new tokens a sentence, at most
+
+    def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002 (nothing is drawn)
+        """Round 1, round 2, the engine."""
+        yes, no = (_place(question.choices, word) for word in ("yes", "no"))
+        if yes is None or no is None:
+            return Answer(None, why=f"the question {NO_CHOICE}")
+        text = pieces(question.text)
+        told = text.told[:MOST]
+        first = [piece for piece in told if piece in text.first]
+        said = yield from self._read(first, (), STRUCTURE)
+        found = structure(said)
+        later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
+        rest = [piece for piece in told if piece not in first or piece in later]
+        size = LETTERS[: max(1, len(found.names))]
+        asks = [self._say(piece, found.names, facts(size)) for piece in rest]
+        replies = yield [*asks, self._say(text.question, found.names, questions(size))]
+        *read, asked = [reply.text.strip() for reply in replies]
+        parsed = assembled(found, read, asked)
+        computed = compute(parsed.reading)
+        pairs = [*zip(first, said, strict=True), *zip(rest, read, strict=True), (text.question, asked)]
+        steps = _derivation(pairs, found, computed)
+        if computed.yes is None:
+            faults = "; ".join(map(str, parsed.faults[:3]))
+            return Answer(
+                None, derivation=steps, why=f"cannot: {computed.why or NOT_READ}" + f" ({faults})" * bool(faults)
+            )
+        place = yes if computed.yes else no
+        return Answer(place, question.choices[place], steps)
+
+    def _read(self, parts: Sequence[str], names: Sequence[str], form: str) -> Steps[list[str]]:
+        if not parts:
+            return []
+        replies = yield [self._say(piece, names, form) for piece in parts]
+        return [reply.text.strip() for reply in replies]
+
+    def _say(self, piece: str, names: Sequence[str], form: str) -> Say:
+        put = Prompt(prompt(piece, names), raw=True)
+        return Say(put, room=self.room, stop="\n", form=Form(pattern=form) if self.form else None)
+
+
+def _derivation(pairs: Sequence[tuple[str, str]], found: Structure, computed: Computed) -> tuple[Step, ...]:
+    named = "; ".join(f"{letter}: {phrase}" for phrase, letter in zip(found.names, LETTERS, strict=False))
+    steps = [Step(f"{piece} => {said}", "model") for piece, said in pairs]
+    steps.insert(0, Step(f"variables: {named}", "model"))
+    steps += [Step(step, "engine") for step in computed.steps]
+    return (*steps, *(Step(f"assumed: {one}", "rule") for one in computed.assumed))
+
+
+def _place(choices: Sequence[str], word: str) -> int | None:
+    return next((at for at, choice in enumerate(choices) if choice.strip().lower() == word), None)
+
+
+# forms ----------------------------------------------------------------------------------------------------------------
+
+WORDS = r"[^<>\^|;:=@\n]{1,60}"
+STRUCTURE = (
+    rf" (-|@|hidden {WORDS}|{WORDS} > {WORDS}(, {WORDS}){{0,6}}|{WORDS} < {WORDS}(, {WORDS}){{0,6}}|{WORDS} <> {WORDS}"
+    rf"|{WORDS} \^ {WORDS}|{WORDS} := {WORDS})\n"
+)
+
+
+def facts(letters: str) -> str:
+    """The form of a sentence of round 2 about so many variables."""
+    one = f"[{letters}]"
+    events = rf"{one}[01]( {one}[01]){{0,5}}"
+    cell = rf"(second )?{events}( \| {events})? = [0-9]{{1,3}}"
+    rule = rf"{one} := (not )?{one}( and (not )?{one}){{0,3}}|{one} := (not )?{one}( or (not )?{one}){{1,3}}"
+    way = rf"[0-9]: by (none|{one}( {one}){{0,4}})"
+    return rf" (-|{cell}(; {cell}){{0,3}}|seen {events}|({rule})(; ({rule})){{0,3}}|{way})\n"
+
+
+def questions(letters: str) -> str:
+    """The form of a question about so many variables."""
+    one = f"[{letters}]"
+    event = rf"{one}[01]"
+    events = rf"{event}( {event}){{0,5}}"
+    side = rf"{one}1 \|( {events})?( do {event}( {event})?)?(, (only )?{one}( {one}){{0,4}} as {event})?"
+    how = rf"(second |surely |not surely |by {one}: )?"
+    some = rf"(none|{one}( {one}){{0,4}})"
+    return (
+        rf" ({event} [<>] half|{event} \|( {events})?( do {event})? [<>] half"
+        rf"|{event} do {event}, {event} do {event} [<>] half|{how}{side} [<>] {side}"
+        rf"|{one} {one} (apart|linked)( \| {some})?|{one} to {one} by ({some}|[0-9] over [0-9]) (right|wrong)"
+        rf"|({one} for |{one}: ){one} to {one} (right|wrong))\n"
+    )
