@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_what_cannot_be_read_counts_for_nobody() -> None:
 
 
 def test_the_same_seed_gives_the_same_answer() -> None:
-    lm = load("debug")
+    lm: Any = load("debug")
     method = FrontDoor(chains=3, clusters=2, votes=0, encoder="words", room=8)
     one, two, other = (method.answer(lm, YES_NO, seed=seed) for seed in (3, 3, 4))
     assert one == two != other
