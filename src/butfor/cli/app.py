@@ -230,8 +230,13 @@ def init(
 @app.command()
 @reported
 def ask(
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="'P(Y | do(X))', 'E[Y | do(X=1)] - E[Y | do(X=0)]' …")],
-    graph: Annotated[str, typer.Option(metavar="FILE|TEXT", help="'X -> M -> Y; X <-> Y', or a .dot, .bif, .txt file")],
+    query: Annotated[
+        str,
+        typer.Argument(metavar="QUERY|TEXT", help="'P(Y | do(X))' with --graph; a question in words; -: from stdin"),
+    ],
+    graph: Annotated[
+        str, typer.Option(metavar="FILE|TEXT", help="'X -> M -> Y; X <-> Y', or a .dot, .bif, .txt file")
+    ] = "",
     data: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="estimate the effect from these rows")] = None,
     how: Annotated[
         str | None, typer.Option(help="aipw (default), dml, regression, ipw, matching, plugin; 2sls, liml")
@@ -242,12 +247,29 @@ def ask(
     level: Annotated[float, typer.Option(help="of the interval")] = 0.95,
     seed: Annotated[int, typer.Option(help="of all that is drawn")] = 0,
     drop: Drop = False,
+    model: Model = "",
+    endpoint: Endpoint = "",
+    reader: Annotated[str, typer.Option(help="of words: model, trained (on the ladder), rules (no model)")] = "model",
+    out: Transcript = None,
+    replay: Replay = None,
     json: Json = False,
 ) -> None:
-    """Answer a causal question, from a graph and data."""
-    from butfor.cli.ask import Asked, ask_command
+    """Answer a causal question: formal, from a graph and data; or in words, read by a model."""
+    if graph:
+        from butfor.cli.ask import Asked, ask_command
 
-    ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)
+        ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)
+        return
+    from butfor.cli.ask_words import words_command
+    from butfor.cli.talk import Talk
+    from butfor.core.errors import UserError
+
+    if data is not None or how or treated or control:
+        raise UserError("--data, --how, --treated and --control go with a formal question: add --graph 'X -> Y'")
+    talk = None
+    if model or endpoint or replay is not None:
+        talk = Talk(model=model, endpoint=endpoint, out=out, replay=replay, seed=seed)
+    words_command(query, reader, talk, as_json=json)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from butfor.data.adapt import Asked, closed, ways
+from butfor.data.adapt import Asked, ways
 from butfor.data.answers import read_answer
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
@@ -48,7 +48,6 @@ class CausalCoT(Answering):
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """Six turns, and the answer."""
-        question = closed(question)
         turns: list[tuple[str, str]] = []
         for number, turn in enumerate(TURNS):
             ask = f"{question.text.strip()}\n\n{turn}" if not turns else turn

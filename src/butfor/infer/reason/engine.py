@@ -26,7 +26,7 @@ from typing import Annotated, Literal, final
 
 from pydantic import Field
 
-from butfor.data.adapt import closed
+from butfor.core.errors import UserError
 from butfor.data.answers import plain_words, read_answer
 from butfor.data.computed import Computed, compute
 from butfor.data.question import Answer, Question, Step
@@ -40,6 +40,7 @@ from butfor.lm.prompt import Prompt
 TOO_LONG = "the question is longer than the model can read"
 NOT_HERE = "the engine answers yes or no, or a number; these choices are neither"
 YES, NO = ("yes", "true"), ("no", "false")
+OTHER = {"yes": "no", "no": "yes"}
 MOST = 20_000  # characters of what a model wrote that are looked at
 
 GUIDE = """Translate the text into lines of this small language. Do not answer the question.
@@ -94,7 +95,6 @@ class Engine(Answering):
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """Read, compute, word."""
-        question = closed(question)
         parsed, steps, samples = yield from self._reading(question)
         answer = replace(concluded(question, parsed, assume=self.assume, by=steps), samples=samples)
         if answer.read is None and self.otherwise == "direct":
@@ -177,13 +177,23 @@ def worded(question: Question, answer: Answer) -> Steps[Answer]:
         "or two plain sentences. Add nothing that the text does not say."
     )
     (said,) = yield [Say(Prompt(ask), 80)]
-    read = read_answer(said.text, question.choices, question.match) if question.choices else None
-    if not said.text.strip() or (isinstance(read, int) and read != answer.read):
+    choices = question.choices or (answer.said, OTHER.get(answer.said, ""))
+    read = read_answer(said.text, choices, "choice") if question.choices or answer.said in OTHER else None
+    if not said.text.strip() or (read is not None and choices[int(read)] != answer.said):
         told = f"{answer.said[:1].upper()}{answer.said[1:]}."
         why = "it said something else, or nothing" if not said.why else said.why
         return replace(answer, said=told, derivation=(*answer.derivation, Step(f"{told} ({why})", "rule")))
     text = said.text.strip()
     return replace(answer, said=text, derivation=(*answer.derivation, Step(text, "model")))
+
+
+def unasked(steps: Steps[Answer]) -> Answer:
+    """The answer of steps that ask nobody."""
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value
+    raise UserError("this way of answering asks a model: name one with --model")
 
 
 def tidy(text: str) -> str:

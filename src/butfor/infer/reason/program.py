@@ -30,7 +30,6 @@ from typing import Annotated, final
 
 from pydantic import Field
 
-from butfor.data.adapt import closed
 from butfor.data.answers import is_verdict, read_answer
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
@@ -51,7 +50,6 @@ class Program(Answering):
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """One program, one answer; nothing is drawn."""
         del seed
-        question = closed(question)
         code = program(question)
         prompt = Prompt(f"{code}\n{PRINTS}", raw=True)
         if question.choices:
