@@ -116,6 +116,7 @@ BUILT_IN: dict[Kind, dict[str, str]] = {
         "infer.prompt.front_door": "butfor.infer.prompt.front_door:FrontDoor",
         "infer.prompt.reread": "butfor.infer.prompt.reread:Reread",
         "infer.prompt.walks": "butfor.infer.prompt.walks:Walks",
+        "infer.reason.stories": "butfor.infer.reason.stories:Stories",
     },
     "suite": {
         "bias.professions": "butfor.evaluate.bias.professions:Professions",
