@@ -1,7 +1,7 @@
 """Graphs of published networks, drawn from names, from rows, or from both: asia, cancer, child, sachs.
 
-Items     network x names x draw: every draw has its own rows and its own order of the variables, so that the order of a
-          file, which often runs from causes to effects, tells nothing.
+Items     network x names x draw: every draw has rows of its own. The variables stand in a shuffled order, so that the
+          order of a file, which often runs from causes to effects, tells nothing.
 Names     told       the published names, each with what it means, in our words
           meanings   what it means and no published name: does a model know more than the names it has read?
           published  the published names alone
@@ -137,7 +137,7 @@ def posed_of(item: Item, path: str | None = None) -> tuple[Task, Floats, Floats]
     """The task, its true graph, and the graph that its names had before they changed places (the same but for that)."""
     net, names = network(item.data["network"], path), item.data["names"]
     place = f"{net.name}/{item.data['draw']}"
-    rng = generator(item.data["seed"], "known", place)
+    rng = generator(item.data["seed"], "known", net.name)
     count = len(net.graph.names)
     order = rng.permutation(count)
     shift = _elsewhere(rng.permutation(count)) if names == "shuffled" else np.arange(count)

@@ -1,0 +1,106 @@
+"""Published graphs drawn by a model, by a search of rows, and by both; and what of a drawing goes by names.
+
+1  graphs   asia, cancer, child, sachs under the names that `--names` says: SHD (pairs), SID (ordered pairs), F1 of arrows,
+            AUROC of the shares, calls, tokens, refused edges, conflicts; mean over `--draws` samples of 500 rows
+2  control  F1 of a drawing with itself when names are shuffled or taken away (`infer/discover/recite.py`)
+Every answer is asked once and kept in `--transcript`: methods that ask the same share it, each is charged in full, and
+a killed process goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from butfor.core.registry import resolve
+from butfor.core.seeds import derive
+from butfor.evaluate.graph.known import KnownGraphs, posed_of
+from butfor.infer.discover.recite import controlled
+from butfor.lm.chat_memory import Memory
+from butfor.lm.exchange import Exchange, converse
+from butfor.lm.load import load
+
+PRIOR = "infer.discover.prior"
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "rows alone": (PRIOR, {"weight": 0.0}),
+    "rows alone, pc": (PRIOR, {"weight": 0.0, "search": "pc", "use": "hard"}),
+    "pairwise": ("infer.discover.pairwise", {}),
+    "pairwise, one way": ("infer.discover.pairwise", {"asks": 1}),
+    "pairwise + rows, soft": (PRIOR, {}),
+    "pairwise + rows, soft, ges": (PRIOR, {"search": "ges"}),
+    "pairwise + rows, hard": (PRIOR, {"use": "hard", "sure": 0.6}),
+    "pairwise + rows, hard, pc": (PRIOR, {"use": "hard", "sure": 0.6, "search": "pc"}),
+    "pairwise + rows, order": (PRIOR, {"use": "order"}),
+    "bfs": ("infer.discover.bfs", {}),
+    "bfs + rows, soft": (PRIOR, {"by_asking": "bfs"}),
+    "triplets": ("infer.discover.triplets", {}),
+    "triplets + rows, order": (PRIOR, {"by_asking": "triplets", "asks": 1, "use": "order"}),
+}
+DRAWN = ("bfs", "bfs + rows, soft")  # other draws, other answers: one draw
+FIGURES = ("wrong_pairs", "sid", "f1", "auroc", "calls", "tokens", "refused", "conflicts", "recited")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--networks", default="cancer,asia,sachs,child")
+    parser.add_argument("--names", default="told")
+    parser.add_argument("--methods", default="", help="a;b, default: all")
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--control", default="", help="networks to draw thrice")
+    parser.add_argument("--transcript", type=Path, default=Path("discover-llm.jsonl"))
+    given = parser.parse_args()
+    world, memory = load(given.model, dtype="auto"), Memory(given.transcript)
+    for net in filter(None, given.networks.split(",")):
+        for names in given.names.split(","):
+            for label in [m.strip() for m in given.methods.split(";") if m] or METHODS:
+                graphs(world, memory, net, names, label, 1 if label in DRAWN else given.draws)
+    for net in filter(None, given.control.split(",")):
+        for label in ("pairwise", "bfs"):
+            control(world, memory, net, label)
+
+
+def graphs(world: Any, memory: Memory, net: str, names: str, label: str, draws: int) -> None:
+    """One line of the table."""
+    method = made(label)
+    suite = KnownGraphs(networks=(net,), names=(names,), draws=draws)  # type: ignore[arg-type]
+    drawing = SimpleNamespace(kind="lm", discovers=lambda tasks: method.draw(world, tasks, memory=memory))
+    records = suite.measure(drawing, suite.items(world))
+    pairs = {"cancer": 5, "asia": 8, "sachs": 11, "child": 20}[net]
+    told = []
+    for figure in FIGURES:
+        values = [record.metrics[figure] for record in records if figure in record.metrics]
+        scale = pairs * (pairs - 1) if figure == "sid" else 1
+        told.append(f"{scale * np.mean(values):.2f}" if values else "–")
+    lost = sum(not record.metrics["answered"] for record in records)
+    print(f"| {net} | {names} | {label} | {' | '.join(told)} |" + (f" {lost} failed" if lost else ""), flush=True)
+
+
+def control(world: Any, memory: Memory, net: str, label: str) -> None:
+    """The same study as it is, with its names shuffled, and without names."""
+    method = made(label)
+    suite = KnownGraphs(networks=(net,), rows=0)  # type: ignore[arg-type]
+    task, _, _ = posed_of(suite.items(world)[0])
+    seed = derive(0, "draw", task.id)
+    exchange = Exchange(world, memory)
+    ((drawn, _),) = converse(exchange, [method.drawing(task, seed)])
+    ((found, _),) = converse(exchange, [controlled(method, task, drawn, seed)])
+    told = f"{len(drawn.edges)} edges | {found.names.f1:.2f} | {found.places.f1:.2f} | {found.nameless.f1:.2f}"
+    print(f"control | {net} | {label} | {told} |", flush=True)
+
+
+def made(label: str) -> Any:
+    name, knobs = METHODS[label]
+    return resolve("method", name)(**knobs)
+
+
+if __name__ == "__main__":
+    print(f"| network | names | method | {' | '.join(FIGURES)} |", flush=True)
+    main()
