@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import RunError
 from butfor.core.seeds import generator
+from butfor.data.ladder.ask import question
 from butfor.data.ladder.brute import cells
 from butfor.data.ladder.draw import between
 from butfor.data.ladder.kinds import KINDS
@@ -28,6 +29,8 @@ from butfor.data.reading import Reading
 from butfor.data.units import LETTERS, assembled, listed, pieces, structure
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
+
     from butfor.data.ladder.quantities import Ask
 
 SEED = 1_000_000  # of the first trained world; suites are asked with small seeds
@@ -35,7 +38,7 @@ KINDS_OUT = ("exp_away", "cde", "ps", "front_door")
 STORIES_OUT = ("traffic", "office", "garden")
 TRAINED = tuple(name for name in KINDS if name not in KINDS_OUT)
 ROWS = 2400  # texts of the corpus
-LONGEST = 620  # characters of a text, about 200 tokens
+LONGEST = 500  # characters of a text, about 150 tokens
 
 Piece = tuple[str, str]  # what stands in the text, what is read of it
 
@@ -200,21 +203,37 @@ def corpus() -> list[dict[str, Any]]:
     """Texts in which the pieces of an item are read one after the other, what is to be read marked as learnt."""
     found: list[dict[str, Any]] = []
     rng = generator(SEED, "ladder-reading")
-    for item, told in trained():
-        first, rest, question = gold(item, told)
+    for number, (item, told) in enumerate(trained()):
+        first, rest, asking = gold(item, told)
         names = structure([said for _, said in first]).names
-        pieces = [rest[int(at)] for at in rng.permutation(len(rest))]
-        pieces.insert(int(rng.integers(min(3, len(pieces)) + 1)), question)
-        found += _texts(pieces, names, f"ladder-reading/{item['id']}/2")
-        said = [piece for piece in first if piece[1] != "-" or rng.random() < 0.25]
-        if len(found) % 3 == 1 or KINDS[item["group"]["query"]].family in ("rules", "monotone"):
+        asked = [asking, *_more(item, told, names, rng)]
+        some = [rest[int(at)] for at in rng.permutation(len(rest))[:4]]
+        both = [*asked, *some]
+        found += _texts([both[int(at)] for at in rng.permutation(len(both))], names, f"ladder-reading/{item['id']}/2")
+        if number % 3 == 0 or KINDS[item["group"]["query"]].family in ("rules", "monotone"):
+            said = [piece for piece in first if piece[1] != "-" or rng.random() < 0.25]
             found += _texts([said[int(at)] for at in rng.permutation(len(said))], (), f"ladder-reading/{item['id']}/1")
-        told_wide, rest, names = wide(rng)
-        early = rng.random() < 0.3
-        found += _texts(told_wide if early else rest, () if early else names, f"ladder-reading/{item['id']}/wide")
+        if number % 3 != 0:
+            early, second, known = wide(rng)
+            read, names = (early, ()) if rng.random() < 0.3 else (second, known)
+            found += _texts(read, names, f"ladder-reading/{item['id']}/wide")
         if len(found) >= ROWS:
             return found[:ROWS]
     raise RunError("the ladder has no end")
+
+
+def _more(item: Mapping[str, Any], told: Ladder, names: tuple[str, ...], rng: Generator) -> list[Piece]:
+    """Two more questions on the same world, of whatever kinds it offers."""
+    world, words = World.read(item["spec"]["world"]), _words(item, told)
+    letters = _letters(world, words, names)
+    kinds = [KINDS[name] for name in TRAINED if KINDS[name].family == world.family]
+    found: list[Piece] = []
+    for at in rng.permutation(len(kinds)):
+        kind, up = kinds[int(at)], bool(rng.integers(2))
+        if len(found) < 2 and (ask := kind.asks(world, rng)) is not None:
+            text = question(kind.name, world, words, ask, up=up, phrasing=int(rng.integers(2)))
+            found.append((text, _question(kind.name, world, ask, up=up).format(**letters)))
+    return found
 
 
 def trained() -> Iterator[tuple[dict[str, Any], Ladder]]:
