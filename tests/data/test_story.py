@@ -38,6 +38,15 @@ def test_marks_of_lists_and_of_code_are_passed_over() -> None:
     assert parse_story(numbered, "caused").missing == ()
 
 
+def test_a_bare_cause_is_as_it_is_in_the_story() -> None:
+    bare = WHOLE.replace("cause: A=1", "cause: B").replace("B=1", "B=0")
+    drawn = parse_story(bare, "caused")
+    assert (drawn.missing, drawn.story.cause) == ((), {"B": 0})
+    assert parse_story(WHOLE.replace("cause: A=1", "cause: A\ncause: B"), "caused").missing == (
+        "the cause is one variable, such as  cause: A",
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "says"),
     [

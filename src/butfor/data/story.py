@@ -6,7 +6,7 @@
     C := A or B
     seen: A=1, B=1                what is so, of every variable without a rule
     usual: A=0                    what would be normal, where the story tells (leave it out where it does not)
-    cause: A=1                    the cause that the question names
+    cause: A                      the cause that the question names, as it is in the story (or with its value: A=1)
     event: C=1                    what happened
     set: A=0                      in the place of a cause: what would have been otherwise
 
@@ -19,7 +19,7 @@ Limits    Two values a variable, a rule with "and" or with "or"; phrases are dat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -71,14 +71,16 @@ def parse_story(text: str, kind: Kind) -> Drawn:
     """The story of a text, for a question of this kind; never raises."""
     lines, made = text.splitlines(), Lines()
     ours: dict[str, dict[str, int]] = {name: {} for name in OURS}
-    faults: list[Fault] = []
+    faults, bare = list[Fault](), list[str]()
     for number, line in enumerate(lines[:MOST_LINES], 1):
         line = MARK.sub("", line.strip())
         if not line or FENCE.fullmatch(line):
             continue
         try:
             name, colon, rest = line.partition(":")
-            if colon and name in OURS and not rest.startswith("="):
+            if name == "cause" and rest.strip() in made.names:
+                bare.append(rest.strip())
+            elif colon and name in OURS and not rest.startswith("="):
                 ours[name] |= _event(rest, made.names)
             else:
                 made.take(line)
@@ -87,6 +89,8 @@ def parse_story(text: str, kind: Kind) -> Drawn:
     if len(lines) > MOST_LINES:
         faults.append(Fault(0, f"{len(lines)} lines; {MOST_LINES} at most"))
     story = Story(made.reading(), **ours)
+    if bare:
+        story = replace(story, cause=_as_it_is(story, bare))
     return Drawn(story, tuple(_missing(story, kind)), tuple(faults))
 
 
@@ -105,7 +109,7 @@ def _missing(story: Story, kind: Kind) -> list[str]:
         return [f"{len(story.reading.names)} variables; {MOST_NAMES} at most"]
     found = [f"no line  {name}: …" for name in _needed(kind) if not getattr(story, name)]
     if kind not in ("is", "would") and len(story.cause) > 1:
-        found.append("the cause is one variable at a value, such as  cause: A=1")
+        found.append("the cause is one variable, such as  cause: A")
     try:
         world = story.equations().solve()
     except (UserError, RecursionError) as error:
@@ -119,6 +123,15 @@ def _missing(story: Story, kind: Kind) -> list[str]:
         wrong = [one for one, value in event.items() if world[one] != value]
         found += [f"{name}: {one}={event[one]}, but the rules give {one}={world[one]}" for one in wrong]
     return found
+
+
+def _as_it_is(story: Story, names: Sequence[str]) -> Event:
+    """These variables at their values in the story; at 1 where it has none."""
+    try:
+        world = story.equations().solve()
+    except (UserError, RecursionError):
+        world = {}
+    return {**story.cause, **{name: int(world.get(name, 1)) for name in names}}
 
 
 def _needed(kind: Kind) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ C := A or B     a rule for what depends on other things, with "and" or "or", and
 seen: A=1, B=0  what is so in the story, for every variable without a rule: 1 it is so, 0 it is not
 usual: A=0      what would have been normal or allowed, only where the story tells"""
 LAST: dict[str, str] = {
-    "cause": "cause: A=1      the cause that the question asks about\nevent: C=1      what happened",
+    "cause": "cause: A        the cause that the question asks about\nevent: C=1      what happened",
     "is": "event: C=1      what the question asks for",
     "would": "set: A=0        what the question imagines to be otherwise\nevent: C=1      what the question asks for",
 }
@@ -62,7 +62,7 @@ SHOTS: dict[str, tuple[str, str]] = {
     "cause": (
         f"{GUARDS}Did Tom cause the bell to ring?",
         "A: Ann pulls the rope\nB: Tom pulls the rope\nC: the bell rings\nC := A and B\nseen: A=1, B=1\n"
-        "usual: A=1, B=0\ncause: B=1\nevent: C=1",
+        "usual: A=1, B=0\ncause: B\nevent: C=1",
     ),
     "is": (
         "Birds sing exactly if they are fed or do not sleep. We see that some birds are fed and sleep. Is it true that "
@@ -78,16 +78,27 @@ SHOTS: dict[str, tuple[str, str]] = {
 REPAIR = (
     "{asked}\n\nThese lines were written for it:\n{written}\n\nThey cannot be used: {faults}\nWrite all lines again."
 )
-ONE = r"[A-F]=[01]"
-BODY = (
-    r"A: [^\n:=]{3,70}\nB: [^\n:=]{3,70}\n(C: [^\n:=]{3,70}\n(D: [^\n:=]{3,70}\n)?)?"
-    r"([A-D] := (not )?[A-D]((( and (not )?[A-D]){1,2})|(( or (not )?[A-D]){1,2}))?\n){1,2}"
-    rf"seen: {ONE}(, {ONE}){{0,3}}\n"
-)
+PHRASE, BIT = r"[^\n:=]{3,70}", "=[01]"
+THREE = (  # two things, and a third that follows from them
+    rf"A: {PHRASE}\nB: {PHRASE}\nC: {PHRASE}\nC := (not )?A (and|or) (not )?B\nseen: A{BIT}, B{BIT}\n",
+    "[AB]", "C",
+)  # fmt: skip
+FOUR = (  # one more, of which the last follows or through which it does
+    rf"A: {PHRASE}\nB: {PHRASE}\nC: {PHRASE}\nD: {PHRASE}\n"
+    rf"(D := (not )?A( and (not )?B and (not )?C| or (not )?B or (not )?C)\nseen: A{BIT}, B{BIT}, C{BIT}\n"
+    rf"|C := (not )?A( (and|or) (not )?B)?\nD := (not )?C (and|or) (not )?[AB]\nseen: A{BIT}, B{BIT}\n)",
+    "[ABC]", "D",
+)  # fmt: skip
+ENDS = {
+    "cause": rf"(usual: A{BIT}(, B{BIT})?\n)?cause: {{cause}}\nevent: {{last}}=1",
+    "is": "event: {last}=1",
+    "would": f"set: {{cause}}{BIT}\nevent: {{last}}=1",
+}
 FORMS = {
-    "cause": Form(pattern=rf"{BODY}(usual: {ONE}(, {ONE}){{0,2}}\n)?cause: {ONE}\nevent: {ONE}"),
-    "is": Form(pattern=rf"{BODY}event: {ONE}"),
-    "would": Form(pattern=rf"{BODY}set: {ONE}\nevent: {ONE}"),
+    kind: Form(
+        pattern="|".join(f"({body}{end.format_map({'cause': c, 'last': last})})" for body, c, last in (THREE, FOUR))
+    )
+    for kind, end in ENDS.items()
 }
 BARE = "Answer with one of: yes, no."
 TABLE = (
