@@ -73,21 +73,28 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def _pattern() -> str:
-    """Every text of the language, as a regular expression; that names are known, no such expression can say."""
-    one, event, words = "[A-L]", "[A-L]=[01](, [A-L]=[01]){0,5}", r"[a-z0-9][a-z0-9,'\- ]{1,60}"
-    several = f"{one}(, {one}){{0,5}}"
-    lines = [
-        f"{one}: {words}( / {words})?", f"{one} (->|<-) {several}", f"{one} <-> {one}", f"unseen: {several}",
-        rf"P\*?\({event}( \| {event})?\) = [0-9]{{1,3}}(\.[0-9]{{1,2}})?",
-        f"{one} := (not )?{one}(( and (not )?{one}){{1,3}}|( or (not )?{one}){{1,3}})?", f"monotone: {one} -> {one}",
-        f"seen: {event}",
-    ]  # fmt: skip
+    """Texts of the language in one order, as a regular expression: names A, B, … once each, then the rest of the lines.
+
+    The order keeps a model from going round in circles. That only named variables stand in a line it cannot say.
+    """
+    one, event, words = "[A-H]", "[A-H]=[01](, [A-H]=[01]){0,5}", r"[a-z0-9][a-z0-9,'\- ]{1,60}"
+    several, names = f"{one}(, {one}){{0,5}}", ""
+    for letter in "HGFEDC":
+        names = f"({letter}: {words}( / {words})?\n{names})?"
+    names = f"A: {words}( / {words})?\nB: {words}( / {words})?\n{names}"
+    rule = f"{one} := (not )?{one}(( and (not )?{one}){{1,3}}|( or (not )?{one}){{1,3}})?"
+    lines = (
+        (f"{one} (->|<-) {several}", 12), (f"{one} <-> {one}", 2), (f"unseen: {several}", 1),
+        (rf"P\*?\({event}( \| {event})?\) = [0-9]{{1,3}}(\.[0-9]{{1,2}})?", 60), (rule, 6),
+        (f"monotone: {one} -> {one}", 1), (f"seen: {event}", 1),
+    )  # fmt: skip
     behind = {"": "", "one": rf" \| {one}", "any": rf"( \| {several})?", "values": rf" \| {event}",
               "sets": rf" \| ({several})? ?; ?({several})?"}  # fmt: skip
     asks = [
         rf"{kind}\({', '.join([one] * shape.names)}{behind[shape.behind]}\) (up|down)" for kind, shape in SHAPES.items()
     ]
-    return rf"(({'|'.join(lines)})\n){{1,150}}ask: ({'|'.join(asks)})"
+    body = "".join(rf"({line}\n){{0,{most}}}" for line, most in lines)
+    return rf"{names}{body}ask: ({'|'.join(asks)})"
 
 
 PATTERN = _pattern()

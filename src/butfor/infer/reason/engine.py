@@ -91,7 +91,7 @@ class Engine(Answering):
     assume: bool = True  # rest on an assumption, named as such, where nothing else settles the question
     words: bool = False
     otherwise: Literal["cannot", "direct"] = "cannot"
-    room: Annotated[int, Field(ge=1)] = 700  # new tokens of a reading at most
+    room: Annotated[int, Field(ge=1)] = 500  # new tokens of a reading at most
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """Read, compute, word."""
