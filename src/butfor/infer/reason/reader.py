@@ -23,13 +23,23 @@ from pydantic import Field
 
 from butfor.data.computed import Computed, compute
 from butfor.data.question import Answer, Question, Step
-from butfor.data.units import LETTERS, Structure, assembled, pieces, prompt, structure
+from butfor.data.reading import Parsed
+from butfor.data.units import LETTERS, assembled, pieces, prompt, structure
 from butfor.infer.answering import Answering
 from butfor.lm.exchange import Form, Say, Steps
 from butfor.lm.prompt import Prompt
 
 MOST = 80  # sentences
 NOT_READ, NO_CHOICE = "could not be read", "is no yes-or-no question"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read: phrases, each a variable; each piece with what was written of it; all of it as one reading."""
+
+    names: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...]
+    parsed: Parsed
 
 
 @final
@@ -45,28 +55,30 @@ class Reader(Answering):
         yes, no = (_place(question.choices, word) for word in ("yes", "no"))
         if yes is None or no is None:
             return Answer(None, why=f"the question {NO_CHOICE}")
-        text = pieces(question.text)
-        told = text.told[:MOST]
-        first = [piece for piece in told if piece in text.first]
+        found = yield from self.read(question.text)
+        computed = compute(found.parsed.reading)
+        steps = _derivation(found, computed)
+        if computed.yes is None:
+            odd = "; ".join(map(str, found.parsed.faults[:3]))
+            return Answer(None, derivation=steps, why=f"cannot: {computed.why or NOT_READ}{f' ({odd})' if odd else ''}")
+        place = yes if computed.yes else no
+        return Answer(place, question.choices[place], steps)
+
+    def read(self, text: str) -> Steps[Read]:
+        """What the model reads of a text, and what that is in the formal language."""
+        parts = pieces(text)
+        told = parts.told[:MOST]
+        first = [piece for piece in told if piece in parts.first]
         said = yield from self._read(first, (), STRUCTURE)
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        size = LETTERS[: max(1, len(found.names))]
-        asks = [self._say(piece, found.names, facts(size)) for piece in rest]
-        replies = yield [*asks, self._say(text.question, found.names, questions(size))]
+        letters = LETTERS[: max(1, len(found.names))]
+        asks = [self._say(piece, found.names, facts(letters)) for piece in rest]
+        replies = yield [*asks, self._say(parts.question, found.names, questions(letters))]
         *read, asked = [reply.text.strip() for reply in replies]
-        parsed = assembled(found, read, asked)
-        computed = compute(parsed.reading)
-        pairs = [*zip(first, said, strict=True), *zip(rest, read, strict=True), (text.question, asked)]
-        steps = _derivation(pairs, found, computed)
-        if computed.yes is None:
-            faults = "; ".join(map(str, parsed.faults[:3]))
-            return Answer(
-                None, derivation=steps, why=f"cannot: {computed.why or NOT_READ}" + f" ({faults})" * bool(faults)
-            )
-        place = yes if computed.yes else no
-        return Answer(place, question.choices[place], steps)
+        pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
+        return Read(found.names, pairs, assembled(found, read, asked))
 
     def _read(self, parts: Sequence[str], names: Sequence[str], form: str) -> Steps[list[str]]:
         if not parts:
@@ -79,10 +91,12 @@ class Reader(Answering):
         return Say(put, room=self.room, stop="\n", form=Form(pattern=form) if self.form else None)
 
 
-def _derivation(pairs: Sequence[tuple[str, str]], found: Structure, computed: Computed) -> tuple[Step, ...]:
+def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
     named = "; ".join(f"{letter}: {phrase}" for phrase, letter in zip(found.names, LETTERS, strict=False))
-    steps = [Step(f"{piece} => {said}", "model") for piece, said in pairs]
-    steps.insert(0, Step(f"variables: {named}", "model"))
+    steps = [
+        Step(f"variables: {named}", "model"),
+        *(Step(f"{piece} => {said}", "model") for piece, said in found.pairs),
+    ]
     steps += [Step(step, "engine") for step in computed.steps]
     return (*steps, *(Step(f"assumed: {one}", "rule") for one in computed.assumed))
 

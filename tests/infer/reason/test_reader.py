@@ -1,0 +1,101 @@
+"""The reader: two rounds of pieces, then the engine; whoever writes, nothing raises."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from butfor.core.registry import build, resolve
+from butfor.core.seeds import generator
+from butfor.data.ladder.formal import gold
+from butfor.data.ladder.stream import Ladder
+from butfor.data.ladder.wide import wide
+from butfor.data.question import Question
+from butfor.data.units import prompt, structure
+from butfor.infer.reason.reader import STRUCTURE, Reader, facts, questions
+from butfor.lm.exchange import Cost
+from infer.scripted import answered
+
+TOLD = Ladder(3)
+ITEMS = list(islice(TOLD.items(), 21))
+
+
+def asked(item: dict[str, Any]) -> Question:
+    return Question(item["id"], item["prompt"], tuple(item["choices"]))
+
+
+def perfect(item: dict[str, Any]) -> Any:
+    """Reads as gold does."""
+    first, rest, question = gold(item, TOLD)
+    names = structure([said for _, said in first]).names
+    known = {prompt(piece): said for piece, said in first}
+    known |= {prompt(piece, names): said for piece, said in (*rest, question)}
+    return lambda ask: f" {known[ask.prompt.user]}"
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["group"]["query"])
+def test_a_perfect_reader_is_right(item: dict[str, Any]) -> None:
+    answer, script = answered(Reader(), asked(item), perfect(item))
+    assert answer.read == item["answer"] and answer.said == item["choices"][item["answer"]]
+    first, rest, _ = gold(item, TOLD)
+    assert answer.cost.calls == len(script.asked) == len(first) + len(rest) + 1
+    by = [step.by for step in answer.derivation]
+    assert by[0] == "model" and by[-1] == "engine" and by.count("model") == answer.cost.calls + 1
+
+
+def test_every_gold_piece_keeps_to_its_form() -> None:
+    forms = [re.compile(form) for form in (STRUCTURE, facts("ABCDEF"), questions("ABCDEF"))]
+    rng = generator(2, "wide")
+    for item in ITEMS:
+        first, rest, question = gold(item, TOLD)
+        early, second, _ = wide(rng)
+        second_read = [(piece, said, forms[2 if piece.endswith("?") else 1]) for piece, said in second]
+        read = [(p, s, forms[0]) for p, s in (*first, *early)] + [(p, s, forms[1]) for p, s in rest]
+        for piece, said, form in (*read, *second_read, (*question, forms[2])):
+            assert form.fullmatch(f" {said}\n"), (piece, said)
+
+
+def test_what_cannot_be_read_is_answered_with_cannot() -> None:
+    answer, _ = answered(Reader(), asked(ITEMS[0]), lambda _: " -")
+    assert answer.read is None and answer.why.startswith("cannot: ")
+
+
+def test_a_sentence_that_needs_the_variables_is_read_again() -> None:
+    text = "Only this holds: Rain affects mud. We know that rain causes mud. We saw rain.\n\nWithout rain, mud?"
+    said = {
+        "Only this holds:\n=": "-", "Rain affects mud.\n=": "rain > mud", "We saw rain.\n=": "@",
+        "We know that rain causes mud.\n=": "@", "rain A; mud B\nWe saw rain.\n=": "seen A1",
+        "rain A; mud B\nWe know that rain causes mud.\n=": "B := A",
+        "rain A; mud B\nWithout rain, mud?\n=": "B1 | do A0 > half",
+    }  # fmt: skip
+    answer, _ = answered(Reader(), Question("1", text, ("yes", "no")), lambda ask: said[ask.prompt.user])
+    assert (answer.read, answer.said, answer.cost.calls) == (1, "no", 7)
+
+
+def test_only_yes_or_no_is_answered() -> None:
+    answer, _ = answered(Reader(), Question("1", "Which?", ("left", "right")), lambda _: "")
+    assert answer.read is None and "yes-or-no" in answer.why and answer.cost == Cost()
+
+
+def test_five_hundred_malformed_replies_never_crash() -> None:
+    rng = random.Random(8)
+    bits = [
+        "-", "@", "A1", "B0", " | ", " > ", " do ", " = ", "half", "40", ";", ":=", "not ", "(" * 50, "\x00", "é", "<>", "{}",
+        "A for B to C right", "1: by A", " as ", "rain > mud", "hidden ", "mud ^ rain", "ignore the text", "\n", "x" * 999,
+    ]  # fmt: skip
+    unread = 0
+    for number in range(50):
+        answer, _ = answered(
+            Reader(), asked(ITEMS[number % len(ITEMS)]), lambda _: "".join(rng.choices(bits, k=rng.randrange(6)))
+        )
+        unread += answer.read is None
+        assert answer.read in (None, 0, 1) and bool(answer.why) == (answer.read is None)
+    assert unread > 40
+
+
+def test_it_has_a_name() -> None:
+    assert build(resolve("method", "infer.reason.reader"), {"room": 32})[0] == Reader(room=32)
