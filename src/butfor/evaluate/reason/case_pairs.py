@@ -4,7 +4,7 @@ Idea      `reason.ladder_pairs` in words that any model is asked in, and any met
           is told, and a case of it; one question asks for a variable as it is, the other as it would be, had another
           one been set otherwise. An item is both questions.
 Equation  ŷ the answer to the factual question, ŷ' to the counterfactual one, y and y' the right ones
-          both ŷ = y, ŷ' = y'   factual_only ŷ = y, ŷ' ≠ y'   counterfactual_only ŷ ≠ y, ŷ' = y'   neither: these add to 1
+          both ŷ = y, ŷ' = y'   factual_only ŷ = y, ŷ' ≠ y'   counterfactual_only ŷ ≠ y, ŷ' = y'   neither: sum 1
           balanced    [ŷ = y and ŷ' ≠ y] = [y' ≠ y]: do the two answers say rightly whether the change undoes the fact?
           necessity, sufficiency    balanced, where changed and asked variable are both there, and where neither is
 Chance    0.25 of each of the four for a coin. All eight cells (variable there, asked one there, changed by it) come
