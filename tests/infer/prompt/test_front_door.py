@@ -6,9 +6,11 @@ from dataclasses import replace
 from math import log
 from typing import Any
 
+import numpy as np
 import pytest
 
 from butfor.core.errors import UserError
+from butfor.core.seeds import generator
 from butfor.data.adapt import after, ways
 from butfor.infer.prompt.direct import Direct
 from butfor.infer.prompt.front_door import FrontDoor
@@ -117,3 +119,19 @@ def test_knobs_that_cannot_be_are_refused(knobs: dict[str, float], told: str) ->
 def test_an_encoder_that_reads_nothing_is_refused() -> None:
     with pytest.raises(UserError, match="'words'"):
         _ = FrontDoor(encoder="glove-50d").rests_on
+
+
+def test_over_many_seeds_the_mean_is_the_effect_and_the_vote_is_not() -> None:
+    drawn = {CHAINS[0]: 0.2, CHAINS[1]: 0.5, CHAINS[2]: 0.3}  # P(r | x)
+    truth = sum(drawn[chain] * LIT[chain] for chain in CHAINS)
+
+    def says(ask: Say) -> str:
+        return f"{generator(ask.seed, 'chain').choice(CHAINS, p=list(drawn.values()))}. The answer is no."
+
+    method = FrontDoor(chains=6, clusters=3, votes=0, encoder="words", least=0, most=1)
+    found = [Script(says, judged).answer(method, YES_NO, seed=seed) for seed in range(60)]
+    shares = np.array([one.shares[0] for one in found])
+    assert abs(shares.mean() - truth) < 3 * shares.std() / np.sqrt(len(shares))
+    assert all(one.read == 0 for one in found if one.shares[0] > 0.5)
+    votes = [Script(says).answer(Direct(way="cot", draws=8), YES_NO, seed=seed).shares[0] for seed in range(5)]
+    assert votes == [0.0] * 5
