@@ -2,7 +2,8 @@
 
 Pieces    each sentence of an item with what is to be read of it (`data/units.py`); put together they are the reading.
 Corpus    "ladder-reading": texts in which sentences are read one after the other, of worlds of the seed SEED, and
-          others in other words (`wide`). Everything after the first sentence is learnt, the next sentences too.
+          others in other words (`wide`). Spans mark the readings: `infer.reason.reader` learns
+          these alone; without a method all that follows the first sentence is learnt.
 Left out  kinds of questions (KINDS_OUT), stories (STORIES_OUT) and with the kind front_door its graphs: none of them is
           ever trained on, so that what is new to a reader can be told apart from what it has seen.
 Checked   the engine, given the reading alone, comes to the item's answer (a test, on 2,000 items).
@@ -38,6 +39,7 @@ KINDS_OUT = ("exp_away", "cde", "ps", "front_door")
 STORIES_OUT = ("traffic", "office", "garden")
 TRAINED = tuple(name for name in KINDS if name not in KINDS_OUT)
 ROWS = 2400  # texts of the corpus
+READ = "read"  # the spans of a text that hold a reading, its end of line included
 LONGEST = 500  # characters of a text, about 150 tokens
 
 Piece = tuple[str, str]  # what stands in the text, what is read of it
@@ -243,13 +245,13 @@ def trained() -> Iterator[tuple[dict[str, Any], Ladder]]:
 
 
 def _texts(read: list[Piece], names: tuple[str, ...], name: str) -> list[dict[str, Any]]:
-    """One text of as many pieces as fit; its first reading and all that follows are learnt."""
-    known = listed(names)
-    text, start = known, -1
+    """One text of as many pieces as fit; the spans named `READ` are what is to be learnt of it."""
+    text = listed(names)
+    spans: list[list[Any]] = []
     for piece, said in read:
         more = f"{text}\n{piece}\n=" if text else f"{piece}\n="
-        if start >= 0 and len(more) > LONGEST:
+        if spans and len(more) > LONGEST:
             break
-        start = len(more) if start < 0 else start
         text = f"{more} {said}"
-    return [{"id": name, "text": f"{text}\n", "answer_at": start}] if read else []
+        spans.append([len(more), len(text) + 1, READ])
+    return [{"id": name, "text": f"{text}\n", "answer_at": spans[0][0], "spans": spans}] if spans else []

@@ -5,6 +5,8 @@ Idea      Reading is the weak link of a small model, and a whole text is more th
 Rounds    1  sentences without a number: what causes what, in the text's own words
           2  the others and the question, each after the list of variables that round 1 found
           then both are put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
+Trained   on "ladder-reading", objective "text": of a row with spans named "read" the tokens of these spans alone are
+          learnt, and nothing else goes through the output layer: loss = −mean over t in spans of log P(t | before t)
 Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
 Example   model = "runs/reader-…/treatment/seed-0/model"
           [treatment]
@@ -15,19 +17,29 @@ Limits    A model that was not trained to read so reads hardly anything. What ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Annotated, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
 from butfor.data.computed import Computed, compute
+from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
 from butfor.data.units import LETTERS, assembled, pieces, prompt, structure
 from butfor.infer.answering import Answering
 from butfor.lm.exchange import Form, Say, Steps
 from butfor.lm.prompt import Prompt
+from butfor.train.method import fed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from butfor.lm import LM
+    from butfor.train.batches import Batches
 
 MOST = 80  # sentences
 NOT_READ, NO_CHOICE = "could not be read", "is no yes-or-no question"
@@ -63,6 +75,10 @@ class Reader(Answering):
             return Answer(None, derivation=steps, why=f"cannot: {computed.why or NOT_READ}{f' ({odd})' if odd else ''}")
         place = yes if computed.yes else no
         return Answer(place, question.choices[place], steps)
+
+    def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> AbstractContextManager[None]:  # noqa: ARG002
+        """While it trains, only what is to be read goes through the output layer."""
+        return _learning(lm.model) if READ in planned.variables else nullcontext()
 
     def read(self, text: str) -> Steps[Read]:
         """What the model reads of a text, and what that is in the formal language."""
@@ -103,6 +119,43 @@ def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
 
 def _place(choices: Sequence[str], word: str) -> int | None:
     return next((at for at, choice in enumerate(choices) if choice.strip().lower() == word), None)
+
+
+# training -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _learning(model: Any) -> Generator[None]:
+    """The output layer sees the positions before a token that is learnt, and the loss is theirs."""
+
+    def chosen(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:  # [1, N, d] <- [B, L, d]
+        at = _places()
+        return given if at is None else (given[0][:, :-1][at][None],)
+
+    def loss(logits: Tensor, labels: Tensor, vocab_size: int, **_: Any) -> Tensor:  # [] <- [1, N, V], [B, L]
+        import torch
+
+        at = _places()
+        if at is None:
+            return plain(logits=logits, labels=labels, vocab_size=vocab_size)
+        return torch.nn.functional.cross_entropy(logits[0].float(), labels[:, 1:][at])
+
+    plain, handle = model.loss_function, model.get_output_embeddings().register_forward_pre_hook(chosen)
+    model.loss_function = loss
+    try:
+        yield
+    finally:
+        handle.remove()
+        model.loss_function = plain
+
+
+def _places() -> Tensor | None:
+    """[B, L - 1]: is the next token one that is learnt? None where no batch is fed, or nothing in it is."""
+    batch = fed()
+    if batch is None or "spans" not in batch:
+        return None
+    at = batch["spans"][:, 1:] > 0
+    return at if bool(at.any()) else None
 
 
 # forms ----------------------------------------------------------------------------------------------------------------
