@@ -62,7 +62,7 @@ def _method(reader: str, talk: Talk | None) -> Answering:
 
     if reader == "rules":
         return Engine(reader="rules", words=talk is not None)
-    return Engine(words=True, form=talk is not None and talk.local)
+    return Engine(words=True, form=True)
 
 
 def _lines(text: str, answer: Answer, *, asked: bool) -> list[str]:

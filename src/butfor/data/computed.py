@@ -82,15 +82,16 @@ def compute(reading: Reading, *, assume: bool = True) -> Computed:
 
 def _ended(way: Way, low: float, high: float, steps: Sequence[str], assumed: Sequence[str] = ()) -> Computed:
     """The number beside its line."""
-    line, up = way.asked.line, way.asked.way != "down"
+    line, up = way.asked.line, way.asked.way == "up"
     above = True if low > line - TOUCH and high > line + TOUCH else None
     above = False if high < line + TOUCH and low < line - TOUCH else above
     told = list(steps)
     if way.asked.kind not in GRAPHICAL:
         number = f"the number is {low:.4f}" if high - low <= SAME else f"the number lies from {low:.4f} to {high:.4f}"
         told.append(f"{number}; the line is {line:g}")
-    if way.asked.way == "value" and high - low <= SAME:
-        return Computed(low, high, above, tuple(told), tuple(assumed))
+    if way.asked.way == "value":
+        why = "" if high - low <= SAME else "what is told does not settle the number"
+        return Computed(low, high, None, tuple(told), tuple(assumed), why)
     why = "" if above is not None else "what is told leaves open on which side of the line the number lies"
     return Computed(low, high, None if above is None else above == up, tuple(told), tuple(assumed), why)
 
@@ -204,7 +205,7 @@ def _reckoned(way: Way, assume: bool) -> Computed:
         low, high, steps = _value(query, numbers, way.graph)
         return _ended(way, low, high, steps)
     except NotIdentified as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].removeprefix("not identified: ")
     if not numbers.left:
         low, high, steps = _bounded(query, numbers, way)
         if not assume or low > asked.line - TOUCH or high < asked.line + TOUCH:
@@ -287,15 +288,16 @@ def _wald(way: Way, numbers: Numbers, z: str, x: str, y: str) -> tuple[float, fl
     if fault := instrument_fault(way.graph, z, x, y):
         raise NotIdentified(f"{z} is no instrument: {fault}")
 
-    def at(model: Discrete) -> float:
-        top, bottom = (model.p({n: 1}, {z: 1}) - model.p({n: 1}, {z: 0}) for n in (y, x))
-        if abs(bottom) < SAME:
-            raise Impossible(f"{z} does not move {x}")
-        return top / bottom
-
-    low, high = _ends(at, numbers)
+    shares = [numbers.cells.share({name: 1}, {z: value}) for name, value in product((y, x), (1, 0))]
+    told = [share for share in shares if share is not None]
+    if len(told) < 4:
+        raise NotIdentified(f"it is not told how {x} and {y} go with {z}")
+    top, bottom = told[0] - told[1], told[2] - told[3]
+    if abs(bottom) < SAME:
+        raise Impossible(f"{z} does not move {x}")
     formula = f"(P({y}=1 | {z}=1) - P({y}=1 | {z}=0)) / (P({x}=1 | {z}=1) - P({x}=1 | {z}=0))"
-    return low, high, [f"among those whom {z} moves, the effect is {formula}", *numbers.steps()]
+    sums = f"({told[0]:.4g} - {told[1]:.4g}) / ({told[2]:.4g} - {told[3]:.4g})"
+    return top / bottom, top / bottom, [f"among those whom {z} moves, the effect is {formula} = {sums}"]
 
 
 # rules ----------------------------------------------------------------------------------------------------------------

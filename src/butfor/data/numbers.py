@@ -41,6 +41,10 @@ class Cells:
         default_factory=dict[tuple[Pairs, Pairs, int], "float | None"]
     )
 
+    def share(self, event: Mapping[str, int], given: Mapping[str, int]) -> float | None:
+        """P(event | given), or None where it does not follow."""
+        return self.get(frozenset(event.items()), frozenset(given.items()))
+
     def get(self, event: Pairs, given: Pairs, depth: int = DEPTH) -> float | None:
         """P(event | given), or None where it does not follow in so many steps."""
         if (event, given) in self.known:
@@ -132,6 +136,7 @@ class Numbers:
     behind: Mapping[str, tuple[str, ...]]  # what each is given
     rows: Mapping[str, tuple[float | None, ...]]  # P(v=1 | behind), the last one changing fastest
     left: tuple[str, ...]  # the cells that nothing tells, as text
+    cells: Cells
 
     @classmethod
     def of(cls, reading: Reading, *, second: bool = False) -> Numbers:
@@ -184,7 +189,7 @@ class Numbers:
                     told = ", ".join(f"{n}={v}" for n, v in row)
                     left.append(f"P({name}=1{f' | {told}' if told else ''})")
             rows[name] = tuple(found)
-        return cls(cells.graph, order, behind, rows, tuple(left))
+        return cls(cells.graph, order, behind, rows, tuple(left), cells)
 
     @property
     def middle(self) -> tuple[float, ...]:

@@ -163,7 +163,7 @@ def _placed(question: Question, found: Computed) -> int | str | None:
         return places[0] if len(places) == 1 else None
     if question.choices:
         return None
-    if found.number is not None and (found.yes is None or question.match == "number"):
+    if found.number is not None and found.yes is None:
         return f"{found.number:.4g}"
     return None if found.yes is None else "yes" if found.yes else "no"
 
