@@ -1,7 +1,7 @@
 """Published graphs drawn by a model, by a search of rows, and by both; and what of a drawing goes by names.
 
-1  graphs   asia, cancer, child, sachs under the names that `--names` says: SHD (pairs), SID (ordered pairs), F1 of arrows,
-            AUROC of the shares, calls, tokens, refused edges, conflicts; mean over `--draws` samples of 500 rows
+1  graphs   asia, cancer, child, sachs under the names that `--names` says: SHD (pairs), SID (ordered pairs), F1 of
+            arrows, AUROC of the shares, calls, tokens, refused edges, conflicts; mean over `--draws` times 500 rows
 2  control  F1 of a drawing with itself when names are shuffled or taken away (`infer/discover/recite.py`)
 Every answer is asked once and kept in `--transcript`: methods that ask the same share it, each is charged in full, and
 a killed process goes on where it was.
@@ -35,8 +35,8 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "pairwise, one way": ("infer.discover.pairwise", {"asks": 1}),
     "pairwise + rows, soft": (PRIOR, {}),
     "pairwise + rows, soft, ges": (PRIOR, {"search": "ges"}),
-    "pairwise + rows, hard": (PRIOR, {"use": "hard", "sure": 0.6}),
-    "pairwise + rows, hard, pc": (PRIOR, {"use": "hard", "sure": 0.6, "search": "pc"}),
+    "pairwise + rows, hard": (PRIOR, {"use": "hard", "sure": 0.51}),
+    "pairwise + rows, hard, pc": (PRIOR, {"use": "hard", "sure": 0.51, "search": "pc"}),
     "pairwise + rows, order": (PRIOR, {"use": "order"}),
     "bfs": ("infer.discover.bfs", {}),
     "bfs + rows, soft": (PRIOR, {"by_asking": "bfs"}),

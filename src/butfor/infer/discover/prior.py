@@ -4,7 +4,7 @@ soft      the search looks for the graph with the largest
               S(G) + weight · sum over pairs of log P(state of the pair in G)
           S: log evidence of the rows. Only log p_ij / p_neither of the edges matters, so a belief in i -> j is
           b = sigmoid(weight · log(p_ij / p_neither)), shares being kept between `LEAST` and 1 - `LEAST` first.
-hard      edges of shares of `sure` and more are required, of 1 - `sure` and less forbidden; no cycle is required.
+hard      edges of shares of `sure` and more are required, of `never` and less forbidden; no cycle is required.
 order     no variable causes one that stands before it in the model's order (`order.py`), as tiers would have it, but
           for pairs of which the shares say nothing.
 Search    of `scm.discovery`: auto, exact, boss and ges score graphs and weigh beliefs; pc tests, and takes rules alone.
@@ -41,11 +41,13 @@ from butfor.scm.graphs.equivalence import Pattern
 
 if TYPE_CHECKING:
     from butfor.scm.columns import Columns
+    from butfor.scm.discovery.conflicts import Conflict
 
 How = Literal["pairwise", "triplets", "bfs"]
 Use = Literal["soft", "hard", "order"]
 Search = Literal["auto", "exact", "boss", "ges", "pc"]
 ASKING = {"pairwise": Pairwise, "triplets": Triplets, "bfs": BFS}
+BELIEFS = "the beliefs above 0.5"  # as `scm.discovery.conflicts` calls them
 LEAST = 0.05  # a share of answers is no certainty
 
 
@@ -58,7 +60,8 @@ class Prior(Drawing):
     use: Use = "soft"
     search: Search = "auto"
     weight: Annotated[float, Field(ge=0, le=10)] = 1.0  # of beliefs; 0: the data alone
-    sure: Annotated[float, Field(gt=0.5, le=1)] = 0.9  # from where on a share is a rule
+    sure: Annotated[float, Field(gt=0.5, le=1)] = 0.9  # from this share on an edge is required
+    never: Annotated[float, Field(ge=0, lt=0.5)] = 0.1  # up to this share it is forbidden
     asks: Asks = 3
     temperature: Annotated[float, Field(ge=0)] = 0.7
     by: By = "auto"
@@ -78,11 +81,11 @@ class Prior(Drawing):
         drawn = yield from asker.drawing(task, seed)
         if task.data is None:
             return drawn
-        knowledge = knowledge_of(drawn, self.use, weight=self.weight, sure=self.sure)
+        knowledge = knowledge_of(drawn, self.use, weight=self.weight, sure=self.sure, never=self.never)
         return joined(drawn, task.data, knowledge, self.search, seed)
 
 
-def knowledge_of(drawn: Drawn, use: Use, *, weight: float = 1.0, sure: float = 0.9) -> Knowledge:
+def knowledge_of(drawn: Drawn, use: Use, *, weight: float = 1.0, sure: float = 0.9, never: float = 0.1) -> Knowledge:
     """What the model said, in the form that a search takes."""
     names, shares = drawn.names, drawn.shares
     pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
@@ -97,12 +100,12 @@ def knowledge_of(drawn: Drawn, use: Use, *, weight: float = 1.0, sure: float = 0
         firm = sorted(((i, j) for i, j in pairs if shares[i, j] >= sure), key=lambda at: (-shares[at], at))
         required, _ = without_cycles(names, [(names[i], names[j]) for i, j in firm])
         held = set(required.edges)
-        never = tuple(
+        out = tuple(
             (names[i], names[j])
             for i, j in pairs
-            if shares[i, j] <= 1 - sure and (names[i], names[j]) not in held and _sayable(drawn, i, j)
+            if shares[i, j] <= never and (names[i], names[j]) not in held and _sayable(drawn, i, j)
         )
-        return Knowledge(required=tuple(required.edges), forbidden=never, source=source)
+        return Knowledge(required=tuple(required.edges), forbidden=out, source=source)
     beliefs = {(names[i], names[j]): belief(shares[i, j], 1 - shares[i, j] - shares[j, i], weight) for i, j in pairs}
     return Knowledge(beliefs={edge: p for edge, p in beliefs.items() if abs(p - 0.5) > 1e-6}, source=source)
 
@@ -126,8 +129,14 @@ def joined(
         found = discover(rows, search, prior=knowledge, bootstraps=bootstraps, seed=chosen)
     except DataError as error:  # a constant column, or tests that insist on what a rule forbids
         return replace(drawn, why=str(error))
+    found = replace(found, conflicts=tuple(one for one in found.conflicts if not _of_beliefs(one)))
     shares = drawn.shares if drawn.asked else as_shares(drawn.names, found.pattern)
     return replace(drawn, pattern=found.pattern, found=found, shares=shares)
+
+
+def _of_beliefs(conflict: Conflict) -> bool:
+    """Beliefs are at odds with each other by design: odds of each direction are against no edge at all."""
+    return conflict.against.startswith("belief ") or conflict.item == BELIEFS
 
 
 def _sayable(drawn: Drawn, i: int, j: int) -> bool:

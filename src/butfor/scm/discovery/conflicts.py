@@ -2,7 +2,8 @@
 
 against the data    S(best graph when one rule is lifted) - S(best graph under all rules), in nats of log evidence: what
                     that rule costs. For a belief p on an edge: S(best graph with it) - S(best graph without it), when
-                    that has the sign opposite to log p/(1 - p).
+                    that has the sign opposite to log p/(1 - p); where both directions of a pair are doubted, without
+                    either.
 against a prior     a belief in an edge that a rule excludes, or against one that is required; beliefs in both
                     directions of an edge, or in all edges of a cycle. (Rules that contradict rules raise at once.)
 
@@ -81,9 +82,12 @@ def with_data(prior: Prior, rules: Rules, score: Score, start: Sequence[int]) ->
         if cost >= STRONG:
             found.append(Conflict(item, "the data", cost))
     for edge, p in prior.beliefs.items():
-        cost = _cost_of_belief(score, flat, parents, base, edge, p)
+        back = prior.beliefs.get((edge[1], edge[0]), 0.5)
+        apart = p < 0.5 and back < 0.5
+        cost = _cost_of_belief(score, flat, parents, base, edge, p, apart=apart)
         if cost >= STRONG:
-            found.append(Conflict(_belief(edge, p), "the data", cost))
+            about = f" and {_belief((edge[1], edge[0]), back)}" if apart else ""
+            found.append(Conflict(_belief(edge, p) + about, "the data", cost))
     return sorted(found, key=lambda each: -(each.nats or 0))
 
 
@@ -100,7 +104,7 @@ def _best(score: Score, rules: Rules, start: Sequence[int]) -> tuple[tuple[int, 
 
 
 def _cost_of_belief(
-    score: Score, flat: Rules, parents: Sequence[int], base: float, edge: tuple[str, str], p: float
+    score: Score, flat: Rules, parents: Sequence[int], base: float, edge: tuple[str, str], p: float, *, apart: bool
 ) -> float:
     """How much better the data like graphs that go against a belief; 0 where it does not matter."""
     i, j = flat.names.index(edge[0]), flat.names.index(edge[1])
@@ -112,6 +116,8 @@ def _cost_of_belief(
     opposite, other = replace(flat, required=flat.required.copy(), forbidden=flat.forbidden.copy()), list(parents)
     if has:
         opposite.forbidden[i, j] = True
+        if apart and not flat.required[j, i]:
+            opposite.forbidden[j, i] = True
         other[j] ^= 1 << i
     else:
         opposite.required[i, j] = opposite.forbidden[j, i] = True
