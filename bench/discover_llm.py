@@ -34,6 +34,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "pairwise": ("infer.discover.pairwise", {}),
     "pairwise, one way": ("infer.discover.pairwise", {"asks": 1}),
     "pairwise + rows, soft": (PRIOR, {}),
+    "pairwise, one way + rows, soft": (PRIOR, {"asks": 1}),
     "pairwise + rows, soft, ges": (PRIOR, {"search": "ges"}),
     "pairwise + rows, hard": (PRIOR, {"use": "hard", "sure": 0.51}),
     "pairwise + rows, hard, pc": (PRIOR, {"use": "hard", "sure": 0.51, "search": "pc"}),
