@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from butfor.core.errors import MalformedData
 from butfor.data.builtin import read
 from butfor.data.find import find
@@ -47,7 +49,8 @@ class Network:
     def rows(self, count: int, seed: int) -> Columns:
         """Rows drawn from the tables, under the published names."""
         drawn = self.model.sample(count, seed)
-        return Columns.read({name: drawn[name] for name in self.graph.names})
+        columns = {name: np.asarray(drawn[name]) for name in self.graph.names}  # "None" is a value here, and not a gap
+        return Columns({name: one.astype(float if one.dtype.kind in "if" else str) for name, one in columns.items()})
 
 
 def network(name: str, path: str | Path | None = None) -> Network:
