@@ -55,12 +55,10 @@ def test_what_is_wrong_costs_one_line(tmp_path: Path, old: str, new: str, told: 
     assert told in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "given", [{"variable": 3}, {"variable": "x"}, {"variable": [3, 4]}, {}, {"variable": {"a": 1}}]
-)
-def test_shapes_that_are_no_lists_of_tables_are_refused(given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("rows", [3, "x", [3, 4], [], {"a": 1}])
+def test_shapes_that_are_no_lists_of_tables_are_refused(rows: Any) -> None:
     with pytest.raises(DataError):
-        Study.read(given)
+        Study.read({"variable": rows})
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
