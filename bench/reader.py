@@ -1,0 +1,150 @@
+"""How well a model reads: questions of the ladder that no training saw, and CLadder; what is new to it reported apart.
+
+read      the reading is the gold one, up to the letters (the ladder alone has gold readings)
+sentences the share of pieces read as gold reads them
+right     the engine's answer to the reading is the right one; "cannot" counts as wrong
+new       kinds and stories that the corpus "ladder-reading" leaves out, and graphs of no world that it tells (up to
+          names, of its first `TRAINED` items)
+Everything asked is kept in `--out`: a killed process goes on where it was, and `--replay` needs no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import networkx as nx
+
+from butfor.data.computed import compute
+from butfor.data.ladder.formal import KINDS_OUT, STORIES_OUT, gold, reading, trained
+from butfor.data.ladder.stream import Ladder
+from butfor.data.ladder.world import World
+from butfor.data.reading import Reading
+from butfor.evaluate.reason.cladder import CLadder
+from butfor.infer.reason.reader import Read, Reader
+from butfor.lm.chat_memory import Memory
+from butfor.lm.exchange import Exchange, converse
+from butfor.lm.load import load
+
+TRAINED = 1000
+CHUNK = 8
+Row = tuple[dict[str, str], dict[str, float]]  # labels, scores
+
+
+def plainly(found: Reading) -> Any:
+    """A reading without its letters."""
+    said = {letter: phrases[0].lower() for letter, phrases in found.names.items()}
+
+    def event(of: Any) -> Any:
+        return frozenset((said[name], value) for name, value in of.items())
+
+    asked = found.asked
+    question = asked and [
+        asked.kind, [said[n] for n in asked.names], {said[n] for n in asked.given}, event(asked.at), asked.way
+    ]  # fmt: skip
+    rules = [(said[r.name], event(dict(r.causes)), r.every or len(r.causes) == 1) for r in found.rules]
+    return [
+        {(said[a], said[b]) for a, b in found.arrows},
+        {frozenset((said[a], said[b])) for a, b in found.joined},
+        {(event(t.event), event(t.given), t.percent, t.second) for t in found.told},
+        {(said[a], said[b]) for a, b in found.monotone},
+        set(rules), event(found.seen), question,
+    ]  # fmt: skip
+
+
+def shape(world: World) -> str:
+    """A name for the graph, whatever its variables are called."""
+    graph: Any = nx.DiGraph(list(world.edges))
+    graph.add_nodes_from(world.tables)
+    labels = {name: f"{name in world.hidden}" for name in graph}
+    nx.set_node_attributes(graph, labels, "hidden")
+    return nx.weisfeiler_lehman_graph_hash(graph, node_attr="hidden", iterations=4)
+
+
+def ladder(seed: int, n: int) -> Iterator[tuple[str, dict[str, str], Any, bool]]:
+    """Text, labels, the item with its ladder, and the right answer."""
+    known = {shape(World.read(item["spec"]["world"])) for item, _ in islice(trained(), TRAINED)}
+    told = Ladder(seed)
+    for item in islice(told.items(), n):
+        group, spec = item["group"], item["spec"]
+        labels = {name: group[name] for name in ("sense", "rung", "query", "wording")}
+        labels["kind"] = "new" if group["query"] in KINDS_OUT else "seen"
+        labels["story"] = (
+            "new" if spec["story"] in STORIES_OUT else "nonsense" if spec["story"] == "nonsense" else "seen"
+        )
+        labels["graph"] = "seen" if shape(World.read(spec["world"])) in known else "new"
+        yield item["prompt"], labels, (item, told), item["answer"] == 0
+
+
+def cladder(n: int) -> Iterator[tuple[str, dict[str, str], Any, bool]]:
+    """Every so-many-th question of all parts, in their order."""
+    found = [one for one in CLadder().questions() if one.group.get("gold") != "faulty"]
+    step = max(1, len(found) // n)
+    for one in found[step // 2 :: step][:n]:
+        labels = {name: one.group[name] for name in ("sense", "rung", "query", "graph")}
+        yield one.text, labels, None, one.answer == 0
+
+
+def scored(found: Read, gold_of: Any, yes: bool) -> dict[str, float]:
+    """What of a reading is right."""
+    computed = compute(found.parsed.reading)
+    scores = {"right": float(computed.yes is yes), "answered": float(computed.yes is not None)}
+    if gold_of:
+        first, rest, question = gold(*gold_of)
+        said = dict(found.pairs)
+        same = [said.get(piece) == text for piece, text in (*first, *rest)]
+        scores |= {
+            "read": float(plainly(found.parsed.reading) == plainly(reading(*gold_of))),
+            "sentences": sum(same) / len(same),
+            "question": float(said.get(question[0]) == question[1]),
+        }
+    return scores
+
+
+def table(rows: Iterable[Row]) -> str:
+    """Means by every label."""
+    groups: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+    for labels, scores in rows:
+        groups["all", ""].append(scores)
+        for label in labels.items():
+            groups[label].append(scores)
+    lines: list[str] = []
+    for (name, value), scores in sorted(groups.items(), key=lambda one: (one[0][0] != "all", one[0])):
+        means = "  ".join(f"{key} {sum(s[key] for s in scores) / len(scores):.3f}" for key in scores[0])
+        lines.append(f"{name + ' ' + value:28} n {len(scores):4}  {means}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Read, compute, and print tables as they grow."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a trained reader: a folder")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--ladder", type=int, default=84)
+    parser.add_argument("--cladder", type=int, default=48)
+    parser.add_argument("--dtype", default="bfloat16")
+    parser.add_argument("--out", type=Path, default=Path("reader-bench"))
+    parser.add_argument("--replay", action="store_true")
+    given = parser.parse_args()
+    method = Reader()
+    memory = Memory(given.out / "transcript.jsonl")
+    exchange = Exchange(None if given.replay else load(given.model, dtype=given.dtype), memory)
+    for name, items in (("ladder", ladder(given.seed, given.ladder)), ("cladder", cladder(given.cladder))):
+        rows: list[Row] = []
+        while chunk := list(islice(items, CHUNK)):
+            found = converse(exchange, [method.read(text) for text, *_ in chunk])
+            for (_, labels, gold_of, yes), (read, _) in zip(chunk, found, strict=True):
+                rows.append((labels, scored(read, gold_of, yes)))
+            print(name, len(rows), table(rows).splitlines()[0], flush=True)
+        print(table(rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()
