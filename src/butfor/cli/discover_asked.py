@@ -108,6 +108,10 @@ def _method(wanted: AskedFor) -> Drawing:
         raise UnknownName("search with a model", wanted.search, get_args(Search))
     if wanted.latent:
         raise UserError("what a model says is of graphs without unseen common causes; leave out --latent, or the model")
+    if not 0 <= wanted.weight <= 10:
+        raise UserError(
+            f"--weight {wanted.weight:g}: answers weigh 0 (the data alone) to 10; 1 takes them at their word"
+        )
     if not 1 <= wanted.asks <= 60:
         raise UserError(f"--asks {wanted.asks}: a question is asked in 1 to 60 ways")
     try:
