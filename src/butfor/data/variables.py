@@ -9,6 +9,7 @@
 
 Data       Names and descriptions are data. They stand in a prompt as JSON strings (`quoted`), so that a quotation mark
            or a line break in a name stays inside of it, and what a name says is never taken for an instruction by us.
+           What the study is about stands on one line.
 Refused    no variable or one alone, a name that stands twice or is empty, anything longer than `LONGEST` characters.
 Limits     A model may still obey what it reads in a name; quoting shows it where the name ends, and nothing more.
 """
@@ -83,7 +84,8 @@ class Study:
         if isinstance(rows, str | Mapping) or not isinstance(rows, Iterable):
             raise DataError(f'{where}: variables are written [[variable]], each with a line name = "…"')
         made = [_variable(where, n, row) for n, row in enumerate(cast("Iterable[Any]", rows), 1)]
-        return cls(tuple(made), _text(where, "about", table.get("about", "")))
+        about = _text(where, "about", table.get("about", ""))
+        return cls(tuple(made), " ".join(about.split()))
 
     @classmethod
     def named(cls, names: Sequence[str]) -> Study:

@@ -108,7 +108,8 @@ def test_pairs_in_a_ring_lose_their_least_firm_edge() -> None:
 
 def test_a_pair_is_asked_from_both_sides_in_other_words_and_other_orders() -> None:
     variables = Study.named(["x", "y"])
-    forms = pair_forms(variables, *variables.variables, 6)
+    a, b = variables.variables
+    forms = pair_forms(variables, a, b, 6)
     assert len({form.prompt.user for form in forms}) == 6
     assert {form.prompt.user.splitlines()[1] for form in forms} == {'- "x"', '- "y"'}
     assert len({form.order for form in forms}) == 6

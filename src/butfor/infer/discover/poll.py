@@ -55,9 +55,9 @@ class Poll(Answering):
     def steps(self, question: Question, seed: int) -> Steps[Answer]:
         """The mean of all ways."""
         if not question.choices:
-            raise ValueError(f"question {question.id} has no choices; a poll needs some")
+            return Answer(None, why="the question has no choices, and a poll is one of choices")
         forms = [
-            form(question.text, question.choices, way, reworded=way % 2 > 0, match=question) for way in range(self.asks)
+            form(question.text, question.choices, way, reworded=way % 2 > 0, like=question) for way in range(self.asks)
         ]
         votes = yield from polled(forms, seed, temperature=self.temperature, by=self.by)
         best = max(range(len(votes.shares)), key=lambda place: votes.shares[place])
@@ -72,11 +72,11 @@ class Poll(Answering):
         return Answer(best, told, steps, votes.texts, votes.shares)
 
 
-def form(text: str, choices: Sequence[str], way: int, *, reworded: bool, match: Question | None = None) -> Asked:
+def form(text: str, choices: Sequence[str], way: int, *, reworded: bool, like: Question | None = None) -> Asked:
     """The question with its choices in the order of the `way`-th asking."""
     order = orders(len(choices))[way % (2 * len(choices))]
     listed = tuple(choices[place] for place in order)
-    question = replace(match, choices=listed, cloze=None) if match else Question("", text, listed)
+    question = replace(like, choices=listed, cloze=None) if like else Question("", text, listed)
     return replace(ways(question, "plain")["reworded" if reworded else "as it is"], order=order)
 
 
