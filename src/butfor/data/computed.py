@@ -22,7 +22,7 @@ from typing import Literal
 
 from butfor.core.errors import ButforError, Impossible, NotIdentified, QueryError
 from butfor.data.numbers import Numbers
-from butfor.data.reading import FORMULA, Asked, Reading, show_asked
+from butfor.data.reading import FORMULA, Asked, Reading, show_asked, variables_in
 from butfor.scm import SCM, Graph, balke_pearl, identify, tian_pearl
 from butfor.scm.graphs.adjust import adjustment_fault
 from butfor.scm.graphs.instruments import instrument_fault, instruments
@@ -85,6 +85,8 @@ def _ended(way: Way, low: float, high: float, steps: Sequence[str], assumed: Seq
     line, up = way.asked.line, way.asked.way == "up"
     above = True if low > line - TOUCH and high > line + TOUCH else None
     above = False if high < line + TOUCH and low < line - TOUCH else above
+    if high - low <= SAME and abs(low - line) <= SAME:
+        above = not up  # neither above nor below: no, whichever is asked
     told = list(steps)
     if way.asked.kind not in GRAPHICAL:
         number = f"the number is {low:.4f}" if high - low <= SAME else f"the number lies from {low:.4f} to {high:.4f}"
@@ -185,20 +187,33 @@ def _nested(asked: Asked, graph: Graph) -> str:
         kept = "".join(f", {name}_{{{a}=0}}" for name in above)
         held = f", {m}_{{{a}=1{kept}}}"
     else:
-        held = "".join(f", {name}_{{{a}={theirs}}}" for name in asked.given or between)
+        middle = asked.given or tuple(between)
+        if asked.kind == "nie" and b not in graph.do(middle).descendants(a):  # all of the effect goes through them
+            return f"P({b}=1 | do({a}=1)) - P({b}=1 | do({a}=0))"
+        held = "".join(f", {name}_{{{a}={theirs}}}" for name in middle)
     return f"P({b}_{{{a}={own}{held}}}=1) - P({b}_{{{a}=0}}=1)"
 
 
 def _reckoned(way: Way, assume: bool) -> Computed:
     """Identify, put the percentages in, compare."""
     asked = way.asked
-    numbers = Numbers.of(way.reading, second=asked.kind == "transport")
+    if asked.kind not in CAUSATION and assume and (less := _without_unseen(way.reading)):
+        first = _reckoned(way, False)
+        if first.yes is not None or first.number is not None:
+            return first
+        second = _reckoned(Way(less, asked, less.whole(), []), True)
+        gone = ", ".join(f"{a} -> {b}" for a, b in way.reading.arrows if (a, b) not in less.arrows)
+        told = f"assumed: percentages that are told without an unseen cause hold without it, as if there were no {gone}"
+        return replace(second, assumed=(told, *second.assumed)) if second.yes is not None else first
+    alone = asked.kind in CAUSATION or asked.kind == "iv"
+    query = "" if alone else formula(way.reading, asked, way.graph)
+    about = {*asked.names} if alone else variables_in(query)
+    numbers = Numbers.of(way.reading, about, second=asked.kind == "transport")
     way.graph = numbers.graph
     if asked.kind in CAUSATION:
         return _ended(way, *_caused(way, numbers))
     if asked.kind == "iv":
         return _ended(way, *_wald(way, numbers, *asked.names))
-    query = formula(way.reading, asked, way.graph)
     if asked.kind == "bounds":
         return _ended(way, *_bounded(query, numbers, way, least=True))
     try:
@@ -215,6 +230,18 @@ def _reckoned(way: Way, assume: bool) -> Computed:
         told = f"assumed: the effect among those whom {z} moves stands for the effect on all"
         return _ended(way, low, high, [f"not identified: {reason}", *steps], [told])
     return Computed(why=f"not identified: {reason}")
+
+
+def _without_unseen(reading: Reading) -> Reading | None:
+    """The reading without arrows from unseen variables to those whose percentages are told without them, if any."""
+    about = [(set(told.event), set(told.given)) for told in reading.told]
+    loose = [
+        (a, b) for a, b in reading.arrows
+        if a in reading.unseen and any(a in event for event, _ in about)
+        and any(b in event and given and a not in event | given for event, given in about)
+    ]  # fmt: skip
+    kept = tuple(arrow for arrow in reading.arrows if arrow not in loose)
+    return replace(reading, arrows=kept) if loose else None
 
 
 def _value(query: str, numbers: Numbers, graph: Graph) -> tuple[float, float, list[str]]:

@@ -12,14 +12,14 @@ Limits    At most `MOST` cells may be left; with more, `NotIdentified` names the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations, product
 
 import numpy as np
 
 from butfor.core.errors import NotIdentified
-from butfor.data.reading import Reading, variables_of
+from butfor.data.reading import Reading
 from butfor.scm import SCM, Graph
 from butfor.scm.models.discrete import Discrete
 
@@ -139,8 +139,8 @@ class Numbers:
     cells: Cells
 
     @classmethod
-    def of(cls, reading: Reading, *, second: bool = False) -> Numbers:
-        """All that the percentages and rules of a reading tell; of the second group, where it has its own."""
+    def of(cls, reading: Reading, asked: Iterable[str], *, second: bool = False) -> Numbers:
+        """All that is told of these variables and others; of the second group, where it has its own percentages."""
         moved = {name for told in reading.told if told.second for name in told.event} if second else set[str]()
         known: dict[tuple[Pairs, Pairs], float] = {}
         for told in reading.told:
@@ -151,7 +151,7 @@ class Numbers:
                 holds = [value == wanted for value, (_, wanted) in zip(case, rule.causes, strict=True)]
                 given = frozenset((name, value) for (name, _), value in zip(rule.causes, case, strict=True))
                 known[frozenset({(rule.name, 1)}), given] = float((all if rule.every else any)(holds))
-        about = {name for event, given in known for name, _ in event | given} | variables_of(reading)
+        about = {name for event, given in known for name, _ in event | given} | set(asked)
         whole = reading.whole()
         cells = Cells(whole.projected([name for name in whole.names if name not in about]), known)
         return cls._chained(cells)

@@ -448,16 +448,10 @@ def _formula(text: str, names: Mapping[str, object]) -> Asked:
     return Asked(FORMULA, way=_way(way), formula=found[1], percent=float(found[3] or 0))
 
 
-def variables_of(reading: Reading) -> set[str]:
-    """The variables that the question and the facts of the case are about."""
-    asked = reading.asked
-    if asked is None:
-        return set(reading.seen)
-    found = {*asked.names, *asked.given, *asked.other, *asked.at, *reading.seen}
-    if asked.kind == FORMULA:
-        terms = (term for _, question in Query.parse(asked.formula).parts for term in question.terms)
-        found |= {name for term in terms for name in _variables(term)}
-    return found
+def variables_in(formula: str) -> set[str]:
+    """The variables of a question of `scm`."""
+    terms = (term for _, question in Query.parse(formula).parts for term in question.terms)
+    return {name for term in terms for name in _variables(term)}
 
 
 def _variables(term: Term) -> list[str]:

@@ -34,6 +34,7 @@ from butfor.data.reading import PATTERN, Fault, Parsed, Reading, parse
 from butfor.infer.answering import Answering
 from butfor.infer.prompt.direct import Direct
 from butfor.infer.reason.rules import Unread, read_by_rules
+from butfor.infer.reason.rules_cladder import START, read_cladder
 from butfor.lm.exchange import Form, Say, Steps
 from butfor.lm.prompt import Prompt
 
@@ -133,7 +134,7 @@ class Engine(Answering):
 
 def _by_rules(text: str) -> tuple[Parsed, tuple[Step, ...]]:
     try:
-        lines = read_by_rules(text)
+        lines = read_cladder(text) if text.startswith(START) else read_by_rules(text)
     except Unread as error:
         return Parsed(Reading(), (Fault(0, str(error)),)), ()
     return parse(lines), (Step(f"read:\n{lines}", "rule"),)
