@@ -36,7 +36,7 @@ CALLED = (
     r"(?:correct|right|best|better) (?:option|alternative|statement|one)"
 )
 NAMED = re.compile(
-    rf"(?P<before>\w+ +)?\b(?:{CALLED})(?: +(?:to|for) +(?:this|the|your) +\w+)?"
+    rf"(?:\b(?P<before>\w{{1,40}} +))?\b(?:{CALLED})(?: +(?:to|for) +(?:this|the|your) +\w+)?"
     r"(?: +(?:is|are|was|would be|must be|should be|will be|has to be)\b(?: +(?:that|therefore|thus|then)\b)?"
     r"\s*(?:[:=\-–—]+\s*)*|\s*(?:[:=\-–—]+\s*)+|\s*\n\s*)",
     re.IGNORECASE,
@@ -291,13 +291,14 @@ class _Reader:
         """What the sentences conclude, where nothing is said outright."""
         sentences = [s.strip() for s in re.split(r"(?<=[.!?])\s+|\n+", text) if s.strip()]
         found: list[int] = []
+        first = next((number for number, sentence in enumerate(sentences) if sentence.endswith("?")), len(sentences))
         for number, sentence in enumerate(sentences):
             if sentence.endswith("?") or re.match(r"(?:if|whether|suppose|to )\b", sentence, re.IGNORECASE):
                 continue
             head = CONCLUDES.match(sentence)
             start = FILLER.match(sentence, head.end()).end() if head else 0  # type: ignore[union-attr]
             stated = self.at(sentence, start, letters=bool(head))
-            asked = any(s.endswith("?") for s in sentences[:number])
+            asked = number > first
             if (
                 stated
                 and (head or not (asked or self.lettered))

@@ -29,6 +29,12 @@ def measured(answer: Callable[[str], int | None], suite: CasePairs = MADE) -> li
     return suite.measure(world, suite.items(world))
 
 
+def test_binary_metrics_are_zero_or_one() -> None:
+    binary = [metric.name for metric in CasePairs.metrics if metric.kind == "binary"]
+    for record in measured(lambda name: RIGHT[name] ^ int(name.endswith("would"))):
+        assert all(record.metrics.get(name, 0) in (0, 1) for name in binary)
+
+
 def means(records: Sequence[Record]) -> dict[str, float]:
     found: dict[str, list[float]] = defaultdict(list)
     for record in records:
@@ -41,7 +47,8 @@ def test_who_knows_is_right_in_both_and_every_metric_is_there() -> None:
     found = means(measured(RIGHT.__getitem__))
     assert set(found) == {metric.name for metric in CasePairs.metrics}
     assert [found[name] for name in TABLE] == [1, 0, 0, 0]
-    assert found["balanced"] == found["necessity"] == found["sufficiency"] == found["accuracy"] == 1
+    assert found["balanced"] == found["necessity"] == found["sufficiency"] == 1
+    assert found["factual"] == found["counterfactual"] == 1
     assert (found["calls"], found["tokens"]) == (4, 30), "of both questions"
 
 
@@ -56,7 +63,7 @@ def test_constant_answers_are_right_as_often_as_a_coin(constant: int) -> None:
 def test_who_is_wrong_in_one_half_stands_in_its_cell(wrong: str, place: str) -> None:
     found = means(measured(lambda name: RIGHT[name] ^ int(name.endswith(wrong))))
     assert [name for name in TABLE if found[name]] == [place]
-    assert found["accuracy"] == 0.5
+    assert (found["factual"], found["counterfactual"]) == ((1, 0) if wrong == "would" else (0, 1))
 
 
 def test_who_is_wrong_in_both_is_in_neither() -> None:

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from butfor.data.ladder.paired import CHOICES, Paired, known_as, made_a_difference, pairs
 from butfor.data.question import Question
-from butfor.evaluate.questions import ACCURACY, COMMON, Questions, cut
+from butfor.evaluate.questions import COMMON, Questions, cut
 from butfor.evaluate.suite import Card, Item, Metric, Record, spread
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 Split = Literal["test", "queries", "graphs"]
 SIDES = ("is", "would")
 TABLE = ("both", "factual_only", "counterfactual_only", "neither")
-KEPT = ("parsed", "calls", "tokens")  # of the two questions, the mean or the sum
+KEPT = ("parsed", "calls", "tokens")  # of the two questions: both read, and the sums
+PARSED = Metric("parsed", "higher", "share", "share of pairs whose written answers could both be read", "binary")
 
 
 @final
@@ -59,8 +60,9 @@ class CasePairs(Questions):
                "fact", "binary", 0.5),
         Metric("necessity", "higher", "share", "balanced, where cause and effect are there", "binary", 0.5),
         Metric("sufficiency", "higher", "share", "balanced, where neither is there", "binary", 0.5),
-        ACCURACY,
-        *(metric for metric in COMMON if metric.name in ("chance", *KEPT)),
+        Metric("factual", "higher", "share", "share of factual questions answered right", "binary", 0.5),
+        Metric("counterfactual", "higher", "share", "share of counterfactual questions right", "binary", 0.5),
+        *(metric if metric.name != "parsed" else PARSED for metric in COMMON if metric.name in KEPT),
     )  # fmt: skip
     chunk: ClassVar[int] = 16
     long: ClassVar[int] = 4
@@ -111,13 +113,14 @@ def _record(item: Item, said: tuple[Record, Record]) -> Record:
     read = [one.error not in ("wrong format", "does not fit") for one in said]
     place = TABLE[2 * (not right[0]) + (not right[1])]
     balanced = float(_balanced(right, read, factual, counterfactual))
-    metrics = {name: float(name == place) for name in TABLE} | {"balanced": balanced, "accuracy": sum(right) / 2}
-    metrics["chance"] = 0.5
+    metrics = {name: float(name == place) for name in TABLE} | {"balanced": balanced}
+    metrics |= {"factual": float(right[0]), "counterfactual": float(right[1])}
     if changed == factual:
         metrics["necessity" if factual else "sufficiency"] = balanced
     for name in KEPT:
         if all(name in one.metrics for one in said):
-            metrics[name] = sum(one.metrics[name] for one in said) / (2 if name == "parsed" else 1)
+            values = [one.metrics[name] for one in said]
+            metrics[name] = min(values) if name == "parsed" else sum(values)
     show = {side: cut(one.show.get("asked", ""), 700) for side, one in zip(SIDES, said, strict=True)}
     for name in ("right", "said", "derivation"):
         if any(one.show.get(name) for one in said):
