@@ -48,6 +48,7 @@ Use = Literal["soft", "hard", "order"]
 Search = Literal["auto", "exact", "boss", "ges", "pc"]
 ASKING = {"pairwise": Pairwise, "triplets": Triplets, "bfs": BFS}
 BELIEFS = "the beliefs above 0.5"  # as `scm.discovery.conflicts` calls them
+SAME = 1e-9
 LEAST = 0.05  # a share of answers is no certainty
 
 
@@ -97,13 +98,13 @@ def knowledge_of(drawn: Drawn, use: Use, *, weight: float = 1.0, sure: float = 0
         ]
         return Knowledge(forbidden=tuple((names[j], names[i]) for j, i in back), source=source)
     if use == "hard":
-        firm = sorted(((i, j) for i, j in pairs if shares[i, j] >= sure), key=lambda at: (-shares[at], at))
+        firm = sorted(((i, j) for i, j in pairs if shares[i, j] >= sure - SAME), key=lambda at: (-shares[at], at))
         required, _ = without_cycles(names, [(names[i], names[j]) for i, j in firm])
         held = set(required.edges)
         out = tuple(
             (names[i], names[j])
             for i, j in pairs
-            if shares[i, j] <= never and (names[i], names[j]) not in held and _sayable(drawn, i, j)
+            if shares[i, j] <= never + SAME and (names[i], names[j]) not in held and _sayable(drawn, i, j)
         )
         return Knowledge(required=tuple(required.edges), forbidden=out, source=source)
     beliefs = {(names[i], names[j]): belief(shares[i, j], 1 - shares[i, j] - shares[j, i], weight) for i, j in pairs}
