@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -148,3 +149,15 @@ def test_the_order_with_the_fewest_open_cells_is_taken() -> None:
     told = "A: a\nB: b\nA -> B\nP(B=1) = 30\nP(A=1 | B=0) = 20\nP(A=1 | B=1) = 60\nask: correlation(A, B) value"
     assert not Numbers.of(read(told), "AB").left
     assert compute(read(told)).number == pytest.approx(0.18 / 0.32 - 0.12 / 0.68)
+
+
+def test_twelve_variables_of_which_little_is_told_do_not_take_for_ever() -> None:
+    names = "ABCDEFGHIJKL"
+    lines = [f"{name}: p{name}" for name in names]
+    lines += [f"{a} -> {b}" for at, a in enumerate(names) for b in names[at + 1 :]]
+    lines += [f"P({b}=1 | {a}=1) = 40" for a, b in zip(names, names[2:], strict=False)]
+    start = perf_counter()
+    for kind in ("nde(A, L)", "ett(A, L)", "marginal(L)"):
+        found = compute(read("\n".join(lines) + f"\nask: {kind} up"))
+        assert found.yes is None and found.why
+    assert perf_counter() - start < 60

@@ -220,7 +220,7 @@ def _reckoned(way: Way, assume: bool) -> Computed:
         low, high, steps = _value(query, numbers, way.graph)
         return _ended(way, low, high, steps)
     except NotIdentified as error:
-        reason = str(error).splitlines()[0].removeprefix("not identified: ")
+        reason = str(error).splitlines()[0].removeprefix("not identified: ").rstrip(";:")
     if not numbers.left:
         low, high, steps = _bounded(query, numbers, way)
         if not assume or low > asked.line - TOUCH or high < asked.line + TOUCH:

@@ -6,8 +6,8 @@ Cells     P(event | given) is told, or follows: the other value, a sum over a va
           with a variable that the graph says does not matter put in or left out; the shortest such way is taken.
 Left      Cells that nothing tells are left: `corners` are all ways to set them near 0 or near 1 (and one in the
           middle). A probability is a ratio of two functions that are linear in each cell, so its ends lie there.
-Limits    At most `MOST` cells may be left; with more, `NotIdentified` names them. Variables of which nothing is told or
-          asked are projected out.
+Limits    At most `MOST` cells may be left; with more, `NotIdentified` names some. Variables of which nothing is told or
+          asked are projected out. After `STEPS` steps what has not been found counts as not told.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from butfor.scm.models.discrete import Discrete
 MOST = 10  # cells that may be left
 SMALL = 1e-6
 DEPTH = 3
+STEPS = 20_000  # shares that are looked for; then what has not been found counts as not told
 ORDERS = 5  # variables: of so many every order is tried
 
 Pairs = frozenset[tuple[str, int]]
@@ -53,6 +54,8 @@ class Cells:
             return 1.0
         key = event, given, depth
         if key not in self.memo:
+            if len(self.memo) > STEPS:
+                return None
             self.memo[key] = None  # what leads back here leads nowhere
             self.memo[key] = self._other(event, given) if depth == 0 else self._found(event, given, depth)
         return self.memo[key]
@@ -183,6 +186,8 @@ class Numbers:
             behind[name] = tuple(given)
             found: list[float | None] = []
             for case in product((0, 1), repeat=len(given)):
+                if len(left) > MOST:
+                    break  # too many already: `corners` says so
                 row = tuple(zip(given, case, strict=True))
                 found.append(cells.get(frozenset({(name, 1)}), frozenset(row)))
                 if found[-1] is None:
@@ -200,7 +205,7 @@ class Numbers:
         """The middle, and every way to set what is left near 0 or 1."""
         if len(self.left) > MOST:
             told = ", ".join(self.left[:3])
-            raise NotIdentified(f"{len(self.left)} percentages are not told, among them {told}")
+            raise NotIdentified(f"more than {MOST} percentages are not told, among them {told}")
         yield self.middle
         if self.left:
             yield from product((SMALL, 1 - SMALL), repeat=len(self.left))
