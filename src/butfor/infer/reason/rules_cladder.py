@@ -41,6 +41,7 @@ ALIKE = {
     "rain": "weather", "rainy": "weather", "sunny": "weather", "attractive": "appearance",
     "unattractive": "appearance", "college": "education", "wet": "ground", "dry": "ground",
 }  # fmt: skip
+FAR = 3.0  # a name that shares so much less with a phrase than another one is not tried
 DIES, LIVES = frozenset({"dies", "dead"}), frozenset({"survives", "alive", "lives"})
 
 
@@ -333,6 +334,7 @@ def _matched(story: Story) -> At:
         if a != b:
             alike[min(a, b), max(a, b)] = 5.0
     apart = {frozenset(pair) for pair in story.apart}
+    most = [max(row) for row in fits]
     best: tuple[float, At] = (float("-inf"), {})
 
     def go(number: int, at: At, score: float) -> None:
@@ -343,6 +345,8 @@ def _matched(story: Story) -> At:
                 best = score, dict(at)
             return
         for name in range(len(names)):
+            if fits[number][name] < most[number] - FAR:
+                continue
             if any(at[other] == name and frozenset((other, number)) in apart for other in range(number)):
                 continue
             more = sum(alike[other, number] for other in range(number) if at[other] == name)
