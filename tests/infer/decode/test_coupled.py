@@ -145,6 +145,14 @@ def test_a_transcript_is_replayed_without_the_model(lm: LM, tmp_path: Path) -> N
         what_if(Exchange(None, Memory(path)), NURSE, JUDGE, draws=2, room=6, seed=9)
 
 
+def test_many_draws_are_written_down_some_at_a_time(lm: LM) -> None:
+    memory = Memory(None)
+    many = what_if(Exchange(lm, memory), NURSE, JUDGE, draws=18, room=1)
+    assert len(many.pairs) == 18 and len(memory) == 2
+    first = what_if(Exchange(None, memory), NURSE, JUDGE, draws=16, room=1)
+    assert first.pairs == many.pairs[:16]
+
+
 def test_behind_an_address_chance_is_shown_beside_the_change(tmp_path: Path) -> None:
     server, path = cast("Any", Server()), tmp_path / "transcript.jsonl"
     found = what_if(Exchange(server, Memory(path)), NURSE, JUDGE, draws=3)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from butfor.lm.world import LM
 
+BATCH = 16  # draws at once
 ENDED = -1  # stands for whichever token ended the text
 WORD = re.compile(r"\s*\S+|\s+$")
 
@@ -116,26 +117,42 @@ def what_if(
 ) -> WhatIf:
     """Both texts of every draw. `said`: a text that was seen after the first prompt; it is the first side then."""
     _check(draws, temperature, room, said)
-    key = {"before": asdict(before), "after": asdict(after), "draws": draws, "temperature": temperature, "room": room}
-    key |= {"seed": seed if temperature else 0, "said": said}
     seeds = [derive(seed, "whatif", number) for number in range(draws)]
-
-    def call(lm: LM) -> list[dict[str, Any]]:
-        texts = rendered(lm, before, scoring=False), rendered(lm, after, scoring=False)
-        made = _seen(lm, texts, seeds, temperature, said) if said else _drawn(lm, texts, seeds, temperature, room)
-        return [_pair(lm, texts, ids, temperature, ended=not said and room) for ids in made]
-
-    look = Look("what if", key, call)
-    kept = digest(FORM, essence(look)) in exchange.memory
+    shape = _Shape(before, after, temperature, room, said)
+    looks = [shape.look(seeds[at : at + BATCH] if temperature else [0]) for at in range(0, draws, BATCH)]
+    kept = digest(FORM, essence(looks[0])) in exchange.memory
     if not kept and (exchange.world is None or is_remote(exchange.world)):
         if said:
             raise UserError("a text that was seen tells of its noise only where the model is in memory; leave out said")
         return _behind(exchange, before, after, seeds, temperature, room)
-    [found] = exchange([look])
-    pairs = tuple(_read(one) for one in found.value)
-    read = sum(one["read"] for one in found.value)
+    found = [one for look in looks for one in exchange([look])[0].value]
+    pairs = tuple(_read(one) for one in found)
     written = sum(len(pair.before.ids) * (not said) + len(pair.after.ids) for pair in pairs)
-    return WhatIf(pairs, True, Cost(len(pairs) * (1 if said else 2), read, written))
+    return WhatIf(pairs, True, Cost(len(pairs) * (1 if said else 2), sum(one["read"] for one in found), written))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What all draws share."""
+
+    before: Prompt
+    after: Prompt
+    temperature: float
+    room: int
+    said: str
+
+    def look(self, seeds: Sequence[int]) -> Look:
+        """Some of the draws; each is written down as soon as it is known."""
+
+        def call(lm: LM) -> list[dict[str, Any]]:
+            texts = rendered(lm, self.before, scoring=False), rendered(lm, self.after, scoring=False)
+            if self.said:
+                made = _seen(lm, texts, seeds, self.temperature, self.said)
+            else:
+                made = _drawn(lm, texts, seeds, self.temperature, self.room)
+            return [_pair(lm, texts, ids, self.temperature, ended=not self.said and self.room) for ids in made]
+
+        return Look("what if", {**asdict(self), "seeds": list(seeds)}, call)
 
 
 def _check(draws: int, temperature: float, room: int, said: str) -> None:
