@@ -5,13 +5,15 @@ sentences the share of pieces read as gold reads them
 right     the engine's answer to the reading is the right one; "cannot" counts as wrong
 new       kinds and stories that the corpus "ladder-reading" leaves out, and graphs of no world that it tells (up to
           names, of its first `TRAINED` items)
-Everything asked is kept in `--out`: a killed process goes on where it was, and `--replay` needs no model.
+`--train N` trains the reader first: low-rank additions, N steps of four texts of "ladder-reading". Checkpoints, weights
+and everything asked are kept in `--out`: a killed process goes on where it was, and `--replay` needs no model.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -23,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import networkx as nx
 
 from butfor.data.computed import compute
+from butfor.data.corpora import rows
 from butfor.data.ladder.formal import KINDS_OUT, STORIES_OUT, gold, reading, trained
 from butfor.data.ladder.stream import Ladder
 from butfor.data.ladder.world import World
@@ -32,6 +35,8 @@ from butfor.infer.reason.reader import Read, Reader
 from butfor.lm.chat_memory import Memory
 from butfor.lm.exchange import Exchange, converse
 from butfor.lm.load import load
+from butfor.lm.save import save
+from butfor.train.loop import TrainSettings, train
 
 TRAINED = 1000
 CHUNK = 8
@@ -61,6 +66,7 @@ def plainly(found: Reading) -> Any:
 
 def shape(world: World) -> str:
     """A name for the graph, whatever its variables are called."""
+    warnings.simplefilter("ignore", UserWarning)  # networkx tells of another version's hashes
     graph: Any = nx.DiGraph(list(world.edges))
     graph.add_nodes_from(world.tables)
     labels = {name: f"{name in world.hidden}" for name in graph}
@@ -122,10 +128,24 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
+def learn(model: str, dtype: str, steps: int, out: Path) -> None:
+    """Train the reader, from the last checkpoint on, and save it."""
+    lm: Any = load(model, dtype=dtype)
+    settings = TrainSettings(
+        steps=steps, batch_size=4, length=256, learning_rate=1.5e-3, warmup=8, adapt="lora", rank=16, save_every=10
+    )
+    train(
+        lm, rows("ladder-reading"), Reader(), settings=settings, seed=0, folder=out / "train",
+        progress=lambda step, total, loss: print(step, total, f"{loss:.3f}", flush=True),
+    )  # fmt: skip
+    save(lm, out / "model")
+
+
 def main() -> None:
     """Read, compute, and print tables as they grow."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a trained reader: a folder")
+    parser.add_argument("model", nargs="?", default="smollm2-135m", help="a trained reader, or what is to be trained")
+    parser.add_argument("--train", type=int, default=0)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--ladder", type=int, default=84)
     parser.add_argument("--cladder", type=int, default=48)
@@ -133,17 +153,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reader-bench"))
     parser.add_argument("--replay", action="store_true")
     given = parser.parse_args()
+    if given.train and not (given.out / "model" / "config.json").is_file():
+        learn(given.model, given.dtype, given.train, given.out)
+    model = str(given.out / "model") if given.train else given.model
     method = Reader()
     memory = Memory(given.out / "transcript.jsonl")
-    exchange = Exchange(None if given.replay else load(given.model, dtype=given.dtype), memory)
+    exchange = Exchange(None if given.replay else load(model, dtype=given.dtype), memory)
     for name, items in (("ladder", ladder(given.seed, given.ladder)), ("cladder", cladder(given.cladder))):
-        rows: list[Row] = []
+        found: list[Row] = []
         while chunk := list(islice(items, CHUNK)):
-            found = converse(exchange, [method.read(text) for text, *_ in chunk])
-            for (_, labels, gold_of, yes), (read, _) in zip(chunk, found, strict=True):
-                rows.append((labels, scored(read, gold_of, yes)))
-            print(name, len(rows), table(rows).splitlines()[0], flush=True)
-        print(table(rows), flush=True)
+            read_of = converse(exchange, [method.read(text) for text, *_ in chunk])
+            for (_, labels, gold_of, yes), (read, _) in zip(chunk, read_of, strict=True):
+                found.append((labels, scored(read, gold_of, yes)))
+            print(name, len(found), table(found).splitlines()[0], flush=True)
+        print(table(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from butfor.data.reading import show
-from butfor.data.units import assembled, pieces, prompt, structure
+from butfor.data.units import assembled, lettered, pieces, prompt, structure, worded
 
 SAID = ("-", "old age > smoking, recovery", "recovery < smoking", "smoking <> recovery", "Smoking ^ recovery")
 
@@ -27,8 +27,19 @@ def test_a_text_is_cut_into_sentences_and_the_question_apart() -> None:
 
 
 def test_a_prompt_names_the_variables_first() -> None:
-    assert prompt("Of all, 4% smoke.", ["old age", "smoking"]) == "old age A; smoking B\nOf all, 4% smoke.\n="
+    assert prompt("Of all, 4% smoke.", ["old age", "smoking"]) == "old age; smoking\nOf all, 4% smoke.\n="
     assert prompt("A clinic.") == "A clinic.\n="
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["C1 | B1 A0 = 40", "-", "by A: C1 | do B1 > C1 | do B0", "B to C by A right", "C := not A or B", "B C apart | A",
+     "C1 | do B0, only A as B1 > C1 | do B0", "1: by none", "seen A1 B0", "C1 do B1, C0 do B0 > half"],
+)  # fmt: skip
+def test_letters_become_phrases_and_phrases_letters(said: str) -> None:
+    names = ["a drug", "a drug that works", "to be by day"]
+    assert lettered(worded(said, names), names) == said
+    assert worded("B0 | A1 = 4", names) == "a drug that works0 | a drug1 = 4"
 
 
 def test_structure_and_numbers_become_lines_of_the_language() -> None:

@@ -3,12 +3,14 @@
 Pieces    told      the sentences before the question (also the parts behind a semicolon, or a colon and a capital)
           question  the last paragraph; where there is only one, the last sentence
 Rounds    1  sentences without a digit, each alone: what causes what, in the text's own phrases
-          2  the other ones and the question, each after the list of variables that round 1 found: "old age A; …"
+          2  the other ones and the question, each after the list of variables that round 1 found: "old age; smoking"
 Round 1   -                            nothing                  @    of single variables: to be read in round 2
           old age > smoking, recovery  causes, then effects     recovery < old age, smoking     the other way round
           smoking <> recovery          something unseen affects both          hidden old age    nobody sees it
           smoking ^ recovery           no one is kept from the second by the first
           recover := smoke and not age exactly if (all "and", or all "or")
+Letters   A is the first variable of the list, B the next. What is written and learnt are the phrases themselves, which
+          are copied more easily than letters are looked up: "recovery1 | smoking1 old age0 = 40" (`worded`, `lettered`)
 Round 2   D1 | B1 C0 = 40; …           percentages; D1 C0 | B1 = 7: of both; "second D1 = 40": in the second group
           seen B1 C0; D := B and not C as above, in letters
           1: by C                      a way to find an effect, with a number: adjusting for C, or for none
@@ -64,15 +66,24 @@ def pieces(text: str) -> Pieces:
     return Pieces(tuple(sentences), asked)
 
 
-def listed(names: Iterable[str]) -> str:
-    """old age A; smoking B"""
-    return "; ".join(f"{phrase} {letter}" for phrase, letter in zip(names, LETTERS, strict=False))
-
-
 def prompt(piece: str, names: Iterable[str] = ()) -> str:
     """What stands before a reading."""
-    known = listed(names)
+    known = "; ".join(names)
     return f"{known}\n{piece}\n=" if known else f"{piece}\n="
+
+
+def worded(said: str, names: Sequence[str]) -> str:
+    """A reading of round 2 with the phrase in the place of each letter: "A1 | B0" is "recovery1 | smoking0"."""
+    return re.sub(r"\b[A-L](?=[01]?(?![\w]))", lambda found: names[LETTERS.index(found[0])], said)
+
+
+def lettered(said: str, names: Sequence[str]) -> str:
+    """The other way round; the longest phrase that fits is taken."""
+    places = {name.lower(): letter for name, letter in reversed(list(zip(names, LETTERS, strict=False)))}
+    if not places:
+        return said
+    some = "|".join(re.escape(name) for name in sorted(places, key=len, reverse=True))
+    return re.sub(rf"(?<!\w)(?:{some})(?=[01]?(?!\w))", lambda f: places[f[0].lower()], said, flags=re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from butfor.data.ladder.formal import gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.ladder.wide import wide
 from butfor.data.question import Question
-from butfor.data.units import prompt, structure
-from butfor.infer.reason.reader import STRUCTURE, Reader, clashes, facts, questions
+from butfor.data.units import lettered, prompt, structure, worded
+from butfor.infer.reason.reader import STRUCTURE, Reader, clashes, facts, named, questions
 from butfor.lm.exchange import Cost, Weigh
 from infer.scripted import answered
 
@@ -33,7 +33,7 @@ def perfect(item: dict[str, Any]) -> Any:
     first, rest, question = gold(item, TOLD)
     names = structure([said for _, said in first]).names
     known = {prompt(piece): said for piece, said in first}
-    known |= {prompt(piece, names): said for piece, said in (*rest, question)}
+    known |= {prompt(piece, names): worded(said, names) for piece, said in (*rest, question)}
     return lambda ask: f" {known[ask.prompt.user]}"
 
 
@@ -48,28 +48,30 @@ def test_a_perfect_reader_is_right(item: dict[str, Any]) -> None:
 
 
 def test_every_gold_piece_keeps_to_its_form() -> None:
-    forms = [re.compile(form) for form in (STRUCTURE, facts("ABCDEF"), questions("ABCDEF"))]
     rng = generator(2, "wide")
     for item in ITEMS:
         first, rest, question = gold(item, TOLD)
-        early, second, _ = wide(rng)
-        second_read = [(piece, said, forms[2 if piece.endswith("?") else 1]) for piece, said in second]
-        read = [(p, s, forms[0]) for p, s in (*first, *early)] + [(p, s, forms[1]) for p, s in rest]
-        for piece, said, form in (*read, *second_read, (*question, forms[2])):
-            assert form.fullmatch(f" {said}\n"), (piece, said)
+        early, second, known = wide(rng)
+        names = structure([said for _, said in first]).names
+        assert all(re.fullmatch(STRUCTURE, f" {said}\n") for _, said in (*first, *early))
+        for pairs, phrases in (([*rest, question], names), (second, known)):
+            for piece, said in pairs:
+                form = questions(named(phrases)) if piece.endswith("?") else facts(named(phrases))
+                assert re.fullmatch(form, f" {worded(said, phrases)}\n"), (piece, said)
 
 
 def test_a_case_that_is_read_twice_goes_to_the_likeliest_sentence() -> None:
     item = next(i for i in ITEMS if i["group"]["query"] in ("ett", "correlation", "pn", "nie"))
-    _, rest, _ = gold(item, TOLD)
+    first, rest, _ = gold(item, TOLD)
+    names = structure([said for _, said in first]).names
     reads, right = perfect(item), [said for _, said in rest]
     wrong = next(said for said in right if said.count("|") and said.replace("0 =", "1 =") != said)
     twice = wrong.replace("0 =", "1 =")
 
     def reply(ask: Any) -> Any:
         if isinstance(ask, Weigh):  # knows better when it is asked to compare
-            return tuple(0.0 if choice.strip() in right else -1.0 for choice in ask.choices)
-        return reads(ask).replace(wrong, twice)
+            return tuple(0.0 if lettered(choice.strip(), names) in right else -1.0 for choice in ask.choices)
+        return reads(ask).replace(worded(wrong, names), worded(twice, names))
 
     assert len(clashes([twice if said == wrong else said for said in right])) == 1 and clashes(right) == []
     answer, script = answered(Reader(), asked(item), reply)
@@ -89,9 +91,9 @@ def test_a_sentence_that_needs_the_variables_is_read_again() -> None:
     text = "Only this holds: Rain affects mud. We know that rain causes mud. We saw rain.\n\nWithout rain, mud?"
     said = {
         "Only this holds:\n=": "-", "Rain affects mud.\n=": "rain > mud", "We saw rain.\n=": "@",
-        "We know that rain causes mud.\n=": "@", "rain A; mud B\nWe saw rain.\n=": "seen A1",
-        "rain A; mud B\nWe know that rain causes mud.\n=": "B := A",
-        "rain A; mud B\nWithout rain, mud?\n=": "B1 | do A0 > half",
+        "We know that rain causes mud.\n=": "@", "rain; mud\nWe saw rain.\n=": "seen rain1",
+        "rain; mud\nWe know that rain causes mud.\n=": "mud := rain",
+        "rain; mud\nWithout rain, mud?\n=": "mud1 | do rain0 > half",
     }  # fmt: skip
     answer, _ = answered(Reader(), Question("1", text, ("yes", "no")), lambda ask: said[ask.prompt.user])
     assert (answer.read, answer.said, answer.cost.calls) == (1, "no", 7)

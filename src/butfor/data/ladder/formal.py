@@ -27,7 +27,7 @@ from butfor.data.ladder.wide import wide
 from butfor.data.ladder.words import Words
 from butfor.data.ladder.world import World
 from butfor.data.reading import Reading
-from butfor.data.units import LETTERS, assembled, listed, pieces, structure
+from butfor.data.units import LETTERS, assembled, pieces, prompt, structure, worded
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -246,12 +246,12 @@ def trained() -> Iterator[tuple[dict[str, Any], Ladder]]:
 
 def _texts(read: list[Piece], names: tuple[str, ...], name: str) -> list[dict[str, Any]]:
     """One text of as many pieces as fit; the spans named `READ` are what is to be learnt of it."""
-    text = listed(names)
+    text = ""
     spans: list[list[Any]] = []
     for piece, said in read:
-        more = f"{text}\n{piece}\n=" if text else f"{piece}\n="
+        more = f"{text}\n{piece}\n=" if text else prompt(piece, names)
         if spans and len(more) > LONGEST:
             break
-        text = f"{more} {said}"
+        text = f"{more} {worded(said, names) if names else said}"
         spans.append([len(more), len(text) + 1, READ])
     return [{"id": name, "text": f"{text}\n", "answer_at": spans[0][0], "spans": spans}] if spans else []

@@ -34,7 +34,7 @@ from butfor.data.computed import Computed, compute
 from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
-from butfor.data.units import LETTERS, assembled, pieces, prompt, structure
+from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, worded
 from butfor.infer.answering import Answering
 from butfor.lm.exchange import Form, Say, Steps, Weigh
 from butfor.lm.prompt import Prompt
@@ -97,10 +97,10 @@ class Reader(Answering):
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        letters = LETTERS[: max(1, len(found.names))]
-        asks = [self._say(piece, found.names, facts(letters)) for piece in rest]
-        replies = yield [*asks, self._say(parts.question, found.names, questions(letters))]
-        *read, asked = [reply.text.strip() for reply in replies]
+        one = named(found.names)
+        asks = [self._say(piece, found.names, facts(one)) for piece in rest]
+        replies = yield [*asks, self._say(parts.question, found.names, questions(one))]
+        *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from _repaired(rest, read, found.names)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
@@ -126,7 +126,10 @@ def _repaired(rest: Sequence[str], read: Sequence[str], names: Sequence[str]) ->
     if not clashing:
         return found
     asks = [
-        Weigh(Prompt(prompt(rest[at], names), raw=True), tuple(f" {told(read[at], case)}\n" for case in cases))
+        Weigh(
+            Prompt(prompt(rest[at], names), raw=True),
+            tuple(f" {worded(told(read[at], case), names)}\n" for case in cases),
+        )
         for places, cases in clashing
         for at in places
     ]
@@ -231,9 +234,14 @@ STRUCTURE = (
 )
 
 
-def facts(letters: str) -> str:
-    """The form of a sentence of round 2 about so many variables."""
-    one = f"[{letters}]"
+def named(phrases: Sequence[str]) -> str:
+    """The form of one of these phrases."""
+    plain = [re.sub(r"([^\w\s'-])", r"\\\1", phrase) for phrase in phrases]
+    return f"({'|'.join(plain)})" if plain else "A"
+
+
+def facts(one: str) -> str:
+    """The form of a sentence of round 2; `one`: that of a variable."""
     events = rf"{one}[01]( {one}[01]){{0,5}}"
     cell = rf"(second )?{events}( \| {events})? = [0-9]{{1,3}}"
     rule = rf"{one} := (not )?{one}( and (not )?{one}){{0,3}}|{one} := (not )?{one}( or (not )?{one}){{1,3}}"
@@ -241,9 +249,8 @@ def facts(letters: str) -> str:
     return rf" (-|{cell}(; {cell}){{0,3}}|seen {events}|({rule})(; ({rule})){{0,3}}|{way})\n"
 
 
-def questions(letters: str) -> str:
-    """The form of a question about so many variables."""
-    one = f"[{letters}]"
+def questions(one: str) -> str:
+    """The form of a question; `one`: that of a variable."""
     event = rf"{one}[01]"
     events = rf"{event}( {event}){{0,5}}"
     side = rf"{one}1 \|( {events})?( do {event}( {event})?)?(, (only )?{one}( {one}){{0,4}} as {event})?"
