@@ -29,7 +29,7 @@ from butfor.core.seeds import derive
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.prompt.clusters import rests_on
 from butfor.infer.prompt.front_door import Adjusted, Mediated, Shares, concluded
-from butfor.infer.prompt.knowledge import MODEL, checked, known
+from butfor.infer.prompt.knowledge import MODEL, checked, known, teller
 from butfor.lm.exchange import Steps
 
 
@@ -57,7 +57,6 @@ class ConditionalFrontDoor(Mediated):
             found = yield from self.adjusted(piece.told(), derive(seed, "piece", number))
             for answer, value in found.shares.items():
                 shares[answer] = shares.get(answer, 0.0) + value / len(pieces)
-            by = "model" if self.knowledge == MODEL else "question"
             chains += found.chains
-            told += [Step(f"known: {piece.facts}", by), *found.steps]
+            told += [Step(f"known: {piece.facts}", teller(self.knowledge)), *found.steps]
         return concluded(question, Adjusted(shares, tuple(chains), tuple(told)))

@@ -34,7 +34,7 @@ from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
 from butfor.infer.prompt.direct import TOO_LONG, UNREAD
 from butfor.infer.prompt.front_door import SHORT, Shares, after_chain, counted, shares_of
-from butfor.infer.prompt.knowledge import MODEL, QUESTION, Known, checked, known, swapped
+from butfor.infer.prompt.knowledge import MODEL, Known, checked, known, swapped, teller
 from butfor.lm.exchange import Say, Steps, Weigh
 from butfor.lm.prompt import Prompt
 
@@ -90,9 +90,8 @@ class DeCoT(Answering):
         answer, chains = best[kept], tuple(texts[: self.chains])
         if answer is None:
             return Answer(None, texts[0], samples=chains, why=UNREAD)
-        by = "question" if self.knowledge == QUESTION or not piece.facts else "model"
         steps = (
-            Step(f"known: {piece.facts or 'nothing'}", by if self.knowledge in (MODEL, QUESTION) else "rule"),
+            Step(f"known: {piece.facts or 'nothing'}", teller(self.knowledge)),
             Step(texts[kept], "model"),
             Step(f"with things exchanged: {texts[kept + self.chains]}", "model")
             if len(worlds) > 1

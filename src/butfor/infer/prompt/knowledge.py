@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from butfor.core.errors import MissingData, UserError
 from butfor.core.seeds import derive, generator
-from butfor.data.question import Question
+from butfor.data.question import By, Question
 from butfor.data.triples import NAMED, SMALL, Triple, content, stamp, web, words
 from butfor.lm.exchange import Say, Steps
 from butfor.lm.prompt import Prompt
@@ -78,6 +78,11 @@ def known(question: Question, source: str, count: int, seed: int) -> Steps[list[
         walks = web(source, stamp(source)).walks(about, WALKS, STEPS, rng)
         pieces += [Known(told(walks), question)] if walks else []
     return pieces
+
+
+def teller(source: str) -> By:
+    """Who says what is known: the model, the question, or a file of triples."""
+    return "model" if source == MODEL else "question" if source == QUESTION else "rule"
 
 
 def checked(source: str) -> str:
