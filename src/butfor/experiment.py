@@ -145,11 +145,13 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
                 ("measure", number, "suite"),
                 f"{measure.suite} measures {' and '.join(suite.worlds)}; no arm is one",
             )
-        if unable := _unable(experiment, getattr(suite, "faculty", "")):
-            yield (
-                ("measure", number, "suite"),
-                f"{measure.suite} measures methods that draw graphs; {unable} draws none",
-            )
+        if faculty := getattr(suite, "faculty", ""):
+            asked = [arm.method for arm in experiment.arms.values() if experiment.model_of(arm) != "analyst"]
+            if unable := [method for method in asked if not _answers(method, faculty)]:
+                yield (
+                    ("measure", number, "suite"),
+                    f"{measure.suite} measures methods that draw graphs, not {unable[0]}",
+                )
         answering = [arm.method for arm in experiment.arms.values() if _answers(arm.method)]
         if answering and not getattr(suite, "by_methods", False):
             problem = f"{measure.suite} asks in a way of its own, in which {answering[0]} cannot answer"
@@ -159,24 +161,10 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
             yield ("measure", number), "reads the text that every arm trains on; measure on other text, or train on it"
 
 
-def _unable(experiment: Experiment, faculty: str) -> str:
-    """The first method that cannot do what a suite measures, of an arm that stands in for a language model."""
-    from butfor.lm.load import kind
-
-    for arm in experiment.arms.values() if faculty else ():
-        try:
-            able = hasattr(resolve("method", arm.method), faculty) or kind(experiment.model_of(arm)) == "analyst"
-        except UserError:  # it has been reported
-            continue
-        if not able:
-            return arm.method
-    return ""
-
-
-def _answers(method: str) -> bool:
+def _answers(method: str, faculty: str = "steps") -> bool:
     """Whether a method answers in the model's place."""
     try:
-        return hasattr(resolve("method", method), "steps")
+        return hasattr(resolve("method", method), faculty)
     except UserError:  # it has been reported
         return False
 
