@@ -33,7 +33,8 @@ and or in on at to get gets got no not non don does doesn did do level status th
 higher lower considered if would see"""
 NO = """not no non low without lack absence avoids refusal refuses fails never nobody cannot deficiency insufficient
 polluted local mild retain bright silent release small short dry out-of-state or-lower inactive unattractive
-unintelligent nonsmoking nonsmoker non-male noncompetitive non-competitive"""
+unintelligent nonsmoking nonsmoker non-male noncompetitive non-competitive reduced off pale rejected young
+discouragement poor saddness far out problems"""
 EMPTY, SAYS_NO = frozenset(NOTHING.split()), frozenset(NO.split())
 ALIKE = {
     "wives": "wife", "famous": "fame", "smokers": "smoking", "smoker": "smoking", "nonsmokers": "smoking",
