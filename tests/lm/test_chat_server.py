@@ -56,11 +56,13 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         )
     try:
-        for _ in range(600):
+        for _ in range(3000):
             if b"Uvicorn running" in log.read_bytes():
                 break
             assert server.poll() is None, log.read_text()[-2000:]
             time.sleep(0.1)
+        else:
+            pytest.fail(f"the server is not up after five minutes: {log.read_text()[-2000:]}")
         yield number
     finally:
         server.terminate()
