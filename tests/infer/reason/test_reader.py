@@ -7,17 +7,21 @@ import re
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pytest
 
 from butfor.core.registry import build, resolve
 from butfor.core.seeds import generator
-from butfor.data.ladder.formal import gold
+from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.ladder.wide import wide
 from butfor.data.question import Question
 from butfor.data.units import lettered, prompt, structure, worded
 from butfor.infer.reason.reader import STRUCTURE, Reader, clashes, facts, named, questions
 from butfor.lm.exchange import Cost, Weigh
+from butfor.lm.load import load
+from butfor.train.batches import batches
+from butfor.train.method import feeding
 from infer.scripted import answered
 
 TOLD = Ladder(3)
@@ -118,6 +122,29 @@ def test_five_hundred_malformed_replies_never_crash() -> None:
         unread += answer.read is None
         assert answer.read in (None, 0, 1) and bool(answer.why) == (answer.read is None)
     assert unread > 40
+
+
+def test_what_is_read_alone_is_learnt_and_nothing_stays_on_the_model() -> None:
+    import torch
+
+    lm: Any = load("debug")
+    text = "rain; mud\nOf all, 4% are mud.\n= mud1 = 4\nIs it?\n= mud1 > half\n"
+    spans = [[text.index(said), text.index(said) + len(said), READ] for said in (" mud1 = 4", " mud1 > half")]
+    planned = batches(
+        [{"row": 0, "text": text, "spans": spans}], lm.tokenizer, seed=0, batch_size=1, length=200, steps=1
+    )
+    batch = planned[0]
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+    before = lm.model(**inputs)
+    at = batch["spans"][:, 1:] > 0
+    wanted = torch.nn.functional.cross_entropy(before.logits[:, :-1][at], batch["labels"][:, 1:][at])
+    with Reader().attach(lm, planned, np.random.default_rng(0)):
+        with feeding(batch):
+            during = lm.model(**inputs)
+        assert torch.allclose(lm.model(**inputs).loss, before.loss)  # no batch is fed: the plain loss
+    assert torch.allclose(during.loss, wanted, atol=1e-5) and during.logits.shape[1] == int(at.sum())
+    after = lm.model(**inputs)
+    assert torch.equal(after.logits, before.logits) and torch.equal(after.loss, before.loss)
 
 
 def test_it_has_a_name() -> None:
