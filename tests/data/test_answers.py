@@ -11,6 +11,7 @@ since that was mended, 51 of 92 new ones were read, none of them wrong.)
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,13 @@ def test_right_by_every_match() -> None:
     assert is_right("yes", Question("q", "?", (), "Yes", "yesno"))
     assert is_right("It is 5 km.", Question("q", "?", (), r"\b5 ?km\b", "regex"))
     assert not is_right("It is 15 miles.", Question("q", "?", (), r"\b5 ?km\b", "regex"))
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 50_000, "1" * 20_000, "A: a\n" * 3_000, "1. " * 3_000], ids=["letters", "digits", "lines", "numbers"]
+)
+def test_a_long_text_is_read_in_no_time(text: str) -> None:
+    """In a time that grows with its length, and not with the square of it."""
+    began = time.process_time()
+    read_answer(text, ("It broke.", "It sang."), "choice")
+    assert time.process_time() - began < 2
