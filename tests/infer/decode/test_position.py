@@ -12,7 +12,7 @@ from butfor.data.question import Question
 from butfor.infer.decode.position import ORDERED, PositionInvariant
 from butfor.infer.prompt.direct import Direct
 from butfor.lm import LM
-from butfor.lm.exchange import Look, Said
+from butfor.lm.exchange import Look, Said, Weigh
 from butfor.lm.load import load
 
 CHOICES = ("The sun came out.", "Tom saw it.", "It rained.")
@@ -57,6 +57,17 @@ def test_strength_0_is_the_plain_answer_and_half_lies_between(lm: LM) -> None:
     mixed = [(one * other) ** 0.5 for one, other in zip(plain.shares, whole.shares, strict=True)]
     assert half.shares == pytest.approx([value / sum(mixed) for value in mixed])
     assert half.cost == plain.cost + whole.cost
+
+
+def test_the_peers_read_the_same_list_plainly(lm: LM) -> None:
+    turned = replace(LISTED, choices=CHOICES[::-1])
+    for read, same in {"sorted": True, "given": False}.items():
+        method = PositionInvariant(read=read)  # type: ignore[arg-type]
+        one, other = method.answer(lm, LISTED), method.answer(lm, turned)
+        assert (one.shares == other.shares[::-1]) is same and one.cost.calls == 1
+    [look], [plain] = (next(PositionInvariant(read=read).steps(LISTED, 0)) for read in ("unordered", "sorted"))  # type: ignore[arg-type]
+    assert isinstance(look, Look) and isinstance(plain, Weigh)
+    assert look.key["prompt"]["user"] == plain.prompt.user and look.key["choices"] == list(plain.choices)
 
 
 def test_what_has_no_order_is_asked_plainly_and_says_so(lm: LM) -> None:

@@ -8,6 +8,9 @@ Equation  score(choice) = (1 - s) log P(choice | listed) + s log P(choice | segm
 Listed    `of = "choices"`: each choice on a line of its own, without a letter, for a letter is a place; its own words
           are weighed. `of = "sentences"`: the sentences before the question are the segments; the choices stay as they
           are.
+Peers     `read = "given"`: the very same list, read plainly in the order that it came in; `read = "sorted"`: plainly,
+          by the alphabet. Sorting alone makes the answer the same for every order, and costs nothing; but it still has
+          a first and a last. What "unordered" adds is its difference from these two.
 Source    Wang et al. 2024 (PINE). Written from the equations.
 Example   [treatment]
           method = "infer.decode.position"
@@ -21,6 +24,7 @@ Limits    strength = 0 is the plain answer to the listed question; so is a quest
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, final
@@ -54,6 +58,7 @@ class PositionInvariant(Answering):
     worlds: ClassVar[tuple[str, ...]] = ("lm",)
 
     of: Literal["choices", "sentences"] = "choices"
+    read: Literal["unordered", "given", "sorted"] = "unordered"
     strength: Annotated[float, Field(ge=0, le=1)] = 1.0
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002
@@ -63,26 +68,34 @@ class PositionInvariant(Answering):
         form = ways(question, "plain")["as it is"]
         parts = self._parts(question) if self.strength else None
         plain = [Weigh(form.prompt, form.weighed)] if parts is None or self.strength < 1 else []
-        looks = [_look(*parts)] if parts is not None else []
+        looks = [self._asked(*parts)] if parts is not None else []
         found = yield [*plain, *looks]
         if why := next((said.why for said in found if said.why), ""):
             return Answer(None, why=TOO_LONG if why == "does not fit" else why)
         shares = found[0].shares if len(found) == 1 else self._mixed(*found)
-        told = [
-            f"{name}: {question.choices[said.best]}" for name, said in zip(_names(plain, looks), found, strict=True)
+        names = self._names(plain, looks)
+        steps = [
+            Step(f"{name}: {question.choices[said.best]}", "model") for name, said in zip(names, found, strict=True)
         ]
-        steps = [Step(text, "model") for text in told]
         steps += [Step(ORDERED, "rule")] if parts is None and self.strength else []
         best = max(range(len(shares)), key=shares.__getitem__)
         return Answer(best, question.choices[best], tuple(steps), shares=shares)
 
-    def _mixed(self, plain: Said, unordered: Said) -> tuple[float, ...]:
+    def _asked(self, prompt: Prompt, segments: tuple[str, ...], choices: tuple[str, ...]) -> Look | Weigh:
+        return _look(prompt, segments, choices) if self.read == "unordered" else Weigh(prompt, choices)
+
+    def _names(self, plain: Sequence[Weigh], others: Sequence[Look | Weigh]) -> list[str]:
+        how = {"unordered": "in no order", "given": "as a list", "sorted": "as a sorted list"}[self.read]
+        return ["as it is, likeliest"] * len(plain) + [f"{how}, likeliest"] * len(others)
+
+    def _ordered(self, segments: Iterable[str]) -> tuple[str, ...]:
+        return tuple(segments) if self.read == "given" else tuple(sorted(segments))
+
+    def _mixed(self, plain: Said, other: Said) -> tuple[float, ...]:
         """Both kinds of shares, mixed as their logarithms."""
         s = self.strength
-        pairs = [
-            (max(one, LEAST), max(other, LEAST)) for one, other in zip(plain.shares, unordered.shares, strict=True)
-        ]
-        mixed = [exp((1 - s) * log(one) + s * log(other)) for one, other in pairs]
+        pairs = [(max(one, LEAST), max(other, LEAST)) for one, other in zip(plain.shares, other.shares, strict=True)]
+        mixed = [exp((1 - s) * log(one) + s * log(two)) for one, two in pairs]
         return tuple(value / sum(mixed) for value in mixed)
 
     def _parts(self, question: Question) -> tuple[Prompt, tuple[str, ...], tuple[str, ...]] | None:
@@ -90,21 +103,17 @@ class PositionInvariant(Answering):
         if self.of == "choices":
             if is_verdict(question.choices):
                 return None
-            segments = tuple(sorted(f"- {choice}\n" for choice in question.choices))
+            segments = self._ordered(f"- {choice}\n" for choice in question.choices)
             text = f"{question.text.strip()}\n{''.join(segments)}{HOW}"
             return Prompt(text, start=START), segments, tuple(f" {choice}" for choice in question.choices)
         asked = asks(question.text)
         told = question.text.strip().removesuffix(asked).strip()
-        segments = tuple(sorted(f"{part.strip()}\n" for part in NEXT.split(told) if part.strip()))
+        segments = self._ordered(f"{part.strip()}\n" for part in NEXT.split(told) if part.strip())
         if not asked or len(segments) < 2:
             return None
         form = ways(question, "plain")["as it is"]
         rest = form.prompt.user.removeprefix(question.text.strip())
         return Prompt(f"{''.join(segments)}{asked}{rest}", start=START), segments, form.weighed
-
-
-def _names(plain: list[Weigh], looks: list[Look]) -> list[str]:
-    return ["as listed, likeliest"] * len(plain) + ["in no order, likeliest"] * len(looks)
 
 
 def _look(prompt: Prompt, segments: tuple[str, ...], choices: tuple[str, ...]) -> Look:
