@@ -158,7 +158,8 @@ def main() -> None:
     model = str(given.out / "model") if given.train else given.model
     method = Reader()
     memory = Memory(given.out / "transcript.jsonl")
-    exchange = Exchange(None if given.replay else load(model, dtype=given.dtype), memory)
+    world: Any = None if given.replay else load(model, dtype=given.dtype)
+    exchange = Exchange(world, memory)
     for name, items in (("ladder", ladder(given.seed, given.ladder)), ("cladder", cladder(given.cladder))):
         found: list[Row] = []
         while chunk := list(islice(items, CHUNK)):
