@@ -50,12 +50,18 @@ def named(command: list[str], who: Sequence[str]) -> list[str]:
     return [*command, *who]
 
 
+PLACES = ("transcript", "reused", "notes", "files", "out", "folder")
+
+
 def compared(text: str) -> object:
     """What was answered, without where it is kept and whether it was there before."""
-    found = json.loads(text)
-    for name in ("transcript", "reused", "notes", "files", "out", "folder"):
-        found.pop(name, None)
-    return found
+    return _bare(json.loads(text))
+
+
+def _bare(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _bare(one) for key, one in value.items() if key not in PLACES}
+    return [_bare(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("what", ["ask", "discover", "whatif"])
