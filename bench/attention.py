@@ -56,6 +56,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 MODELS = {"scratch": "scratch:4x128,heads=4,tokens=stg/512,positions=none", "smollm2-135m": "smollm2-135m"}
 SIZES = {"scratch": (8, 8, 128), "smollm2-135m": (3, 2, 96)}  # steps, rows in a batch, tokens in a row
+MOST = {"smollm2-135m": 3}  # repeats: a turn of all kinds takes minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def main() -> None:
     kinds = methods(asked.only)
     for name in asked.models:
         try:
-            measure(name, kinds, asked.repeats)
+            measure(name, kinds, min(asked.repeats, MOST.get(name, asked.repeats)))
         except UserError as error:
             print(f"{name} is left out: {error}")
     if asked.effects:
