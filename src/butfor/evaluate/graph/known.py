@@ -5,7 +5,7 @@ Items     network x names x draw: every draw has rows of its own. The variables 
 Names     told       the published names, each with what it means, in our words
           meanings   what it means and no published name: does a model know more than the names it has read?
           published  the published names alone
-          renamed    V1, V2, …: nothing can be known; what is found here without rows is luck
+          renamed    V1, V2, … in the shuffled order: nothing can be known; what is found without rows is luck
           shuffled   names and meanings change places among the variables: what is known of them is now wrong, and rows
                      speak against it. `recited` says how much of the graph follows the names all the same.
 Worlds    a model in memory or behind an address, in whose place a method draws; or the analyst, who has the rows alone.
@@ -141,7 +141,8 @@ def posed_of(item: Item, path: str | None = None) -> tuple[Task, Floats, Floats]
     count = len(net.graph.names)
     order = rng.permutation(count)
     shift = _elsewhere(rng.permutation(count)) if names == "shuffled" else np.arange(count)
-    told = [_named(net.study.variables[at], names, at) for at in range(count)]
+    stands = np.argsort(order)  # a number tells where a variable stands here, and not where it stood in the file
+    told = [_named(net.study.variables[at], names, int(stands[at])) for at in range(count)]
     called = [told[shift[at]] for at in range(count)]  # what each variable is called here
     edges = np.zeros((count, count))
     for a, b in net.graph.edges:
@@ -153,9 +154,9 @@ def posed_of(item: Item, path: str | None = None) -> tuple[Task, Floats, Floats]
     return Task(item.id, study, data), edges[np.ix_(order, order)], as_named[np.ix_(order, order)]
 
 
-def _named(variable: Variable, names: str, at: int) -> Variable:
+def _named(variable: Variable, names: str, place: int) -> Variable:
     if names == "renamed":
-        return Variable(f"V{at + 1}")
+        return Variable(f"V{place + 1}")
     if names == "meanings":
         return Variable(variable.about)
     return Variable(variable.name) if names == "published" else variable
