@@ -122,9 +122,7 @@ def test_a_pair_is_asked_from_both_sides_in_other_words_and_other_orders() -> No
 def test_a_model_that_says_nothing_draws_nothing(method: Drawing) -> None:
     drawn, _ = draw(method, lambda ask: Said(why="an address weighs nothing") if isinstance(ask, Weigh) else "…")
     assert drawn.edges == [] and drawn.unread == drawn.asked > 0
-    if not isinstance(method, BFS):
-        off = ~np.eye(5, dtype=bool)
-        assert drawn.shares[off] == pytest.approx(1 / 3)
+    assert drawn.shares[~np.eye(5, dtype=bool)] == pytest.approx(1 / 3)
 
 
 def test_names_are_data() -> None:
@@ -220,3 +218,24 @@ def test_as_an_arm_it_draws_and_answers_in_the_model_s_place() -> None:
     assert drawn.cost.calls == 20
     (answer,) = lm.answers([Question("q", "Which one?", ("The sun.", "The moon."), 0)])
     assert answer.cost.calls == 2 and len(answer.shares) == 2
+
+
+def test_votes_against_the_order_are_no_votes_for_no_edge() -> None:
+    """Of six votes on a pair three say forward, two backward, one neither: forward it is."""
+    from butfor.infer.discover.triplets import PAIRS
+
+    given = Study.named(list("abcdefgh"))
+    others = [frozenset((0, 1, third)) for third in range(2, 8)]
+
+    def reply(ask: Any) -> Any:
+        text = ask.prompt.user
+        triple = frozenset(at for at, name in enumerate(given.names) if f'"{name}"' in text)
+        lines = [line for line in text.splitlines() if line[1:3] == ". "]
+        named = [[given.names.index(part[0]) for part in line.split('"')[1::2]] for line in lines]
+        say = [] if triple not in others else [[0, 1]] * 3 + [[1, 0]] * 2 + [[]]
+        wanted = say[others.index(triple)] if say and {0, 1} in [set(pair) for pair in named] else []
+        return [4.0 if pair == wanted else 0.0 for pair in named]
+
+    drawn, _ = draw(Triplets(), reply, given)
+    assert len(PAIRS) == 3 and drawn.share("a", "b") == 0.5 and drawn.share("b", "a") == pytest.approx(1 / 3)
+    assert drawn.edges == [("a", "b")] and drawn.refused == ()

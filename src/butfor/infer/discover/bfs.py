@@ -77,6 +77,7 @@ class BFS(Drawing):
         roots, unread = yield from self._asked(task, None, edges, seed)
         queue = [at for at in range(count) if roots[at] > 0.5]
         seen = set(queue)
+        silent: list[int] = []  # of these no answer could be read
         for _ in range(count):
             if not queue:
                 queue = [min(set(range(count)) - seen)]
@@ -84,6 +85,7 @@ class BFS(Drawing):
             v = queue.pop(0)
             shares[v], missed = yield from self._asked(task, v, edges, seed)
             unread += missed
+            silent += [v] if missed == self.asks else []
             for w in np.argsort(-shares[v], kind="stable").tolist():
                 if shares[v, w] <= 0.5:
                     break
@@ -94,7 +96,7 @@ class BFS(Drawing):
                 if not cyclic and w not in seen:
                     seen.add(w)
                     queue.append(w)
-        pattern, shares = Pattern.from_graph(Graph(task.study.names, edges)), _of_pairs(shares)
+        pattern, shares = Pattern.from_graph(Graph(task.study.names, edges)), _of_pairs(shares, silent)
         order = tuple(task.study.names[at] for at in ordered(shares))
         return Drawn(task.study.names, shares, pattern, tuple(refused), order, self.asks * (count + 1), unread)
 
@@ -171,10 +173,18 @@ def numbers_of(said: str, count: int) -> list[int] | None:
     return found if all(1 <= number <= count for number in found) else None
 
 
-def _of_pairs(shares: Floats) -> Floats:
-    """Shares of i -> j and of j -> i come from two questions; where together they exceed one, they are scaled to it."""
-    total = np.maximum(shares + shares.T, 1.0)
-    return shares / total
+def _of_pairs(shares: Floats, silent: Sequence[int]) -> Floats:
+    """Shares of i -> j and of j -> i come from two questions; where together they exceed one, they are scaled to it.
+
+    Where nothing could be read about i, i -> j is as likely as no edge: nothing was said for or against it.
+    """
+    found = shares / np.maximum(shares + shares.T, 1.0)
+    for i in silent:
+        back = found[:, i].copy()
+        back[list(silent)] = 1 / 3
+        found[i] = (1 - back) / 2
+        found[i, i] = 0.0
+    return found
 
 
 def associations(data: Columns, names: Sequence[str], v: int) -> dict[int, str]:

@@ -28,9 +28,10 @@ from butfor.core.seeds import derive
 from butfor.data.drawn import Drawn, Task
 from butfor.data.variables import Study
 from butfor.infer.discover.drawing import Drawing, ask_pair, drawn, together
-from butfor.infer.discover.order import ordered
 from butfor.infer.discover.poll import Asks, By, Votes
 from butfor.lm.exchange import Steps
+from butfor.scm.graph import Graph
+from butfor.scm.graphs.equivalence import Pattern
 
 if TYPE_CHECKING:
     from butfor.scm.columns import Floats
@@ -57,16 +58,12 @@ class Triplets(Drawing):
         if not triples:
             forward, backward, _ = votes[0].shares
             return drawn(task, np.array([[0.0, forward], [backward, 0.0]]), votes)
-        shares = voted(count, triples, votes)
-        order = ordered(shares)
-        rank = np.argsort(order)
-        kept = np.where(rank[:, None] < rank[None, :], shares, 0.0)  # an edge against the order is no edge
-        found = drawn(task, kept, votes)
-        strong = (shares > shares.T) & (shares > 1 - shares - shares.T) & (kept == 0)
-        names = task.study.names
-        against = tuple((names[i], names[j]) for i, j in np.argwhere(strong).tolist())
-        causal = tuple(names[at] for at in order)
-        return replace(found, shares=shares, order=causal, refused=found.refused + against)
+        found = drawn(task, voted(count, triples, votes), votes)
+        rank = {name: at for at, name in enumerate(found.order)}
+        wanted = sorted([*found.edges, *found.refused], key=lambda edge: (rank[edge[0]], rank[edge[1]]))
+        kept = [(a, b) for a, b in wanted if rank[a] < rank[b]]  # an edge against the order is no edge
+        against = tuple(edge for edge in wanted if edge not in kept)
+        return replace(found, pattern=Pattern.from_graph(Graph(found.names, kept)), refused=against)
 
     def _pair(self, study: Study, triple: Sequence[int], pair: tuple[int, int], seed: int) -> Steps[Votes]:
         a, b = (triple[at] for at in pair)
