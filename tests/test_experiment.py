@@ -123,6 +123,29 @@ def test_a_saved_model_loads_and_scores_as_it_did(tmp_path: Path) -> None:
     assert world.fingerprint() == read(path / "treatment/seed-0/facts.json")["final"]
 
 
+def test_weights_that_were_trained_are_kept_where_a_method_answers_and_it_answers_again_when_resumed(
+    tmp_path: Path,
+) -> None:
+    table = {
+        "name": "asked", "model": "debug", "seeds": [0], "budget": {"steps": 2},
+        "train": {"corpus": "plain", "batch_size": 2, "length": 16},
+        "control": {"method": "infer.prompt.direct"},
+        "treatment": {"method": "infer.prompt.direct", "way": "cot", "draws": 2, "room": 4},
+        "measure": [{"suite": "reason.ladder", "kinds": ["separation"], "limit": 4, "primary": True}],
+    }  # fmt: skip
+    path = run(table, out=tmp_path).path
+    made = {arm: read(path / arm / "seed-0" / "made.json") for arm in ("control", "treatment")}
+    assert bf.load(str(path / made["control"]["model"])).fingerprint() == made["treatment"]["final"]
+    assert made["control"]["final"] != made["control"]["start"]
+    file = path / "treatment/seed-0/records/reason.ladder.jsonl"
+    records = file.read_bytes()
+    assert b'"calls":2.0' in records.replace(b" ", b"")
+    for gone in (file, path / "treatment/seed-0/facts.json", path / "manifest.json"):
+        gone.unlink()
+    assert run(table, out=tmp_path).path == path and file.read_bytes() == records
+    assert read(path / "treatment/seed-0/made.json") == made["treatment"], "it was not trained again"
+
+
 def test_records_alone_keep_no_weights(tmp_path: Path) -> None:
     path = run_table(tmp_path, keep="records").path
     assert not list(path.rglob("*.safetensors"))

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -101,7 +101,7 @@ class Cell:
         if facts is not None and facts["model"]:
             world = self._reloaded(facts)
             if world is not None and (world.fingerprint(), _behaviour(world)) == (facts["final"], facts["behaviour"]):
-                return world, facts
+                return self._answering(world) if facts["answers"] else world, facts
         world = self._load(self.experiment.model_of(self.arm))
         method = self.experiment.method(self.arm)
         compared: Facts = {"start": world.fingerprint(), "tokenizer": _tokenizer(world), "device": _device(world)}
@@ -121,6 +121,7 @@ class Cell:
             "final": final,
             "behaviour": behaviour,
             "opaque": key if world.hooked else "",
+            "answers": getattr(world, "answers", None) is not None,
             "compared": compared,
             "touched": sorted(hooks),
             "costs": costs,
@@ -137,6 +138,10 @@ class Cell:
             return self._load(str(self.folder.path / facts["model"]) if facts["saved"] else facts["model"])
         except Exception:  # torn, half deleted, or replaced: make it again
             return None
+
+    def _answering(self, world: World) -> World:
+        """The same weights, in whose place the method answers: a method that does so changes none by itself."""
+        return self.experiment.method(self.arm).model(world, generator(self.root, "method", "model"))
 
     def _load(self, name: str) -> World:
         from butfor.lm.load import load
@@ -176,11 +181,12 @@ class Cell:
 
     def _keep(self, world: World, final: str, *, changed: bool) -> Facts:
         """Save the changed weights once; where they stand, relative to the run folder (or the base model's name)."""
-        if getattr(world, "answers", None) is not None:
-            return {"model": "", "saved": False}
+        from butfor.lm.world import LM
+
         if not changed:
             return {"model": self.experiment.model_of(self.arm), "saved": False}
-        if self.experiment.keep == "records" or world.hooked or world.kind == "analyst":
+        bare = replace(world, answers=None) if isinstance(world, LM) else world  # answers are no weights
+        if self.experiment.keep == "records" or bare.hooked or world.kind == "analyst":
             return {"model": "", "saved": False}
         from butfor.lm.save import save
 
