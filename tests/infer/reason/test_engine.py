@@ -67,12 +67,20 @@ def test_made_up_numbers_and_phrases_are_faults() -> None:
 
 
 def test_the_words_of_the_answer_may_not_say_something_else() -> None:
-    for words, kept in (("Yes, fewer days.", True), ("No, it is not so.", False), ("", False)):
+    for words, kept in (("Yes, fewer days.", True), ("No, it is not so.", False), ("", False), ("Who knows?", False)):
         said = iter([LINES, words])
         answer, _ = answered(Engine(words=True), ASKED, lambda _, said=said: next(said))
         assert answer.read == 0
         assert answer.said == (words if kept else "Yes.")
         assert answer.derivation[-1].by == ("model" if kept else "rule")
+
+
+def test_a_number_has_to_stand_in_the_words_of_the_answer() -> None:
+    open_ = Question("q", TEXT, (), "", match="exact")
+    for words, kept in (("It would change by -0.08.", True), ("By -0.082, or 8%.", False), ("It rises.", False)):
+        said = iter([LINES.replace(" down", " value"), words])
+        answer, _ = answered(Engine(words=True), open_, lambda _, said=said: next(said))
+        assert (answer.read, answer.said == words) == ("-0.08", kept)
 
 
 def test_an_open_question_gets_yes_or_no_or_a_number() -> None:

@@ -7,8 +7,8 @@ Read      reader = "model": as it writes (`form`: held to the language); a text 
           names, `repairs` times. Then, or where the engine has no answer, the honest answer is "cannot". "rules": the
           ladder's and CLadder's own sentences, without a model: the yardstick.
 Checked   A percentage that does not stand in the text, or a phrase whose words do not, is a fault of the reading.
-Worded    `words`: the model puts the answer into a sentence. If that says something else, a fixed sentence stands
-          instead: the answer is the engine's, whatever is said about it.
+Worded    `words`: the model puts the answer into a sentence. If that says something else, or the answer cannot be read
+          of it, a fixed sentence stands instead: the answer is the engine's, whatever is said about it.
 Source    Jin et al. 2023 (CausalCoT: what to extract); the rest is worded by us.
 Example   [treatment]
           method = "infer.reason.engine"
@@ -178,14 +178,21 @@ def worded(question: Question, answer: Answer) -> Steps[Answer]:
         "or two plain sentences. Add nothing that the text does not say."
     )
     (said,) = yield [Say(Prompt(ask), 80)]
-    choices = question.choices or (answer.said, OTHER.get(answer.said, ""))
-    read = read_answer(said.text, choices, "choice") if question.choices or answer.said in OTHER else None
-    if not said.text.strip() or (read is not None and choices[int(read)] != answer.said):
+    if not _says(said.text, question.choices, answer.said):
         told = f"{answer.said[:1].upper()}{answer.said[1:]}."
-        why = "it said something else, or nothing" if not said.why else said.why
+        why = "it said something else, or nothing that can be read" if not said.why else said.why
         return replace(answer, said=told, derivation=(*answer.derivation, Step(f"{told} ({why})", "rule")))
     text = said.text.strip()
     return replace(answer, said=text, derivation=(*answer.derivation, Step(text, "model")))
+
+
+def _says(text: str, choices: Sequence[str], answer: str) -> bool:
+    """Whether a text says this answer: a choice that can be read of it, or a number that stands in it."""
+    if not choices and answer not in OTHER:
+        return re.search(rf"(?<![\d.]){re.escape(answer)}(?![\d]|\.\d)", text) is not None
+    choices = choices or (answer, OTHER[answer])
+    read = read_answer(text, choices, "choice")
+    return isinstance(read, int) and choices[read] == answer
 
 
 def unasked(steps: Steps[Answer]) -> Answer:
