@@ -7,6 +7,7 @@ Steps     a method answers one question as a generator: it yields the asks of a 
           `converse` answers many questions in step, and a round of all of them is one batch, or one crowd of requests.
 Kept      with a memory, every answer is written down under the digest of what was asked, with both in plain text: a
           transcript. A killed process asks nothing twice; without a model (`world=None`) the transcript is replayed.
+          A file is signed, and refused to another model; a memory without one is for one model, and nobody checks it.
 Cost      calls, tokens read, tokens written, of each question: what was asked for it, whether it came from memory or
           not. In memory the tokens are counted, behind an address they are what the server tells.
 Limits    The same seed gives the same answer of a model in memory, whatever else is in the batch, up to rounding; a

@@ -125,7 +125,8 @@ def main() -> None:
     lm: Any = load(options.model)
     before = found(lm, held)
     losses = tune(lm, learnt, steps=options.steps)
-    print(f"{len(learnt)} pairs, {len(losses)} steps; loss {losses[0]:.3f} at first, {losses[-1]:.3f} at last")
+    ends = f"; loss {losses[0]:.3f} at first, {losses[-1]:.3f} at last" if losses else ""
+    print(f"{len(learnt)} pairs, {len(losses)} steps{ends}")
     print(f"own paraphrase nearest, of {len(held)} held out: {before:.3f} before, {found(lm, held):.3f} after")
     save(lm, options.out)
 
