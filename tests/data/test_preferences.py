@@ -179,3 +179,11 @@ def test_wrong_input_is_one_clear_line(here):
     table.unlink()
     with pytest.raises(MissingData, match="no command brings it; set BUTFOR_DATA to a folder that holds"):
         facts.counterfact()
+
+
+def test_a_review_that_stands_in_both_files_is_learnt_and_not_asked_about(here):
+    twice = {**REVIEWS[250], "description": REVIEWS[0]["description"]}
+    (here / "cebab" / "CEBaB-v1.1" / "dev.json").write_text(json.dumps([*REVIEWS[200:250], twice, *REVIEWS[251:]]))
+    asked = world.texts("reviews", "test")
+    assert len(asked) == 99
+    assert not {one.body for one in asked} & {one.body for one in world.texts("reviews", "train")}
