@@ -30,15 +30,14 @@ from butfor.data.adapt import ROOM, Asked, cloze, ways
 from butfor.data.answers import read_answer
 from butfor.data.question import Answer, Cloze, Question, Step
 from butfor.infer.answering import Answering
+from butfor.infer.prompt.direct import TOO_LONG, UNREAD
 from butfor.lm.exchange import Look, Said, Say, Steps, Weigh
 from butfor.lm.prompt import Prompt, rendered
 
 if TYPE_CHECKING:
     from butfor.lm.world import LM
 
-TOO_LONG = "the question is longer than the model can read"
 NO_CONTEXT = "the question has no context to take away"
-UNREAD = "no answer could be read from what was written"
 NEXT = re.compile(r"(?<=[.!?…])(?<!Mr\.)(?<!Ms\.)(?<!Mrs\.)(?<!Dr\.)(?<!St\.)\s+|\n+")  # between sentences
 
 

@@ -35,7 +35,8 @@ from butfor.data.adapt import START, ways
 from butfor.data.answers import is_verdict
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
-from butfor.infer.decode.context import NEXT, TOO_LONG, asks
+from butfor.infer.decode.context import NEXT, asks
+from butfor.infer.prompt.direct import TOO_LONG
 from butfor.lm.exchange import Look, Said, Steps, Weigh
 from butfor.lm.prompt import Prompt, rendered
 

@@ -104,7 +104,7 @@ def polled(forms: Sequence[Asked], seed: int, *, temperature: float, by: By = "a
         for place, asked in zip(read, forms, strict=True)
         if isinstance(place, int)
     ]
-    return _mean(found or [], len(forms), tuple(one.text for one in said), len(forms[0].order))
+    return _mean(found, len(forms), tuple(one.text for one in said), len(forms[0].order))
 
 
 def _softmax(said: Said, asked: Asked) -> tuple[float, ...]:

@@ -32,13 +32,12 @@ from butfor.data.computed import Computed, compute
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import PATTERN, Fault, Parsed, Reading, parse
 from butfor.infer.answering import Answering
-from butfor.infer.prompt.direct import Direct
+from butfor.infer.prompt.direct import TOO_LONG, Direct
 from butfor.infer.reason.rules import Unread, read_by_rules
 from butfor.infer.reason.rules_cladder import START, read_cladder
 from butfor.lm.exchange import Form, Say, Steps
 from butfor.lm.prompt import Prompt
 
-TOO_LONG = "the question is longer than the model can read"
 NOT_HERE = "the engine answers yes or no, or a number; these choices are neither"
 YES, NO = ("yes", "true"), ("no", "false")
 OTHER = {"yes": "no", "no": "yes"}
