@@ -3,8 +3,9 @@
 File      one triple a line, three columns with tabs between: head, relation, tail ("smoking", "causes", "cancer").
           Empty lines and lines that begin with # count for nothing. Heads and tails are names, and stay that: they are
           quoted where they are told, and never read as anything else.
-Named     "ecare", "copa": cause and effect of the public questions that no suite holds out (`data.cause_effect`); not
-          independent of the suites' other questions: measure with part = "held_out".
+Named     "ecare", "copa": cause and effect of the public questions that no suite holds out (`data.cause_effect`),
+          without those of which a side stands in a question that is held out: e-CARE takes wrong choices from other
+          questions, so that a triple would tell which choice is wrong. Measure with part = "held_out".
 Near      a node is near a text that holds half of its words or more; a word weighs log(1 + nodes / nodes with it), so
           that rare words decide, and the ending of a plural or of a third person is passed over.
 Walk      from a node that is near, along arrows, or against them, `steps` at most, never twice over one node; told in
@@ -61,10 +62,12 @@ class Triple:
 def read(source: str) -> list[Triple]:
     """The triples of a file, or of a named set."""
     if source in NAMED:
-        rows = ecare() if source == "ecare" else copa(name="copa")
-        return [
+        rows = list(ecare() if source == "ecare" else copa(name="copa"))
+        held = {_name(text).lower() for row in rows if held_out(row) for text in (row.premise, *row.choices)}
+        told = [
             Triple(*_ordered(row.asks_for, row.premise, row.choices[row.gold])) for row in rows if not held_out(row)
         ]
+        return [one for one in told if not {one.head.lower(), one.tail.lower()} & held]
     path = Path(source).expanduser()
     if not path.is_file():
         raise MissingData(
