@@ -45,7 +45,7 @@ SUITES: dict[str, Callable[[Path], Suite]] = {
 }
 
 UNUSED: dict[type, set[str]] = {  # what only listed or written choices have, or longer contexts
-    COPA: {"sturdy", "order_flip", "wording_flip", "parsed"},
+    COPA: {"sturdy", "order_flip", "wording_flip", "parsed", "calls", "tokens"},
     CoT: {"parsed"},
     Arithmetic: {"parsed"},
     Context: {"near_32", "near_128"},

@@ -23,8 +23,8 @@ def here(tmp_path, monkeypatch):
         for k in range(3)
         for star in [str(1 + (n + 2 * k) % 5)]
     ]  # fmt: skip
-    for split in ("dev", "train_exclusive"):
-        (folder / f"{split}.json").write_text(json.dumps(rows))
+    (folder / "dev.json").write_text(json.dumps(rows))
+    (folder / "train_exclusive.json").write_text(json.dumps(rows).replace("Meal ", "Dinner "))
     (folder := tmp_path / facts.COUNTERFACT).mkdir()
     table = [f"{label},{{}} is in,P{n},{('Oslo', 'Rome')[label]},Rome" for n in range(160) for label in (1, 0)]
     (folder / facts.FILES[facts.COUNTERFACT]).write_text("\n".join([",".join(facts.COLUMNS), *table]))

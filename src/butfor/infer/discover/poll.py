@@ -4,6 +4,7 @@ Ways      `asks` of them: the choices shifted in a circle and then also reversed
           letter equally often after as many asks as there are choices; the wordings in turn.
 Equation  share of a choice = mean over the ways of P(choice | way), softmax over the choices weighed; where a model
           only writes, the mean over the readable answers of 1[answer = choice], drawn at `temperature`.
+Source    Zheng et al. 2024 (choices shifted in a circle); wordings in turn are ours.
 Limits    asks = 1 is the plain question: weighed, or written greedily. A model that answers by the letter, whatever the
           letter says, gets equal shares from as many asks as there are choices, and is taken to know nothing.
 Example   [treatment]
