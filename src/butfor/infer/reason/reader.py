@@ -11,11 +11,11 @@ Repair    A table of 2^k sentences tells of each case once. If one is read twice
 Trained   on "ladder-reading", objective "text": of a row with spans named "read" the tokens of these spans alone are
           learnt, and nothing else goes through the output layer: loss = −mean over t in spans of log P(t | before t)
 Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
-Example   model = "runs/reader-…/treatment/seed-0/model"
-          [treatment]
+Example   [treatment]
           method = "infer.reason.reader"
-Limits    A model that was not trained to read so reads hardly anything. What cannot be read or computed is answered
-          "cannot", with the reason, and counts as wrong. Only yes-or-no questions are answered.
+Limits    A model that was not trained to read so reads hardly anything: name the one that the recipe `reader` saves.
+          What cannot be read or computed is answered "cannot", with the reason, and counts as wrong. Only yes-or-no
+          questions are answered.
 """
 
 from __future__ import annotations
