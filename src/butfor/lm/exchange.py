@@ -166,7 +166,7 @@ class Exchange:
             if is_remote(world):
                 raise UserError(f"{asks[0].name} looks inside the model; it needs one in memory, not an address")
             return [_looked(ask, ask.call(world)) for ask in asks]
-        why = [self._cannot(ask) for ask in asks]
+        why = self._cannot(asks)
         asked = [ask for ask, no in zip(asks, why, strict=True) if not no]
         found = iter((self._say if isinstance(asks[0], Say) else self._weigh)(asked) if asked else [])
         return [Said(why=no) if no else next(found) for no in why]
@@ -199,14 +199,19 @@ class Exchange:
         world: Any = self.world
         return list(map(len, encode(world, [rendered(world, ask.prompt, scoring=True) for ask in asks])))
 
-    def _cannot(self, ask: Say | Weigh) -> str:
+    def _cannot(self, asks: Sequence[Say | Weigh]) -> list[str]:
+        """Why each of these, all of one kind, cannot be asked; "" where it can."""
         world: Any = self.world
         if is_remote(world):
-            return "an address weighs nothing" if isinstance(ask, Weigh) else ""
+            return ["an address weighs nothing" if isinstance(asks[0], Weigh) else ""] * len(asks)
         if world.context is None:
-            return ""
-        new = ask.room if isinstance(ask, Say) else max(map(len, encode(world, list(ask.choices))))
-        return "does not fit" if self._lengths([ask])[0] + new + SPARE > world.context else ""
+            return [""] * len(asks)
+        new = [ask.room if isinstance(ask, Say) else max(map(len, encode(world, list(ask.choices)))) for ask in asks]
+        longest = world.context - SPARE
+        return [
+            "does not fit" if length + more > longest else ""
+            for length, more in zip(self._lengths(asks), new, strict=True)
+        ]
 
     def _kept(self, key: str) -> Said:
         kept = self.memory.get(key)

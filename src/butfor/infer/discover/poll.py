@@ -110,11 +110,8 @@ def polled(forms: Sequence[Asked], seed: int, *, temperature: float, by: By = "a
 
 def _softmax(said: Said, asked: Asked) -> tuple[float, ...]:
     """Probabilities of the choices in the question's own order."""
-    values = np.array(said.logprobs)
-    weights = np.exp(values - values.max())
-    p = np.empty(len(weights))
-    p[list(asked.order)] = weights / weights.sum()
-    return tuple(p.tolist())
+    placed = dict(zip(asked.order, said.shares, strict=True))
+    return tuple(placed[place] for place in range(len(placed)))
 
 
 def _mean(found: Sequence[tuple[float, ...]], asked: int, texts: tuple[str, ...], count: int = 0) -> Votes:

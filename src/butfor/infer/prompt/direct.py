@@ -30,7 +30,7 @@ from butfor.data.adapt import ROOM, Adaptation, Asked, cloze, ways
 from butfor.data.answers import read_answer
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
-from butfor.lm.exchange import Cost, Say, Steps, Weigh
+from butfor.lm.exchange import Cost, Said, Say, Steps, Weigh
 
 TOO_LONG = "the question is longer than the model can read"
 UNREAD = "no answer could be read from what was written"
@@ -60,9 +60,7 @@ class Direct(Answering):
             weighed = cloze(question, shots) if question.cloze else form
             (said,) = yield [Weigh(weighed.prompt, weighed.weighed)]
             if said.logprobs:
-                place = weighed.order[said.best]
-                told = question.choices[place]
-                return Answer(place, told, (Step(f"likeliest choice: {told}", "model"),), shares=said.shares)
+                return likeliest(question, weighed, said)
             if said.why == "does not fit":
                 return Answer(None, why=TOO_LONG)
         texts = yield from self._written(form, seed)
@@ -107,6 +105,13 @@ class Direct(Answering):
             last = spent.read + spent.written
             if not self.tokens or not last or last + last / len(texts) > self.tokens:
                 return texts
+
+
+def likeliest(question: Question, form: Asked, said: Said) -> Answer:
+    """The answer where the choices were weighed, listed in the question's own order."""
+    place = form.order[said.best]
+    told = question.choices[place]
+    return Answer(place, told, (Step(f"likeliest choice: {told}", "model"),), shares=said.shares)
 
 
 def _read(said: str, form: Asked, question: Question) -> int | str | None:

@@ -31,7 +31,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp
 from typing import Annotated, final
 
 from pydantic import Field
@@ -189,9 +188,7 @@ def after_chain(form: Asked, chain: str, demos: Sequence[Demo] = ()) -> Prompt:
 
 def shares_of(said: Said) -> Shares:
     """The softmax of what was weighed; nothing where nothing was."""
-    top = max(said.logprobs, default=0.0)
-    weights = [exp(value - top) for value in said.logprobs]
-    return {place: weight / sum(weights) for place, weight in enumerate(weights)}
+    return dict(enumerate(said.shares))
 
 
 def counted(said: Sequence[Said], form: Asked, question: Question) -> Shares:

@@ -23,7 +23,7 @@ from butfor.data.adapt import Asked, ways
 from butfor.data.answers import read_answer
 from butfor.data.question import Answer, Question, Step
 from butfor.infer.answering import Answering
-from butfor.infer.prompt.direct import TOO_LONG, UNREAD
+from butfor.infer.prompt.direct import TOO_LONG, UNREAD, likeliest
 from butfor.lm.exchange import Say, Steps, Weigh
 from butfor.lm.prompt import Prompt
 
@@ -66,9 +66,7 @@ class CausalCoT(Answering):
         if question.choices:
             (said,) = yield [Weigh(form.prompt, form.weighed)]
             if said.logprobs:
-                place = form.order[said.best]
-                told = question.choices[place]
-                return Answer(place, told, (Step(f"likeliest choice: {told}", "model"),), shares=said.logprobs)
+                return likeliest(question, form, said)
             if said.why == "does not fit":
                 return Answer(None, why=TOO_LONG)
         (said,) = yield [Say(form.prompt, 48)]

@@ -57,7 +57,7 @@ class Program(Answering):
             if said.logprobs:
                 told = question.choices[said.best]
                 step = Step(f"the program prints {names(question)[said.best]!r}", "model")
-                return Answer(said.best, told, (Step(code, "question"), step), shares=said.logprobs)
+                return Answer(said.best, told, (Step(code, "question"), step), shares=said.shares)
             if said.why == "does not fit":
                 return Answer(None, why=TOO_LONG)
         asked = Prompt(f"{code}\nprint(answer())\n\nWhat does this program print? Write that alone.")
