@@ -22,7 +22,7 @@ from butfor.data.ladder.brute import cells
 from butfor.data.ladder.draw import between
 from butfor.data.ladder.kinds import KINDS
 from butfor.data.ladder.stream import Ladder
-from butfor.data.ladder.tell import shares
+from butfor.data.ladder.tell import shares, told_arrows
 from butfor.data.ladder.wide import wide
 from butfor.data.ladder.words import Words
 from butfor.data.ladder.world import World
@@ -98,8 +98,7 @@ def _premises(world: World, words: Words, wording: str, *, numbers: bool) -> lis
 
 
 def _graph(world: World, words: Words, wording: str) -> list[str]:
-    arrows = [(a, b) for a, b in world.edges if a not in world.hidden and b not in world.hidden]
-    arrows += [(a, world.x) for u in world.hidden for a in world.tables[u].causes]
+    arrows = told_arrows(world)
     if wording == "1":
         causes = {a: [b for c, b in arrows if c == a] for a, _ in sorted(arrows, key=lambda e: world.seen.index(e[0]))}
         found = [f"{words.noun(a)} > {', '.join(map(words.noun, effects))}" for a, effects in causes.items()]

@@ -51,9 +51,14 @@ def shares(world: World) -> list[tuple[str, dict[str, int], int]]:
     return found
 
 
-def _graph(world: World, words: Words, wording: str) -> list[str]:
+def told_arrows(world: World) -> list[tuple[str, str]]:
+    """The arrows as they are told: of what is unseen, X takes the place."""
     arrows = [(a, b) for a, b in world.edges if a not in world.hidden and b not in world.hidden]
-    arrows += [(a, world.x) for u in world.hidden for a in world.tables[u].causes]
+    return arrows + [(a, world.x) for u in world.hidden for a in world.tables[u].causes]
+
+
+def _graph(world: World, words: Words, wording: str) -> list[str]:
+    arrows = told_arrows(world)
     if wording == "1":
         causes = {a: [b for c, b in arrows if c == a] for a, _ in sorted(arrows, key=lambda e: world.seen.index(e[0]))}
         found = [_effects(words, a, effects) for a, effects in causes.items()]
