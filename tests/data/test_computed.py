@@ -93,6 +93,21 @@ def test_the_two_ends_hold_every_world_that_agrees(seed: int) -> None:
         assert found.low - 1e-5 <= true <= found.high + 1e-5
 
 
+def test_an_end_that_lies_between_the_corners_is_found() -> None:
+    """B does not depend on A but through Z; with Z never or always there, nothing links them; in between much does."""
+    told = "Z: z\nA: a\nB: b\nZ -> A\nZ -> B\nA -> B\nP(A=1 | Z=0) = 1\nP(A=1 | Z=1) = 50\n"
+    told += "".join(f"P(B=1 | A={a}, Z={z}) = {10 + 80 * z}\n" for a, z in product((0, 1), repeat=2))
+    found = compute(read(told + "ask: correlation(A, B) down"))
+
+    def gap(z: float) -> float:
+        shares = [z * a / (z * a + (1 - z) * b) for a, b in ((0.5, 0.01), (0.5, 0.99))]
+        return 0.8 * (shares[0] - shares[1])
+
+    most = max(gap(z) for z in np.linspace(1e-6, 1 - 1e-6, 10_001))
+    assert most > gap(0.5) + 0.1, "the middle misses it"
+    assert found.high == pytest.approx(most, abs=0.01) and found.low == pytest.approx(0, abs=1e-4)
+
+
 def test_what_the_graph_does_not_settle_is_bounded_or_assumed_or_not_said() -> None:
     bow = "Z: z\nX: x\nY: y\nZ -> X\nX -> Y\nX <-> Y\n"
     told = "".join(

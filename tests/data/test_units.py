@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from butfor.data.reading import show
-from butfor.data.units import assembled, lettered, pieces, prompt, structure, worded
+from butfor.data.units import assembled, lettered, pieces, prompt, structure, unclipped, worded
 
 SAID = ("-", "old age > smoking, recovery", "recovery < smoking", "smoking <> recovery", "Smoking ^ recovery")
 
@@ -24,6 +24,21 @@ def test_a_text_is_cut_into_sentences_and_the_question_apart() -> None:
     world = pieces("Suppose only this: Rain wets streets. Method 1: We look.")
     assert world.told == ("Suppose only this:", "Rain wets streets.") and world.question == "Method 1: We look."
     assert pieces("").told == () and pieces("Why?").question == "Why?"
+
+
+def test_a_phrase_that_was_cut_short_is_whole_again() -> None:
+    told = ["Writing a review has an effect on mood.", "Mood and old age affect writing a review.", "Age affects mood."]
+    said = ["a review > mood", "writing a review < mood, old age", "Age > mood"]
+    assert unclipped(told, said) == ["writing a review > mood", *said[1:]]
+    apart = ["Passive smoking affects smoking.", "Smoking affects health."]
+    assert unclipped(apart, ["passive smoking > smoking", "smoking > health"]) == [
+        "passive smoking > smoking", "smoking > health",
+    ]  # fmt: skip
+    rule = ["recover := smoke and not age", "to recover > mood"]
+    assert (
+        unclipped(["To recover, smoke, not age.", "To recover is mood."], rule)[0] == "to recover := smoke and not age"
+    )
+    assert unclipped(["x", "y"], ["", "-"]) == ["", "-"]
 
 
 def test_a_prompt_names_the_variables_first() -> None:

@@ -67,11 +67,12 @@ class Remote:
         temperature: float = 0.0,
         seeds: Sequence[int] = (),
         stop: str = "",
-        form: Form | None = None,
+        forms: Sequence[Form | None] = (),
     ) -> list[tuple[str, int, int]]:
         assert max_new_tokens > 0
         self.calls += 1
         drawn = list(seeds) if temperature else [0] * len(prompts)
-        self.asked += [(prompt, seed, form) for prompt, seed in zip(prompts, drawn, strict=True)]
+        held = list(forms) or [None] * len(prompts)
+        self.asked += list(zip(prompts, drawn, held, strict=True))
         texts = [self.writes(prompt, seed) for prompt, seed in zip(prompts, drawn, strict=True)]
         return [(text.partition(stop)[0] if stop else text, 10, 5) for text in texts]

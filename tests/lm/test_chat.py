@@ -578,6 +578,8 @@ class TestDialect:
                 (200, said(None, finish_reason="length")),
                 (200, said(None, finish_reason="content_filter")),
                 (400, {"error": {"message": "filtered", "code": "content_filter"}}),
+                (400, {"error": {"message": "too many", "code": "context_length_exceeded"}}),
+                (400, {"error": {"message": "This model's maximum context length is 9 tokens", "code": 400}}),
                 (200, said("")),
                 (200, {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}),
                 (200, {"choices": [{"message": {"content": [{"type": "text", "text": "par"}, {"text": "ts"}]}}]}),
@@ -585,9 +587,10 @@ class TestDialect:
         )
         server.answer = lambda path, body: next(replies)
         model = chat(server, concurrency=1)
-        answers = model.say([Prompt(f"q{n}") for n in range(6)], max_new_tokens=2)
-        assert answers == ["", "", "", "", "No.", "parts"]
-        assert ["used up" in note or "withheld" in note for note in model.notes] == [True, True]
+        answers = model.say([Prompt(f"q{n}") for n in range(8)], max_new_tokens=2)
+        assert answers == ["", "", "", "", "", "", "No.", "parts"]
+        words = ("used up", "withheld", "longer than the model reads")
+        assert [word in note for word, note in zip(words, model.notes, strict=True)] == [True] * 3
 
 
 def test_identity_names_the_address_and_what_the_server_says(server: Scripted) -> None:

@@ -37,37 +37,42 @@ def lm() -> Any:
 
 def test_a_hundred_drawn_texts_all_parse(lm: Any) -> None:
     prompts = [f"{n}: say it" for n in range(50)]
-    said = generate(lm, prompts, max_new_tokens=140, temperature=2.0, form=Form(schema=json.dumps(SCHEMA)))
+    said = generate(lm, prompts, max_new_tokens=140, temperature=2.0, forms=[Form(schema=json.dumps(SCHEMA))] * 50)
     for text in said:
         found = json.loads(text)
         assert list(found) == SCHEMA["required"]
         assert found["cause"] in ("A", "B", "C") and 0 <= found["share"] <= 100 and isinstance(found["sure"], bool)
         assert len(found["why"]) <= 12
-    drawn = generate(lm, prompts, max_new_tokens=40, temperature=2.0, form=Form(pattern=PATTERN))
+    drawn = generate(lm, prompts, max_new_tokens=40, temperature=2.0, forms=[Form(pattern=PATTERN)] * 50)
     assert all(re.fullmatch(PATTERN, text) for text in drawn)
     assert len(set(said)) > 40 and len(set(drawn)) > 40
 
 
 def test_a_prompt_gets_the_same_text_whatever_else_is_in_the_batch(lm: Any) -> None:
-    form = Form(pattern=PATTERN)
-    prompts = ["short", "a prompt that is a good deal longer than the first"]
-    together = generate(lm, prompts, max_new_tokens=40, temperature=1.0, form=form)
-    alone = [generate(lm, [prompt], max_new_tokens=40, temperature=1.0, form=form)[0] for prompt in prompts]
+    prompts = ["short", "a prompt that is a good deal longer than the first", "free"]
+    forms = [Form(pattern=PATTERN), Form(pattern="(yes|no), [a-z]{5}"), None]
+    together = generate(lm, prompts, max_new_tokens=40, temperature=1.0, forms=forms)
+    alone = [
+        generate(lm, [prompt], max_new_tokens=40, temperature=1.0, forms=[form])[0]
+        for prompt, form in zip(prompts, forms, strict=True)
+    ]
     assert together == alone
 
 
 def test_a_form_with_one_text_writes_it_and_stops(lm: Any) -> None:
-    assert generate(lm, ["x", "longer x"], max_new_tokens=30, form=Form(pattern="yes, I do")) == ["yes, I do"] * 2
+    assert (
+        generate(lm, ["x", "longer x"], max_new_tokens=30, forms=[Form(pattern="yes, I do")] * 2) == ["yes, I do"] * 2
+    )
 
 
 def test_a_form_that_allows_everything_changes_nothing(lm: Any) -> None:
     """The limiting case: of any text whatever, the model writes what it writes without a form, valid UTF-8 given."""
     free = generate(lm, ["abc"], max_new_tokens=12)
-    assert generate(lm, ["abc"], max_new_tokens=12, form=Form(pattern="(?s:.*)")) == free or "�" in free[0]
+    assert generate(lm, ["abc"], max_new_tokens=12, forms=[Form(pattern="(?s:.*)")]) == free or "�" in free[0]
 
 
 def test_a_text_that_does_not_fit_is_cut(lm: Any) -> None:
-    assert generate(lm, ["x"], max_new_tokens=3, form=Form(pattern="abcdef")) == ["abc"]
+    assert generate(lm, ["x"], max_new_tokens=3, forms=[Form(pattern="abcdef")]) == ["abc"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +95,7 @@ def test_a_wrong_form_is_one_line(lm: Any, form: Form, problem: str) -> None:
 def test_without_the_package_the_line_says_what_to_install(lm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "llguidance", None)
     with pytest.raises(UserError, match=r"llguidance is not installed; run: pip install 'butfor\[lm\]'"):
-        generate(lm, ["x"], max_new_tokens=3, form=Form(pattern="a"))
+        generate(lm, ["x"], max_new_tokens=3, forms=[Form(pattern="a")])
 
 
 def test_an_exchange_asks_with_a_form(lm: Any) -> None:

@@ -15,7 +15,8 @@ Limits        Two values a variable. `yes` is None where the honest answer is "c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
@@ -31,6 +32,7 @@ from butfor.scm.questions.query import Query
 
 TOUCH = 1e-4  # ends that come so near the line touch it
 SAME = 1e-9
+BETWEEN = tuple(round(1 / (1 + 2.0**-step), 4) for step in range(-6, 7))  # where an end is looked for between corners
 CAUSATION: Mapping[str, Literal["PN", "PS", "PNS"]] = {"pn": "PN", "ps": "PS", "pns": "PNS"}
 
 
@@ -263,16 +265,27 @@ def _value(query: str, numbers: Numbers, graph: Graph) -> tuple[float, float, li
 
 
 def _ends(of: Callable[[Discrete], float], numbers: Numbers) -> tuple[float, float]:
-    """The least and the largest value, what is not told at its ends."""
-    found: list[float] = []
-    for corner in numbers.corners():
-        try:
-            found.append(of(numbers.model(corner)))
-        except Impossible:
-            continue
+    """The least and the largest value over all that is not told: the best corner, then one cell after the other."""
+    found: dict[tuple[float, ...], float] = {}
+
+    def reckoned(each: Iterable[tuple[float, ...]]) -> None:
+        for left in each:
+            if left not in found:
+                with suppress(Impossible):
+                    found[left] = of(numbers.model(left))
+
+    reckoned(numbers.corners())
     if not found:
         raise Impossible("what is asked about never happens in what is told")
-    return min(found), max(found)
+    ends: list[float] = []
+    for best in (min, max):
+        end = None
+        while end != (end := best(found, key=found.__getitem__)):
+            for cell in range(len(end)):
+                at = best(found, key=found.__getitem__)
+                reckoned((*at[:cell], share, *at[cell + 1 :]) for share in BETWEEN)
+        ends.append(found[end])
+    return ends[0], ends[1]
 
 
 def _bounded(query: str, numbers: Numbers, way: Way, *, least: bool = False) -> tuple[float, float, list[str]]:

@@ -6,7 +6,7 @@ Cells     P(event | given) is told, or follows: the other value, a sum over a va
           with a variable that the graph says does not matter put in or left out; the shortest such way is taken.
 Left      Cells that nothing tells are left: `corners` are all ways to set them near 0 or near 1 (and one in the
           middle). A probability is a ratio of two functions that are linear in each cell, so its ends lie there; those
-          of a difference of two may lie between, and are then missed by as much as the middle misses them.
+          of a difference of two may lie between, and are looked for from the best corner, one cell after the other.
 Limits    At most `MOST` cells may be left; with more, `NotIdentified` names some. Variables of which nothing is told or
           asked are projected out. After `STEPS` steps what has not been found counts as not told.
 """

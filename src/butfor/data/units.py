@@ -128,6 +128,35 @@ def structure(said: Sequence[str]) -> Structure:
     return Structure(tuple(names.phrases), tuple(dict.fromkeys(lines)), tuple(faults))
 
 
+SIGNS = re.compile(r"(^hidden | <> | [<>^] |, )")
+RULE_SIGNS = re.compile(r"( := | and | or |(?<![^ ])not )")
+
+
+def unclipped(told: Sequence[str], said: Sequence[str]) -> list[str]:
+    """Readings of round 1 with whole phrases: one that its sentence says only within a longer phrase, which another
+    reading names, is that longer one ("a review" where all else is about "writing a review")."""
+    split = [(RULE_SIGNS if " := " in text else SIGNS).split(text) for text in said]
+    known = sorted({part for parts in split for part in parts[::2] if part}, key=lambda part: (-len(part), part))
+
+    def whole(phrase: str, piece: str) -> str:
+        inside = re.compile(_word(phrase), re.IGNORECASE)
+        for longer in known if phrase else ():
+            if len(longer) > len(phrase) and inside.search(longer):
+                left, count = re.subn(_word(longer), "", piece, flags=re.IGNORECASE)
+                if count and not inside.search(left):
+                    return longer
+        return phrase
+
+    return [
+        "".join(part if at % 2 else whole(part, piece) for at, part in enumerate(parts))
+        for piece, parts in zip(told, split, strict=True)
+    ]
+
+
+def _word(phrase: str) -> str:
+    return rf"(?<!\w){re.escape(phrase)}(?!\w)"
+
+
 def _structure(said: str, names: _Names) -> list[str]:
     if said in ("-", "@"):
         return []

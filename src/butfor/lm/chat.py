@@ -122,15 +122,18 @@ class Chat:
         temperature: float = 0.0,
         seeds: Sequence[int] = (),
         stop: str = "",
-        form: Form | None = None,
+        forms: Sequence[Form | None] = (),
     ) -> list[tuple[str, int, int]]:
         """What the model answers, up to `stop`; tokens that it read and wrote, 0 where the server does not tell them.
 
-        `temperature` above 0: drawn, with a seed for each prompt. `form`: a JSON schema, where the server takes one.
+        `temperature` above 0: drawn, with a seed for each prompt. `forms`: a JSON schema for each,
+        where the server takes one.
         """
         draws = [{"temperature": temperature, "seed": seed} for seed in seeds] if temperature else [{} for _ in prompts]
-        shape = {"response_format": _shape(form)} if form and form.schema else {}
-        mores = [draw | shape for draw in draws]
+        shapes = [
+            {"response_format": _shape(form)} if form and form.schema else {} for form in forms or [None] * len(prompts)
+        ]
+        mores = [draw | shape for draw, shape in zip(draws, shapes, strict=True)]
         keys = [
             self._key(_essence(prompt), max_new_tokens, *([more] if more else []))
             for prompt, more in zip(prompts, mores, strict=True)
@@ -240,7 +243,14 @@ class Chat:
         """Close the connections that are kept alive."""
         self._wire.close()
 
-    def _all(self, keys: list[str], texts: Sequence[str], ask: Callable[[int, threading.Event], Entry]) -> list[Entry]:
+    def _all(
+        self,
+        keys: list[str],
+        texts: Sequence[str],
+        ask: Callable[[int, threading.Event], Entry],
+        *,
+        weigh: bool = False,
+    ) -> list[Entry]:
         """The entry of every key: from memory, or asked for once, several at a time, and kept."""
         begun = self._wire.clock.now()
         found: dict[str, Entry] = {}
@@ -260,9 +270,9 @@ class Chat:
             try:
                 entry = ask(todo[key], stop)
             except Refusal as refusal:
-                if refusal.code != "content_filter":
+                if weigh or not (why := _unsaid(refusal)):
                     raise self._explained(refusal, texts[todo[key]]) from refusal
-                entry = {"said": "", "as": ["withheld"]}
+                entry = {"said": "", "first": {}, "as": [why]}
             self._memory.put(key, entry)
             self._note(entry, new=True)
             found[key] = entry
@@ -346,8 +356,7 @@ class Chat:
 
     def _echoes(self, texts: Sequence[str]) -> list[Entry]:
         keys = [self._key("echo", text) for text in texts]
-
-        return self._all(keys, texts, lambda number, stop: self._echo(texts[number], stop))
+        return self._all(keys, texts, lambda number, stop: self._echo(texts[number], stop), weigh=True)
 
     def _echo(self, text: str, stop: threading.Event, tries: int | None = None) -> Entry:
         """The tokens of a text and their log-probabilities, as the server reads it."""
@@ -411,6 +420,14 @@ class Chat:
             )
         shown = text if len(text) <= 60 else text[:57] + "…"
         return UserError(f"{self.url} refuses the request (status {refusal.status}): {says}\nasked: {shown!r}")
+
+
+def _unsaid(refusal: Refusal) -> str:
+    """The label of a refusal that concerns this prompt alone; "" for any other."""
+    if refusal.code == "content_filter":
+        return "withheld"
+    long = "context_length_exceeded", "exceed_context_size_error"
+    return "too long" if refusal.code in long or "maximum context length" in refusal.says else ""
 
 
 def _shape(form: Form) -> dict[str, Any]:

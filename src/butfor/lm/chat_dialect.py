@@ -32,6 +32,7 @@ NOTES = {
     "no system": "this model takes no system turn: its text stands at the head of the first user turn",
     "cut": "some answers are empty, because the model used up its tokens before it said anything",
     "withheld": "some answers are empty, because the server's content filter withheld them",
+    "too long": "some answers are empty, because the prompt is longer than the model reads",
 }
 
 

@@ -149,7 +149,7 @@ class Exchange:
             )
         groups: dict[Any, dict[str, Ask]] = {}
         for key, ask in todo.items():
-            how = (ask.room, ask.temperature, ask.stop, ask.form) if isinstance(ask, Say) else type(ask)
+            how = (ask.room, ask.temperature, ask.stop) if isinstance(ask, Say) else type(ask)
             groups.setdefault(how, {})[key] = ask
         size = PIECE if self.memory.path is not None else len(todo)
         for group in groups.values():
@@ -176,7 +176,11 @@ class Exchange:
 
         world: Any = self.world
         first = asks[0]
-        how = {"temperature": first.temperature, "seeds": [ask.seed for ask in asks], "form": first.form}
+        how = {
+            "temperature": first.temperature,
+            "seeds": [ask.seed for ask in asks],
+            "forms": [ask.form for ask in asks],
+        }
         if is_remote(world):
             said = world.write([ask.prompt for ask in asks], max_new_tokens=first.room, stop=first.stop, **how)
             return [Said(text, read=read, written=written) for text, read, written in said]

@@ -13,6 +13,7 @@ Limits    A form keeps the shape and not the truth. A text that needs more token
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -28,22 +29,21 @@ _READERS: WeakKeyDictionary[Any, tuple[tuple[int, ...], Any]] = WeakKeyDictionar
 
 
 class Allowed:
-    """A logits processor for one batch: the prompts may be of any lengths, padded on the left."""
+    """A logits processor for one batch, a form for each row or none; the prompts may be of any lengths, padded on the
+    left."""
 
-    def __init__(self, lm: LM, form: Form) -> None:
+    def __init__(self, lm: LM, forms: Sequence[Form | None]) -> None:
         from butfor.lm.generation import ends
 
         self.ends = ends(lm)
-        self.start = grammar(lm, form)
-        self.rows: list[Any] = []
-        self.width = 0  # of what each row has read so far, its prompt and padding included
+        starts = {form: grammar(lm, form) for form in set(forms) if form}
+        self.rows = [starts[form].deep_copy() if form else None for form in forms]
+        self.width = 0  # of what each row has read so far, its prompt and padding included; 0 before the first token
 
     def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:  # [B, V] <- [B, T], [B, V]
         import torch
 
-        if not self.rows:
-            self.rows, self.width = [self.start.deep_copy() for _ in range(len(ids))], ids.shape[1]
-        new = ids[:, self.width :].tolist()
+        new = ids[:, self.width or ids.shape[1] :].tolist()
         self.width = ids.shape[1]
         allowed = torch.stack(
             [self._after(row, said, scores.shape[1]) for row, said in zip(self.rows, new, strict=True)]
@@ -54,6 +54,8 @@ class Allowed:
         """[V]: what may follow."""
         import torch
 
+        if row is None:
+            return torch.ones(size, dtype=torch.bool)
         for token in said:
             if not row.is_stopped():
                 row.consume_token(token)

@@ -40,12 +40,12 @@ def generate(
     seeds: Sequence[int] = (),
     batch_tokens: int = 4096,
     stop: str = "",
-    form: Form | None = None,
+    forms: Sequence[Form | None] = (),
 ) -> list[str]:
     """What the model writes after each prompt, up to its end-of-text token, `max_new_tokens`, or the text `stop`.
 
-    `seeds`: one for each prompt, in the place of those that `seed`, the text and its repetition decide. `form`: what
-    every text has to look like.
+    `seeds`: one for each prompt, in the place of those that `seed`, the text and its repetition decide. `forms`: one
+    for each prompt, what its text has to look like.
     """
     if temperature < 0 or max_new_tokens < 1:
         raise UserError("generate needs temperature ≥ 0 and max_new_tokens ≥ 1")
@@ -62,10 +62,10 @@ def generate(
 
         draws = [torch.Generator().manual_seed(drawn[at]) for at in batch]
         chooses: list[Any] = []
-        if form:
+        if any(forms):
             from butfor.lm.form import Allowed
 
-            chooses.append(Allowed(lm, form))
+            chooses.append(Allowed(lm, [forms[at] for at in batch]))
         chooses += [Gumbel(temperature, draws)] if temperature > 0 else []
         return continued(lm, [texts[at] for at in batch], max_new_tokens, chooses, stop)
 

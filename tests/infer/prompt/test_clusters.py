@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,9 +61,11 @@ def test_texts_of_the_same_words_are_one_place() -> None:
     assert rows[0] @ rows[3] == 0
 
 
-def test_a_model_reads_them_too() -> None:
+def test_a_model_reads_them_too(tmp_path: Path) -> None:
     rows = embedded(["Rain makes it wet.", ""], "debug")
     assert np.linalg.norm(rows, axis=1) == pytest.approx([1, 0])
     assert len(rests_on("debug")) == 1 and rests_on("words") == []
+    (tmp_path / "words.txt").write_text("rain\n")
+    np.save(tmp_path / "vectors.npy", np.ones((1, 2), np.float32))
     with pytest.raises(UserError, match="'minilm'"):
-        rests_on("glove-50d")
+        rests_on(str(tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import log
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -116,9 +117,11 @@ def test_knobs_that_cannot_be_are_refused(knobs: dict[str, float], told: str) ->
         FrontDoor(**knobs)  # type: ignore[arg-type]
 
 
-def test_an_encoder_that_reads_nothing_is_refused() -> None:
+def test_an_encoder_that_reads_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("rain\n")
+    np.save(tmp_path / "vectors.npy", np.ones((1, 2), np.float32))
     with pytest.raises(UserError, match="'words'"):
-        _ = FrontDoor(encoder="glove-50d").rests_on
+        _ = FrontDoor(encoder=str(tmp_path)).rests_on
 
 
 def test_over_many_seeds_the_mean_is_the_effect_and_the_vote_is_not() -> None:

@@ -16,8 +16,8 @@ from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.ladder.wide import wide
 from butfor.data.question import Question
-from butfor.data.units import lettered, prompt, structure, worded
-from butfor.infer.reason.reader import STRUCTURE, Reader, clashes, facts, named, questions
+from butfor.data.units import lettered, prompt, structure, unclipped, worded
+from butfor.infer.reason.reader import Reader, clashes, facts, named, questions, structural
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
 from butfor.train.batches import batches
@@ -57,11 +57,21 @@ def test_every_gold_piece_keeps_to_its_form() -> None:
         first, rest, question = gold(item, TOLD)
         early, second, known = wide(rng)
         names = structure([said for _, said in first]).names
-        assert all(re.fullmatch(STRUCTURE, f" {said}\n") for _, said in (*first, *early))
+        assert all(re.fullmatch(structural(piece), f" {said}\n") for piece, said in (*first, *early))
+        assert unclipped([piece for piece, _ in first], [said for _, said in first]) == [said for _, said in first]
         for pairs, phrases in (([*rest, question], names), (second, known)):
             for piece, said in pairs:
                 form = questions(named(phrases)) if piece.endswith("?") else facts(named(phrases))
                 assert re.fullmatch(form, f" {worded(said, phrases)}\n"), (piece, said)
+
+
+def test_a_phrase_of_round_one_stands_in_its_sentence() -> None:
+    form = structural("Jelbiting and old age (so it is said) lead to writing a review.")
+    for said in ("jelbiting > old age, writing a review", "a review < Jelbiting", "hidden old age", "-", "@"):
+        assert re.fullmatch(form, f" {said}\n"), said
+    for wrong in ("jilbiting > a review", "elbiting > a review", "age so > a review", "Jelbiting > aying"):
+        assert not re.fullmatch(form, f" {wrong}\n"), wrong
+    assert re.fullmatch(structural("1 + 2 = 3?"), " -\n") and re.fullmatch(structural("?"), " @\n")
 
 
 def test_a_case_that_is_read_twice_goes_to_the_likeliest_sentence() -> None:

@@ -34,7 +34,7 @@ from butfor.data.computed import Computed, compute
 from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
-from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, worded
+from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, unclipped, worded
 from butfor.infer.answering import Answering
 from butfor.lm.exchange import Form, Say, Steps, Weigh
 from butfor.lm.prompt import Prompt
@@ -93,7 +93,7 @@ class Reader(Answering):
         parts = pieces(text)
         told = parts.told[:MOST]
         first = [piece for piece in told if piece in parts.first]
-        said = yield from self._read(first, (), STRUCTURE)
+        said = unclipped(first, (yield from self._read(first)))
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
@@ -106,10 +106,10 @@ class Reader(Answering):
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
-    def _read(self, parts: Sequence[str], names: Sequence[str], form: str) -> Steps[list[str]]:
+    def _read(self, parts: Sequence[str]) -> Steps[list[str]]:
         if not parts:
             return []
-        replies = yield [self._say(piece, names, form) for piece in parts]
+        replies = yield [self._say(piece, (), structural(piece)) for piece in parts]
         return [reply.text.strip() for reply in replies]
 
     def _say(self, piece: str, names: Sequence[str], form: str) -> Say:
@@ -227,17 +227,38 @@ def _places() -> Tensor | None:
 
 # forms ----------------------------------------------------------------------------------------------------------------
 
-WORDS = r"[^<>\^|;:=@\n]{1,60}"
-STRUCTURE = (
-    rf" (-|@|hidden {WORDS}|{WORDS} > {WORDS}(, {WORDS}){{0,6}}|{WORDS} < {WORDS}(, {WORDS}){{0,6}}|{WORDS} <> {WORDS}"
-    rf"|{WORDS} \^ {WORDS}|{WORDS} := {WORDS})\n"
-)
+LONGEST = 12  # words of a phrase
+MARKS = r"[<>^|;:=@,.?!()\n]"
+
+
+def structural(piece: str) -> str:
+    """The form of a sentence of round 1: every phrase in it stands in the piece, word by word."""
+    runs = [[_plain(word) for word in run.split()] for run in re.split(MARKS, piece)]
+    starts = dict.fromkeys(
+        "".join(f"( {word}" if at else word for at, word in enumerate(run[begin : begin + LONGEST]))
+        + ")?" * (min(len(run) - begin, LONGEST) - 1)
+        for run in runs
+        for begin in range(len(run))
+    )
+    one = f"({'|'.join(map(_either, starts))})" if starts else "A"
+    some, side = rf"{one}(, {one}){{0,6}}", rf"(not )?{one}"
+    rule = rf"{one} := ({side}( and {side}){{0,3}}|{side}( or {side}){{1,3}})"
+    return rf" (-|@|hidden {one}|{one} > {some}|{one} < {some}|{one} <> {one}|{one} \^ {one}|{rule})\n"
 
 
 def named(phrases: Sequence[str]) -> str:
     """The form of one of these phrases."""
-    plain = [re.sub(r"([^\w\s'-])", r"\\\1", phrase) for phrase in phrases]
-    return f"({'|'.join(plain)})" if plain else "A"
+    return f"({'|'.join(map(_plain, phrases))})" if phrases else "A"
+
+
+def _either(text: str) -> str:
+    """The first letter small or as it is."""
+    small = text[0].lower()
+    return text if small == text[0] else f"[{text[0]}{small}]{text[1:]}"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([^\w\s'-])", r"\\\1", text)
 
 
 def facts(one: str) -> str:
