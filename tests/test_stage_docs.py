@@ -16,7 +16,7 @@ from butfor.core.registry import BUILT_IN, STAGES, full
 
 DOCS = Path(__file__).parents[1] / "docs"
 METHOD = re.compile(r'^method\s*= "([\w.]+)"', re.MULTILINE)
-COMMANDS = {"pretrain": 6, "finetune": 5, "align": 5, "infer": 4}
+COMMANDS = {"pretrain": 6, "finetune": 5, "align": 4, "infer": 4}
 
 
 def page(stage: str) -> str:
