@@ -237,6 +237,16 @@ class Exchange:
 
 def converse(exchange: Exchange, runs: Iterable[Steps[T]]) -> list[tuple[T, Cost]]:
     """Let all generators run in step, and say what each came to and cost."""
+    step, said = in_step(runs), None
+    while True:
+        try:
+            said = exchange(step.send(said))  # type: ignore[arg-type]
+        except StopIteration as end:
+            return end.value
+
+
+def in_step(runs: Iterable[Steps[T]]) -> Steps[list[tuple[T, Cost]]]:
+    """Several generators as one: a round of all of them is one round."""
     turns = list(runs)
     found: list[T | None] = [None] * len(turns)
     costs = [Cost()] * len(turns)
@@ -252,7 +262,7 @@ def converse(exchange: Exchange, runs: Iterable[Steps[T]]) -> list[tuple[T, Cost
         on(number, None)
     while waiting:
         now, waiting = waiting, {}
-        replies = iter(exchange([ask for asks in now.values() for ask in asks]))
+        replies = iter((yield [ask for asks in now.values() for ask in asks]))
         for number, asks in now.items():
             said = [next(replies) for _ in asks]
             asked = [one for one in said if not one.why]

@@ -24,7 +24,7 @@ from butfor.infer.answering import Answering
 from butfor.infer.discover.order import ordered
 from butfor.infer.discover.poll import By, Poll, Votes, form, polled
 from butfor.lm.chat_memory import Memory
-from butfor.lm.exchange import Exchange, Steps, converse
+from butfor.lm.exchange import Exchange, Steps, converse, in_step
 from butfor.scm.graphs.equivalence import Pattern
 
 if TYPE_CHECKING:
@@ -112,20 +112,9 @@ def ask_pair(
 
 
 def together(runs: Sequence[Steps[Votes]]) -> Steps[list[Votes]]:
-    """Several polls in step: a round of all of them is one round."""
-    found: list[Votes | None] = [None] * len(runs)
-    waiting = {}
-    for number, run in enumerate(runs):
-        waiting[number] = next(run)
-    while waiting:
-        now, waiting = waiting, {}
-        replies = iter((yield [ask for asks in now.values() for ask in asks]))
-        for number, asks in now.items():
-            try:
-                waiting[number] = runs[number].send([next(replies) for _ in asks])
-            except StopIteration as end:
-                found[number] = end.value
-    return [votes for votes in found if votes is not None]
+    """Several polls in step."""
+    found = yield from in_step(runs)
+    return [votes for votes, _ in found]
 
 
 def drawn(task: Task, shares: Floats, votes: Sequence[Votes]) -> Drawn:

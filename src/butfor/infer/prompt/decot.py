@@ -7,7 +7,8 @@ Idea      A chain may rest on what is known, or on what the model believes anywa
 Equation  z_0 what is known; z_j, j = 1 … `swaps`, the same with things exchanged (`knowledge.swapped`).
           r_i(z): chain i after (z, question), drawn with noise i whatever z is: what would have been thought.
           p_i(a | z) = P(a | question, r_i(z)), log-probabilities of the choices, softmax;  a_i = argmax_a p_i(a | z_0)
-          effect of chain i = (1 / swaps) Σ_j [ p_i(a_i | z_0) − p_i(a_i | z_j) ];   answer = a_i of the largest effect
+          effect of chain i = mean over the z_j that differ of p_i(a_i | z_0) − p_i(a_i | z_j)
+          answer = a_i of the chain with the largest effect
 Knowledge as in `knowledge.py`: "model", "question" (what the question tells before it asks), a file of triples.
 Source    Wu et al. 2024 (DeCoT, ACL), from the idea; the common noise is ours: it leaves Z as the only difference.
 Example   [treatment]
@@ -63,7 +64,7 @@ class DeCoT(Answering):
         pieces = yield from known(question, self.knowledge, 1, derive(seed, "known"))
         piece = pieces[0] if pieces else Known("", question)
         turned = [swapped(piece.facts, piece.bare, derive(seed, "swap", j)) for j in range(self.swaps)]
-        facts = [piece.facts, *(one for one in turned if one != piece.facts)]
+        facts = list(dict.fromkeys([piece.facts, *turned]))
         drawn = yield [
             Say(ways(piece.told(one), "cot")["as it is"].prompt, self.room, self.temperature, derive(seed, "chain", i))
             for one in facts
