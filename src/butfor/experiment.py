@@ -164,7 +164,7 @@ def _unmeasurable(experiment: Experiment, worlds: set[str], trained: Mapping[str
 def _answers(method: str, faculty: str = "steps") -> bool:
     """Whether a method answers in the model's place."""
     try:
-        return hasattr(resolve("method", method), faculty)
+        return callable(getattr(resolve("method", method), faculty, None))
     except UserError:  # it has been reported
         return False
 
