@@ -96,7 +96,10 @@ def test_an_untrusted_primary_is_exit_code_3(tmp_path: Path) -> None:
     words = [*SMALL, "--set", "seeds=[0]", "--set", "measure.bias.professions.limit=1", "--out", str(tmp_path)]
     result = call("run", "debug", *words)
     assert result.exit_code == 3
-    assert "must not be trusted" in result.stderr
+    told = result.stderr.split("error: ")[1].splitlines()
+    assert "must not be trusted" in told[0]
+    assert told[1].startswith("  single-unit: ") and 2 <= len(told) <= 4
+    assert all(len(line) <= 80 for line in told[1:])
     assert "report.html" in result.stdout
 
 

@@ -80,9 +80,13 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
     out = tmp_path / "made.jsonl"
     both = rows(tmp_path / "both.jsonl", [{"text": TEXTS[0], "label": "Negative"}])
     bare = rows(tmp_path / "bare.jsonl", [{"text": "Fine."}])
+    pair = {"text": "Good.", "label": "Positive", "counterfactual": "Bad.", "wanted": "Negative"}
+    spaced = rows(tmp_path / "spaced.jsonl", [pair])
+    spaced.write_text(spaced.read_text() + '\n{"text": "Bad."}\n')
     for words, says in [
         ((reviews, tmp_path / "made.txt"), "call it made.jsonl"),
-        ((tmp_path / "none.jsonl", out), "is not there"),
+        ((tmp_path / "none.jsonl", out), "does not exist; give a file of rows"),
+        ((tmp_path, out), "is a folder; give a file of rows"),
         ((reviews, out, "--reviewed", tmp_path / "none.txt"), "there is no such file"),
         ((reviews, out, "--words", tmp_path), "is a folder"),
         ((reviews, out, "--reviewed", judged), "this is no review file"),
@@ -93,6 +97,7 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
         ((reviews, out, "--judge", both, "--encoder", "debug"), "must not have learnt from them"),
         ((reviews, out, "--judge", bare), "says neither 'sentiment' nor 'label'"),
         ((reviews, out, "--makers", "learnt", "--examples", judged), "'counterfactual'"),
+        ((reviews, out, "--makers", "learnt", "--examples", spaced), "spaced.jsonl, line 3: a pair has"),
     ]:
         done = run(*words)
         assert done.exit_code == 2 and says in done.stderr, (words, done.stderr)

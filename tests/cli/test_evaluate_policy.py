@@ -218,6 +218,7 @@ CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]
         ([row | {"outcome": 0} for row in choices(20)], "every outcome is 0"),
         (without(texts(20), "outcome"), "fewer than two texts have an outcome"),
         ([row for row in texts(20) if "policy" not in row], "no text of the target is judged"),
+        ([row for row in texts(20) if "policy" in row], "dr and ips weigh logged texts; add these"),
         ([*texts(20)[:-2], without(texts(20), "logprob")[-2]], "no 'logprob' (first: line 39"),
         ([CHOICE, CHOICE | {"id": "1", "outcome": 1e308}], "line 2: 'outcome' is a finite number, none beyond 1e+50"),
         ([CHOICE | {"context": {"length": -1e200}}], "line 1: 'context' holds names and numbers, none beyond"),
@@ -238,6 +239,8 @@ def test_names_that_are_none(tmp_path: Path) -> None:
     log = write(tmp_path / "log.jsonl", texts(20))
     assert "did you mean 'calibrated'" in run(log, "--how", "calibrate").stderr
     assert "does not exist" in run(tmp_path / "none.jsonl").stderr
+    assert "is a folder; butfor evaluate-policy reads a file" in run(tmp_path).stderr
+    assert "/dev/null is no regular file" in run("/dev/null").stderr
     bare = write(tmp_path / "bare.jsonl", without(texts(20), "logprob"))
     assert "unknown model" in run(bare, "--logging", "debgu").stderr
 
@@ -291,6 +294,12 @@ def test_a_model_that_cannot_serve_or_would_not_be_asked_is_refused_first(
     full = write(tmp_path / "full.jsonl", choices(20))
     assert "would not be used: every row holds 'target'" in run(full, "--target", "debug").stderr
     bare = write(tmp_path / "bare.jsonl", without(texts(20), "logprob", "target_logprob"))
+    for side, other, key in (("target", "logging", "logprob"), ("logging", "target", "target_logprob")):
+        alone = run(bare, f"--{side}", "debug")
+        assert alone.exit_code == 2 and f"20 of 20 logged texts have no '{key}'" in alone.stderr
+        assert f"give --{other} MODEL too, or leave --{side} out" in alone.stderr
+    held = run(write(tmp_path / "held.jsonl", texts(20)), "--target", "debug")
+    assert held.exit_code == 2 and "would not be used: the target's texts have no 'logprob'" in held.stderr
     assert "calibrated take no prob" in run(bare, "--target", "debug", "--how", "calibrated").stderr
     monkeypatch.setattr("butfor.lm.load.encodes", lambda name: name == "debug")  # as an encoder
     assert "debug is no language model" in run(bare, "--logging", "debug").stderr
@@ -314,6 +323,36 @@ def test_advice_is_what_the_command_can_do(tmp_path: Path) -> None:
     ]
     done = run(write(tmp_path / "log.jsonl", rows), "--how", "dr")
     assert done.exit_code == 3 and "--how direct needs no weights" in done.stderr and "abstain =" not in done.stderr
+
+
+def test_texts_of_the_target_alone_are_valued_by_judgements(tmp_path: Path) -> None:
+    rows = [{key: row[key] for key in ("id", "prompt", "text", "judge")} for row in texts(40)]
+    rows = [row | {"policy": "target", "outcome": n % 2} for n, row in enumerate(rows)]
+    log = write(tmp_path / "log.jsonl", rows)
+    assert run(log, "--how", "calibrated").exit_code == 0
+    refused = run(log)
+    assert refused.exit_code == 2 and "or give --how calibrated" in refused.stderr
+
+
+def test_equal_policies_have_no_tail(tmp_path: Path) -> None:
+    rows = [row | {"target_logprob": -20.0} for row in texts() if "logprob" in row]
+    fresh = [row | {"id": f"b{n}", "policy": "target"} for n, row in enumerate(without(rows, "outcome"))]
+    done = run(write(tmp_path / "log.jsonl", [*rows, *fresh]), "--how", "ips")
+    told = " ".join(done.stdout.split())
+    assert done.exit_code == 0, done.stderr
+    assert "-inf" not in told and "too few or too alike to show a tail" in told
+
+
+def test_a_file_that_says_nothing_names_the_fix(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    for content, told in (
+        (b"", "no row in this file: write one JSON object a line"),
+        (b'\n{"id": "a', "line 2: not JSON (Unterminated string starting at column 8): mend it there"),
+        (b'{"id": "\xff"}', "line 1: not UTF-8 (invalid start byte): save the file as UTF-8"),
+    ):
+        log.write_bytes(content)
+        done = run(log)
+        assert done.exit_code == 2 and told in done.stderr
 
 
 def test_texts_of_the_target_that_answer_other_prompts_are_no_quiet_answer(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import torch
 
 from butfor.core.errors import UserError
 from butfor.finetune.proxy import CONCEPT, LABEL, SAID, SOURCE, WOULD, CausalProxy, Swaps, swapped, values
+from butfor.lm.head import NAME as HEAD
 from butfor.lm.head import decided, hang, judged, read
 from butfor.lm.load import load
 from butfor.lm.save import save
+from butfor.train import task
 from butfor.train.loop import TrainSettings, train
 from butfor.train.method import touched
 from butfor.train.standard import Standard
@@ -114,6 +116,30 @@ def test_only_a_concept_s_own_coordinates_are_swapped() -> None:
     assert swapped(one, other, torch.tensor([0, 2]), 2).tolist() == [[1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0]]
 
 
+@pytest.mark.parametrize("blackbox", ["", "debug"])
+def test_its_gradient_goes_through_the_text_the_source_and_the_head(blackbox: str) -> None:
+    torch.manual_seed(0)
+    model, linear = torch.nn.Module(), torch.nn.Linear(6, 3)
+    del linear.weight, linear.bias
+    linear.bias = None
+    setattr(model, HEAD, torch.nn.Sequential(torch.nn.Tanh(), linear))
+    said = {f"{name}{n}": torch.rand(4).double() for name in (SAID, WOULD) for n in range(3)} if blackbox else {}
+    concept, would = torch.tensor([0, 1, 1, 0]), torch.tensor([2, 0, 1, 1])
+    method = CausalProxy(variables=VARIABLES, size=2, strength=0.7, blackbox=blackbox)
+
+    def loss(own: torch.Tensor, source: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        linear.weight = weight  # type: ignore[assignment]
+        batch = {"features": own, "label": torch.tensor([0, 1, 2, 0]), f"{SOURCE}.features": source, **said}
+        outputs = task.read(model, batch)
+        return method.loss(model, {**batch, CONCEPT: concept, LABEL: would}, outputs)  # type: ignore[arg-type]
+
+    given = [torch.randn(*size, dtype=torch.float64, requires_grad=True) for size in ((4, 6), (4, 6), (3, 6))]
+    assert torch.autograd.gradcheck(loss, given)
+    slope = torch.autograd.grad(loss(*given), given[1])[0]  # of the source: the concept's own coordinates alone
+    place = torch.arange(6) // 2
+    assert torch.equal(slope != 0, place[None] == concept[:, None])
+
+
 @pytest.mark.parametrize("variables", [(), ("food", "food")])
 def test_variables_are_needed_and_differ(variables: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="variables"):
@@ -125,7 +151,7 @@ def test_variables_are_needed_and_differ(variables: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("rows", "problem"),
     [
-        ([{**ROWS[0], "food": None}], "no column 'food'"),
+        ([{**ROWS[0], "food": None}], "row 0 has nothing in its column 'food'"),
         (ROWS[:1] * 3, "on every row"),
         ([{"text": "a"}], "it has: none"),
     ],

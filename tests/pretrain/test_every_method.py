@@ -38,6 +38,7 @@ CORPORA = {  # corpus, model, tokens of a text
     "pretrain.corpus.mmd": REVIEWS,
     "pretrain.causalm": REVIEWS,
 }
+ROWS_AT_ONCE = {"pretrain.corpus.mmd": 64}  # where 16 hold no two groups to compare
 PLAIN = ("plain", "scratch:1x32,heads=2,tokens=plain/3000", 160)
 some = lru_cache(lambda corpus: rows(corpus)[:64])
 
@@ -60,7 +61,7 @@ def made_for(name: str) -> tuple[str, str, int]:
 def trained(name: str, method: Any, given: Any, folder: Path) -> Any:
     _, model, length = made_for(name)
     lm = method.model(load(model, seed=0), np.random.default_rng(0))
-    how = TrainSettings(steps=2, batch_size=16, length=length, learning_rate=1e-2)
+    how = TrainSettings(steps=2, batch_size=ROWS_AT_ONCE.get(name, 16), length=length, learning_rate=1e-2)
     train(lm, given, method, settings=how, seed=0, folder=folder)
     return lm
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from butfor.core.errors import UserError
-from butfor.report.text import plain, table
+from butfor.report.text import broken, plain, table
 
 from .runs import make
 
@@ -33,6 +33,27 @@ def test_no_line_is_wider_than_the_terminal(tmp_path: Path, width: int) -> None:
     for source in (run, effects, {"effects": effects}):
         assert max(len(line) for line in plain(source, width).splitlines()) <= width
     assert "< 0.001" in plain(run, 80)
+
+
+def test_names_break_where_their_parts_end() -> None:
+    names = {"suite": "shortcut.flipped", "metric": "flipped_accuracy", "unit": "share", "n": 12396}
+    wide = {"treatment": "finetune.explain.cdep", "control": "standard", "low": -0.40123, "high": -0.22123}
+    shown = plain([EFFECT | names | wide | {"better": "lower", "p_adjusted": 0.2}])
+    words = {"finetune.explain.cdep", "standard", "shortcut.flipped", "flipped_accuracy,", "share"}
+    assert words <= set(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
+    assert broken("finetune.explain.cdep − standard", 17) == ["finetune.explain.", "cdep − standard"]
+    assert broken("flipped_accuracy, share", 10) == ["flipped_", "accuracy,", "share"]
+    assert broken("accuracy, share", 5) == ["accur", "acy,", "share"]
+    assert broken("share of", 5) == ["share", "of"] and broken("", 5) == [""]
+
+
+def test_rounding_noise_is_no_effect() -> None:
+    noise = {"estimate": -9.88e-19, "low": -3.21e-18, "high": 6.72e-19}
+    assert " 0 [0, 0] (n=396)" in plain([EFFECT | noise])
+    beside = plain([EFFECT | noise | {"low": -4e-18, "high": -1e-19, "better": "lower"}])
+    assert "0 [0, 0]" in beside and "none found" in beside
+    assert "0 [0, 0]" not in plain([EFFECT | {"estimate": -1e-9, "low": -2e-9, "high": 1e-9}])
 
 
 def test_names_are_no_markup_and_send_no_escapes() -> None:

@@ -140,8 +140,8 @@ def test_empty_rows_are_passed_over(tokenizer):
         ([{"text": "a"}, {"text": ""}], "two tokens"),
         ([{"text": "abc", "labels": 1}], "'labels'"),
         ([{"text": "abc", "bin": 1}, {"text": "abc"}], "'bin' is a number on 1 of 2"),
-        ([{"text": "abc", "w": float("nan")}], "'w' is nan on row 0"),
-        ([{"text": "abc", "w": 2**70}], "'w' is 1180591620717411303424 on row 0"),
+        ([{"text": "abc", "w": float("nan")}], "'w' is nan on row 1 .counted from 1."),
+        ([{"text": "abc", "w": 2**70}], "'w' is 1180591620717411303424 on row 1 "),
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tokenizer, rows, words):
@@ -152,7 +152,7 @@ def test_rows_that_cannot_be_used_are_named(tokenizer, rows, words):
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({}, "row 0 has no two options"),
+        ({}, "row 1 .counted from 1. has no two options"),
         ({"options": ["x", "x"]}, "two of them alike; give options"),
         ({"options": ["x", "y"], "label": 2}, "the label 2 and 2 options"),
     ],
@@ -160,6 +160,6 @@ def test_rows_that_cannot_be_used_are_named(tokenizer, rows, words):
 def test_answers_that_no_choice_can_be_made_of_are_refused(tokenizer, given, problem):
     with pytest.raises(UserError, match=problem):
         plan(tokenizer, [{"text": "a", **given}], objective="choice")
-    with pytest.raises(UserError, match="row 0 has no two options"):  # and so are those beside a row
+    with pytest.raises(UserError, match=r"row 1 .counted from 1. has no two options"):  # and so are those beside a row
         beside = {"pair": {"text": "b"}}
         plan(tokenizer, [{"text": "a", "options": ["x", "y"], "beside": beside}], objective="choice")

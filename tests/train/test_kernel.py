@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from butfor.train.kernel import mmd, penalty
+from butfor.train.kernel import meet, mmd, penalty
 
 
 def double_loop(x, label, attribute):
@@ -59,3 +59,11 @@ def test_mmd_is_near_zero_for_one_distribution_and_not_for_two():
     same = [penalty(torch.randn(60, 2), label, attribute).item() for _ in range(60)]
     assert abs(np.mean(same)) < 3 * np.std(same) / math.sqrt(60) + 1e-3  # unbiased
     assert penalty(torch.randn(60, 2) + 2.0 * attribute[:, None], label, attribute).item() > 0.3
+
+
+def test_rows_meet_where_the_penalty_has_a_term():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        label, attribute = rng.integers(3, size=7), rng.integers(3, size=7)
+        found = penalty(torch.randn(7, 2), torch.from_numpy(label), torch.from_numpy(attribute))
+        assert meet(zip(label.tolist(), attribute.tolist(), strict=True)) == (found.item() != 0)

@@ -73,7 +73,7 @@ def test_marks_decide_what_a_checkpoint_belongs_to() -> None:
     ],
 )
 def test_marks_that_do_not_fit_are_refused_by_row(marks: dict[str, Any], said: str) -> None:
-    with pytest.raises(UserError, match="row 1: ") as caught:
+    with pytest.raises(UserError, match=r"row 2 .counted from 1.: ") as caught:
         planned([{"text": TEXT}, {"text": TEXT, **marks}])
     assert said in str(caught.value)
 

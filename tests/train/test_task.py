@@ -228,3 +228,29 @@ def test_what_hangs_on_a_model_is_never_read_from_what_another_was_kept_for():
             said.append(classify(lm, texts))
     assert not np.allclose(said[0], said[1])
     assert np.array_equal(classify(lm, texts), plain)
+
+
+def gapped(*labels):
+    return [{"id": f"mine/{n}", "text": f"t {n}", "label": label} for n, label in enumerate(labels, 1)]
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ((0, 1, 0, 7, 1), "row mine/4 has the label 7, and no row has 2 … 6; number the labels 0 … 2, each"),
+        ((0, 2, 0), "row mine/2 has the label 2, and no row has 1;"),
+        ((1, 2), "row mine/1 has the label 1, and no row has 0;"),
+        ((0, 1, 10**15), "no row has 2 …"),
+    ],
+)
+def test_labels_leave_out_no_class(labels, problem):
+    with pytest.raises(UserError, match=problem) as error:
+        labelled(gapped(*labels), "label")
+    assert "\n" not in str(error.value)
+
+
+def test_a_class_of_which_only_a_row_beside_another_is_left_out_by_none():
+    rows = [{**row, "beside": {"pair": {"text": "c", "label": 1}}} for row in gapped(0, 2)]
+    labelled(rows, "label")
+    choices = [{**row, "options": ["x", "y", "z"]} for row in gapped(0, 2)]
+    labelled(choices, "choice")  # a place among the options, no class

@@ -362,7 +362,7 @@ def test_what_cannot_be_plugged_is_refused_with_the_fix(tmp_path):
         ({"gradient_accumulation_steps": 2}, "gradient_accumulation_steps = 1"),
         ({"model": "debug"}, "give the model and its tokenizer as they are"),
         ({"rows": iter(ROWS)}, "should be a datasets.Dataset, or rows"),
-        ({"rows": [*ROWS[:1], {"score": 1.0}]}, "row 1 has no text"),
+        ({"rows": [*ROWS[:1], {"score": 1.0}]}, "row 2 .counted from 1. has no text"),
     ]:
         with pytest.raises(UserError, match=problem):
             make(**more)
@@ -398,7 +398,9 @@ def test_data_sets_of_trl_become_rows():
             "beside": {"rejected": {"text": "[user]One?[assistant]No.", "answer_at": at, "length": 3}},
         }
     ]
-    with pytest.raises(UserError, match="row 0 has no chosen and rejected, prompt and completion, messages, or 'text'"):
+    with pytest.raises(
+        UserError, match=r"row 1 .counted from 1. has no chosen and rejected, prompt and .* messages, or 'text'"
+    ):
         rows({"texts": "One."})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from butfor.core.errors import MalformedData, UnknownName, UserError
+from butfor.core.errors import MalformedData, UnknownName, UserError, no_file
 from butfor.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -230,19 +230,24 @@ def _learnt(pairs: Sequence[Shown], variable: str, own: WordMap | None) -> WordM
 
 
 def _rows(file: Path) -> list[dict[str, Any]]:
+    return [row for _, row in _numbered(file)]
+
+
+def _numbered(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The rows of a file, each with its line, named as training names them."""
     from butfor.data.find import objects
 
     if not file.is_file():
-        raise UserError(f'{file} is not there; give a file of rows: {{"text": …, "label": …}}, one a line')
-    return [{"id": f"{file.stem}/{line}", **row} for line, row in objects(file)]  # as training names them
+        raise UserError(f'{file} {no_file(file)}; give a file of rows: {{"text": …, "label": …}}, one a line')
+    return [(line, {"id": f"{file.stem}/{line}", **row}) for line, row in objects(file)]
 
 
 def _pairs(file: Path, variable: str) -> list[Shown]:
     """The examples of a file; the wanted value is that of the other rows where a row has none."""
-    rows = _rows(file)
-    known = list(dict.fromkeys(str(row.get(variable, row.get("label", ""))) for row in rows))
+    rows = _numbered(file)
+    known = list(dict.fromkeys(str(row.get(variable, row.get("label", ""))) for _, row in rows))
     found: list[Shown] = []
-    for line, row in enumerate(rows, 1):
+    for line, row in rows:
         value = str(row.get(variable, row.get("label", "")))
         wanted = str(row.get("wanted", next((other for other in known if other != value), "")))
         if not isinstance(row.get("text"), str) or not isinstance(row.get("counterfactual"), str) or not wanted:

@@ -25,7 +25,7 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from butfor.core.errors import ButforError
+        from butfor.core.errors import ButforError, refused
 
         try:
             return command(*args, **kwargs)
@@ -36,6 +36,9 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
+        except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+            told = refused(error)
+            fail(str(told), told.exit_code, error) if told else _fault(error)
         except MemoryError as error:
             fail(
                 "out of memory; ask for less at once: a smaller train.batch_size, a smaller model, fewer draws",
@@ -45,15 +48,20 @@ def reported(command: Callable[P, R]) -> Callable[P, R]:
         except Exception as error:
             if out_of_memory(error):
                 fail(f"{type(error).__name__}: out of memory; try a smaller train.batch_size or model", 1, error)
-            said = str(error).strip().splitlines() or [""]
-            fail(
-                f"{type(error).__name__}: {said[0]}\nthis looks like a fault in butfor or a plug-in; "
-                "BUTFOR_DEBUG=1 shows where. The same command resumes.",
-                1,
-                error,
-            )
+            _fault(error)
 
     return wrapped
+
+
+def _fault(error: Exception) -> NoReturn:
+    """Nobody expected this."""
+    said = str(error).strip().splitlines() or [""]
+    fail(
+        f"{type(error).__name__}: {said[0]}\nthis looks like a fault in butfor or a plug-in; "
+        "BUTFOR_DEBUG=1 shows where. The same command resumes.",
+        1,
+        error,
+    )
 
 
 SIGNS = {

@@ -126,7 +126,8 @@ def _used(asked: Asked, rows: Sequence[Said] | Sequence[Choice], how: Sequence[s
     """Refuse a model that would not be asked anything."""
     from butfor.data.policy_log import Said
 
-    texts = isinstance(rows[0], Said)
+    said = [row for row in rows if isinstance(row, Said)]
+    texts = bool(said)
     for side, key in (("logging", "logprob"), ("target", "target_logprob")):
         if not (model := getattr(asked, side)):
             continue
@@ -135,6 +136,25 @@ def _used(asked: Asked, rows: Sequence[Said] | Sequence[Choice], how: Sequence[s
         name = key if texts else side
         if all(getattr(row, name) is not None for row in rows):
             raise UserError(f"--{side} {model} would not be used: every row holds '{name}'; leave one of them out")
+        if texts and (missing := _half(asked, said, side)):
+            raise UserError(f"--{side} {model} would not be used: {missing}, or leave --{side} out")
+
+
+def _half(asked: Asked, rows: Sequence[Said], side: str) -> str:
+    """What keeps one side's model from being asked, if anything: weights need the probabilities of both sides."""
+    other, key = ("target", "target_logprob") if side == "logging" else ("logging", "logprob")
+    if getattr(asked, other):
+        return ""
+    own = "logprob" if side == "logging" else "target_logprob"
+    logged, fresh = ([row for row in rows if row.of_target is of] for of in (False, True))
+    silent = sum(getattr(row, key) is None for row in logged)
+    if silent:
+        whose = f"{silent} of {len(logged)} logged texts have"
+    elif all(getattr(row, own) is not None for row in logged) and any(getattr(row, key) is None for row in fresh):
+        whose = "the target's texts have"
+    else:
+        return ""
+    return f"{whose} no '{key}'; log it in all of them, give --{other} MODEL too"
 
 
 Scorer = Callable[[str, str, "Sequence[tuple[str, Sequence[str]]]"], list[list[float]]]
@@ -164,6 +184,12 @@ def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
     notes, how = list[str](), asked.how or DEFAULTS["texts"]
     ratio = of_fresh = None
     if set(how) & set(WEIGHTS):
+        if not logged:
+            need = " and ".join(name for name in how if name in WEIGHTS)
+            raise UserError(
+                f'{asked.log}: every row has "policy": "target", and {need} weigh logged texts; add these '
+                "(rows without 'policy'), or give --how calibrated"
+            )
         ratio = _ratio(asked, logged, scorer)
         if not isinstance(ratio, str):
             found = _ratio(asked, fresh, scorer) if fresh else None

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from butfor.cli.app import show_json
+
+if TYPE_CHECKING:
+    from butfor.experiment import Result
 
 
 def run_command(source: str, preset: str | None, out: Path, sets: Sequence[str], *, as_json: bool, quiet: bool) -> None:
@@ -38,9 +42,21 @@ def run_command(source: str, preset: str | None, out: Path, sets: Sequence[str],
     if not result.trusted:
         from butfor.core.errors import Untrusted
 
-        raise Untrusted(
-            f"the run is done, but its primary effect must not be trusted; see the checks in {result.report}"
-        )
+        told = f"the run is done, but its primary effect must not be trusted; see the checks in {result.report}"
+        raise Untrusted("\n".join([told, *failed_checks(result)]))
+
+
+def failed_checks(result: Result) -> list[str]:
+    """What is wrong with the primary effect: at most three checks, one a line, those that decide first."""
+    from butfor.effects import UNTRUSTED
+
+    primary = result.primary
+    about = f"{primary['suite']}/{primary['metric']}: {primary['treatment']} against {primary['control']}"
+    rows = json.loads((result.path / "checks.json").read_text(encoding="utf-8"))["checks"]
+    failed = [row for row in rows if row["about"] == about and not row["ok"]]
+    failed.sort(key=lambda row: row["code"] not in UNTRUSTED)
+    told = dict.fromkeys(f"{row['code']}: {row['message']}" for row in failed)
+    return [textwrap.shorten(line, 78, placeholder=" …") for line in list(told)[:3]]
 
 
 def command_line(source: str, preset: str | None, out: Path, sets: Sequence[str]) -> str:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,6 +147,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return "; did you mean " + " or ".join(repr(word) for word in near) + "?"
     return "; known: " + ", ".join(names) if 0 < len(names) <= 24 else ""
+
+
+def no_file(path: Path) -> str:
+    """What stands where a file should: `is a folder`, `is no regular file`, or `does not exist`."""
+    if path.is_dir():
+        return "is a folder"
+    return "is no regular file" if path.exists() else "does not exist"
+
+
+def refused(error: OSError) -> UserError | None:
+    """A path of the user's that the operating system does not let us use, as one line that names the fix."""
+    if not isinstance(error.filename, str | bytes):
+        return None
+    path = Path(os.fsdecode(error.filename))
+    if isinstance(error, PermissionError):
+        place = path if os.access(path, os.F_OK) else path.parent
+        if os.access(place, os.R_OK) and not os.access(place, os.W_OK):
+            return UserError(f"{path} cannot be written: permission denied; name another place, or chmod u+w it")
+        fix = "chmod u+r it (and u+rx its folder), or give another"
+        return UserError(f"{path} cannot be read: permission denied; {fix}")
+    if isinstance(error, IsADirectoryError):
+        return UserError(f"{path} is a folder; give a file")
+    if isinstance(error, NotADirectoryError):
+        return UserError(f"{path} cannot be: a file stands where the path needs a folder; give another path")
+    return None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from butfor.core import toml
-from butfor.core.errors import Mistake, SpecError, UserError, did_you_mean
+from butfor.core.errors import Mistake, SpecError, UserError, did_you_mean, no_file, refused
 from butfor.core.keys import canonical
 from butfor.core.registry import Kind, build, plain, resolve
 from butfor.core.spec import Arm, Budget, Experiment, Measure, Train
@@ -128,14 +128,20 @@ def load(source: str | Path | Mapping[str, Any]) -> tuple[str, str, Table]:
     else:
         path = Path(source)
         if len(str(path)) > 1000 or not path.is_file():
+            if len(str(path)) <= 1000 and path.exists():
+                raise UserError(f"{path} {no_file(path)}; give a .toml file, or a recipe: butfor list recipes")
             if path.suffix == ".toml" or len(path.parts) > 1:
                 raise UserError(f"no such file: {path}; write one with: butfor init {path}")
             raise UserError(f"no recipe or file is called {str(source)!r}{did_you_mean(str(source), known)}")
         label = str(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path} cannot be read: {error}") from error
+        except OSError as error:
+            raise refused(error) or UserError(f"{path} cannot be read: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path} cannot be read: it is not UTF-8 (byte {error.start + 1}); save it as UTF-8"
+            ) from error
     try:
         return label, text, tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

@@ -103,7 +103,9 @@ def lines(file: Path) -> list[str]:
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
-        raise MalformedData(file, raw.count(b"\n", 0, error.start) + 1, f"not UTF-8 ({error.reason})") from error
+        raise MalformedData(
+            file, raw.count(b"\n", 0, error.start) + 1, f"not UTF-8 ({error.reason}): save the file as UTF-8"
+        ) from error
 
 
 def parsed(file: Path, text: str, line: int = 1) -> Any:
@@ -111,7 +113,8 @@ def parsed(file: Path, text: str, line: int = 1) -> Any:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise MalformedData(file, line + error.lineno - 1, f"not JSON ({error.msg})") from error
+        at = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+        raise MalformedData(file, line + error.lineno - 1, f"not JSON ({at}): mend it there") from error
     except (ValueError, RecursionError) as error:
         raise MalformedData(file, line, f"JSON that cannot be read ({error})") from error
     try:
@@ -136,7 +139,7 @@ def objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             found = True
             yield line, cast("dict[str, Any]", row)
     if not found:
-        raise MalformedData(file, 1, "no row in this file")
+        raise MalformedData(file, 1, "no row in this file: write one JSON object a line")
 
 
 def listed(file: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from butfor.core.errors import DataError, MalformedData, MissingData
+from butfor.core.errors import DataError, MalformedData, MissingData, no_file
 from butfor.data.find import objects
 from butfor.scm.columns import Codes, Columns, Floats
 from butfor.scm.policies import SUM, Answers, Log
@@ -75,7 +75,7 @@ class Said:
 def read(path: Path) -> list[Choice] | list[Said]:
     """The rows of a log, all of one kind."""
     if not path.is_file():
-        raise MissingData(f"{path} does not exist; butfor evaluate-policy reads a file of JSON lines")
+        raise MissingData(f"{path} {no_file(path)}; butfor evaluate-policy reads a file of JSON lines")
     choices, said, seen = list[Choice](), list[Said](), dict[str, int]()
     for line, row in objects(path):
         if PAIR & row.keys():

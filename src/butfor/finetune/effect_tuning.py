@@ -37,6 +37,7 @@ from butfor.core.errors import UserError
 from butfor.finetune.neighbours import WORDS, neighbours
 from butfor.lm.head import has_head
 from butfor.train.method import Batch, Method, Rows
+from butfor.train.naming import named
 from butfor.train.task import read, under
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class EffectTuning(Method):
         for place, row in enumerate(rows):
             _parts(row, place)
             if self.within is not None and self.within not in row:
-                raise UserError(f"row {_name(row, place)} has no column {self.within!r}, which `within` names")
+                raise UserError(f"row {named(row, place)} has no column {self.within!r}, which `within` names")
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, and beside each its neighbours' questions; "near0" is the nearest."""
@@ -168,13 +169,13 @@ def _parts(row: dict[str, Any], place: int) -> tuple[str, str]:
         return text[: row["answer_at"]], text[row["answer_at"] :]
     if isinstance(label, bool) or not isinstance(label, int):
         raise UserError(
-            f"row {_name(row, place)} has no gold answer: effect tuning needs a label, or answer_at in the text; "
+            f"row {named(row, place)} has no gold answer: effect tuning needs a label, or answer_at in the text; "
             "try train.corpus = 'ecare'"
         )
     if options is None:
         return text, str(label)
     if not 0 <= label < len(options):
-        raise UserError(f"row {_name(row, place)} has the label {label} and {len(options)} options")
+        raise UserError(f"row {named(row, place)} has the label {label} and {len(options)} options")
     return text, options[label]
 
 
@@ -196,17 +197,13 @@ def _refuse_unread(lm: LM, planned: Batches) -> None:
         raise UserError(f"{lm.name} is an encoder: effect tuning needs train.objective = 'label' for it, or a decoder")
     if lacking := next((row for row in planned.rows if "answer_at" not in row), None):
         raise UserError(
-            f"row {_name(lacking, lacking['row'])} has no answer_at, where its answer begins in its text; "
+            f"row {named(lacking, lacking['row'])} has no answer_at, where its answer begins in its text; "
             "set train.objective = 'choice' or 'label', or train.corpus = 'ecare-told'"
         )
     for name, near in planned.beside.items():  # an answer that is cut off would count as certain
         fed = [fed for batch in near.plan for fed in batch if _is_near(name) and near.rows[fed[0]][WEIGHT] > 0]
         if any(len(near.encoded[place]) > size for place, size in fed):
             raise UserError("a neighbour's question leaves no room for the whole answer of a row; raise train.length")
-
-
-def _name(row: dict[str, Any], place: int) -> Any:
-    return row.get("id", place)
 
 
 def _is_near(name: str) -> bool:

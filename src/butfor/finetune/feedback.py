@@ -35,6 +35,7 @@ from pydantic import Field
 from butfor.core.errors import UserError
 from butfor.train.batches import ROW
 from butfor.train.method import Batch, Method, Rows
+from butfor.train.naming import named
 from butfor.train.policy import before, remembered
 from butfor.train.task import read, under
 
@@ -77,7 +78,7 @@ class Feedback(Method):
         classes = 1 + max(labels, default=-1)
         for place, row in enumerate(rows):
             if problem := _problem(row, classes):
-                raise UserError(f"row {row.get('id', place)}: {problem}")
+                raise UserError(f"row {named(row, place)}: {problem}")
         if all(row["label"] == row["beside"][PAIR]["label"] for row in rows):
             raise UserError("no counterfactual question has another answer than its factual one: nothing to learn")
 

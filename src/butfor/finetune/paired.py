@@ -26,6 +26,7 @@ from pydantic import Field
 from butfor.core.errors import UserError
 from butfor.train.marks import MARKS
 from butfor.train.method import Batch, Method, Rows
+from butfor.train.naming import named
 from butfor.train.task import read, under
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _read(path: str, content: str) -> dict[str, Texts]:  # noqa: ARG001
 
 def _beside(place: int, row: Row) -> Row:
     other = row.get("beside", {}).get(PAIR)
-    name = row.get("id", place)
+    name = named(row, place)
     if not other or not isinstance(other.get("text"), str):
         raise UserError(
             f"no counterfactual stands beside row {name}: by = 'human' needs rows with beside.pair, as in the corpus "

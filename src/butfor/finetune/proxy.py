@@ -34,6 +34,7 @@ from butfor.core.errors import UserError
 from butfor.lm.head import NAME, judged
 from butfor.lm.load import check, classes, load, stamp
 from butfor.train.batches import ROW
+from butfor.train.columns import column
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import read, under
 
@@ -146,13 +147,7 @@ class CausalProxy(Method):
 def values(rows: Rows, variables: tuple[str, ...]) -> list[Values]:
     """The concepts of every row; refuses a concept that some row lacks, or that never differs."""
     for name in variables:
-        for place, row in enumerate(rows):
-            if not isinstance(row.get(name), (str, int, float, bool)):
-                known = ", ".join(sorted(set(row) - {"text", "options", "beside", ROW})) or "none"
-                raise UserError(
-                    f"row {row.get('id', place)} has no column {name!r} (it has: {known}); name the concepts' columns"
-                )
-        if len(found := {row[name] for row in rows}) < 2:
+        if len(found := set(column(rows, name))) < 2:
             raise UserError(f"{name!r} is {found.pop()!r} on every row: there is no other value to swap in")
     return [tuple(row[name] for name in variables) for row in rows]
 

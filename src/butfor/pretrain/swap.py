@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Literal, final
 
 from butfor.data.builtin import gender_ambiguous, gender_swaps, gender_titles
 from butfor.data.pairs import Pair, substitute
+from butfor.pretrain.corpus.edits import some
 from butfor.pretrain.corpus.tree import tree
 from butfor.pretrain.pronouns import next_word, possessive
 from butfor.train.method import Method, Rows
@@ -63,6 +64,11 @@ class Swap(Method):
         flat = [name for pair in self.names for name in pair]
         if len(set(flat)) < len(flat):
             raise ValueError("a name stands in one pair only, so that swapping twice gives the text back")
+
+    def fits(self, rows: Rows) -> None:
+        """Refuse a corpus without any word to swap."""
+        names = {**dict(self.names), **{male: female for female, male in self.names}}
+        some(lambda text: edits(text, names), rows, "word of gender")
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows under `mode`; a swapped row keeps its number."""

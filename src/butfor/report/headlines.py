@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from butfor.report.audited import CLAIMS, Line, Part, open_audit
 from butfor.report.folder import number
-from butfor.report.text import STYLE, indented, said
+from butfor.report.text import STYLE, Name, said
 from butfor.report.words import SYMBOL, interval, percent, probability
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ def headlines(folder: Path) -> Table:
     audit = open_audit(folder)
     level = number(audit.run.spec.get("level"))
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, caption_justify="left")
-    grid.add_column("suite, headline", overflow="fold", min_width=20)
+    grid.add_column("suite, headline", min_width=20)
     grid.add_column(said(f"level [{percent(level or 0.95)} interval]"), no_wrap=True)
     grid.add_column("reading", overflow="fold", min_width=12)
     grid.add_column("p", justify="right", no_wrap=True, min_width=7)
     for area, parts in audit.areas.items():
         if grid.row_count:
             grid.add_section()
-        grid.add_row(said(f"{area} ({_family(parts[0])}…)" if _family(parts[0]) else area, "bold"))
+        grid.add_row(Name(f"{area} ({_family(parts[0])}…)" if _family(parts[0]) else area, style="bold"))
         for part in parts:
             name, line = part.name.removeprefix(_family(part)), part.headline
             if line is None:
-                grid.add_row(indented(name, 1), said("no item has a value"))
+                grid.add_row(Name(name, 1), said("no item has a value"))
                 continue
             own, effect = line.level, line.effect
             unit = f", {own.unit}" if own.unit not in ("", "share") else ""
@@ -41,7 +41,7 @@ def headlines(folder: Path) -> Table:
             star = "*" if _starred(line) else ""
             word = "" if effect is None else f"{SYMBOL[line.found]} {line.word}{star}"
             grid.add_row(
-                indented(f"{name} {own.metric}{unit}", 1),
+                Name(f"{name} {own.metric}{unit}", 1),
                 said(interval(own.estimate, own.low, own.high)),
                 said(word, STYLE.get(line.found, "")),
                 said("" if effect is None or line.found == "unknown" else probability(p)),

@@ -3,6 +3,7 @@
 Rule      Two significant digits of the interval's shorter half decide how many decimals an effect is printed with. An
           interval that holds zero is worded as "no effect was found", with the changes that the data exclude; never as
           a proof that there is none.
+          Below NOISE with both ends, an effect is the rounding of a computer, printed and read as 0.
 Limits    A metric whose best value is zero is judged by the two levels: toward zero, away from it, or past it.
 """
 
@@ -15,6 +16,7 @@ import re
 from butfor.report.folder import Effect
 
 SYMBOL = {"better": "●", "worse": "■", "changed": "◆", "none": "○", "unknown": "·"}
+NOISE = 1e-12  # what sums of floating-point numbers of the size of 1 leave of a zero
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff"
     "\U000e0000-\U000e0fff]"
@@ -50,6 +52,11 @@ def plain(value: float | None, *, sign: bool = False) -> str:
     return fixed(value, max(0, 2 - math.floor(math.log10(abs(value)))), sign=sign)
 
 
+def rounded_away(estimate: float | None, low: float | None, high: float | None) -> bool:
+    """Is nothing left of an effect but what rounding makes of a zero?"""
+    return all(value is not None and abs(value) < NOISE for value in (estimate, low, high))
+
+
 def decimals(estimate: float, low: float | None, high: float | None) -> int:
     """How many decimals the interval's shorter half (or, without an interval, the estimate) deserves."""
     half = 0.0 if low is None or high is None else min(abs(high - estimate), abs(estimate - low)) or abs(high - low)
@@ -65,6 +72,8 @@ def interval(
     """`−0.312 [−0.401, −0.222]`, or what of it there is; at most `most` decimals."""
     if estimate is None:
         return "not measured"
+    if rounded_away(estimate, low, high):
+        return "0 [0, 0]"
     if estimate == low == high:
         return "{0} [{0}, {0}]".format(plain(estimate, sign=sign))
     places = min(most, decimals(estimate, low, high))
@@ -113,7 +122,7 @@ def reading(effect: Effect) -> str:
     """better, worse, changed (no better side, or past zero), none (interval holds zero), unknown (no interval)."""
     if effect.estimate is None or effect.low is None or effect.high is None:
         return "unknown"
-    if effect.low <= 0 <= effect.high:
+    if effect.low <= 0 <= effect.high or rounded_away(effect.estimate, effect.low, effect.high):
         return "none"
     if effect.better == "zero":
         before, after = effect.control_level, effect.treatment_level
@@ -165,6 +174,8 @@ def excluded(effect: Effect) -> str:
         return ""
     if effect.low == effect.high:
         return "the two arms gave the same value on every item"
+    if rounded_away(effect.estimate, effect.low, effect.high):
+        return "the two arms differ by less than a computer's rounding"
     places = decimals(effect.estimate, effect.low, effect.high)
     drop = with_unit(fixed(abs(effect.low), places), effect.unit)
     rise = with_unit(fixed(effect.high, places), effect.unit)

@@ -84,7 +84,9 @@ class Answers:
             raise DataError("outcome needs a place for every logged text: nan where nobody labelled it")
         own = 0 if self.fresh_outcome is None else int(np.isfinite(self.fresh_outcome).sum())
         if int(np.isfinite(self.outcome).sum()) + own < 2:
-            raise DataError("fewer than two texts have an outcome: nothing ties the judgements to it")
+            raise DataError(
+                "fewer than two texts have an outcome: nothing ties the judgements to it; label a random few of them"
+            )
         for name, given, like in (("ratio", self.ratio, self.judge), ("fresh_ratio", self.fresh_ratio, self.fresh)):
             if given is not None and not (given.shape == like.shape and np.isfinite(given).all()):
                 raise DataError(f"{name} needs a finite number for each of its texts")

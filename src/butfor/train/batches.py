@@ -37,6 +37,7 @@ from butfor.core.seeds import derive
 from butfor.lm.choice import padded
 from butfor.train.marks import MARKS, Marks, checked, marked
 from butfor.train.method import Rows
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -194,12 +195,12 @@ def _beside(main: Batches, tokenizer: Any, length: int, objective: str) -> dict[
     places = sorted({place for batch in main.plan for place, _ in batch})
     names = sorted({name for row in main.rows for name in row.get("beside", ())})
     for name in names:
-        if lacking := [row[ROW] for row in main.rows if name not in row.get("beside", ())]:
-            raise UserError(f"{name!r} stands beside some rows, and not beside row {lacking[0]}; give it to all")
+        if lacking := [row for row in main.rows if name not in row.get("beside", ())]:
+            raise UserError(f"{name!r} stands beside some rows, and not beside row {_name(lacking[0])}; give it to all")
         rows: Rows = [row["beside"][name] for row in main.rows]
         for row, outer in zip(rows, main.rows, strict=True):
             if not isinstance(row.get("text"), str) or not row["text"]:
-                raise UserError(f"row {outer[ROW]}: {name!r} beside it has no text")
+                raise UserError(f"row {_name(outer)}: {name!r} beside it has no text")
         encoded: Encoded = {}
         marks: dict[int, Marks] = {}
         variables = checked(rows)
@@ -218,7 +219,7 @@ def _options(made: Batches, tokenizer: Any) -> dict[int, list[list[int]]]:
     for place in made.encoded:
         row = made.rows[place]
         if problem := misfit(row.get("label", 0), row.get("options")):
-            raise UserError(f"row {row.get(ROW, place)} {problem}")
+            raise UserError(f"row {_name(row, place)} {problem}")
         found[place] = [tokenizer(option, add_special_tokens=False)["input_ids"] for option in row["options"]]
     return found
 
@@ -238,15 +239,24 @@ def misfit(label: int, options: Any) -> str:
     return f"{problem}; give options, ['…', '…'], no two alike, and as label the number of the right one, from 0 on"
 
 
+def _name(row: dict[str, Any], place: int = 0) -> str:
+    """The row as messages name it: its own number before its place in what is fed."""
+    return named(row, row[ROW] if isinstance(row.get(ROW), int) else place)
+
+
 def _complete(rows: Rows) -> Rows:
     """The rows with a text and a number each; new rows are numbered after all others."""
     if not rows:
         raise UserError("there are no rows to train on; look at the corpus, or at the method's data hook")
     for place, row in enumerate(rows):
         if not isinstance(row.get("text"), str):
-            raise UserError(f"row {place} has no text: a training row is a dict with a 'text', not {sorted(row)}")
+            raise UserError(
+                f"row {_name(row, place)} has no text: a training row is a dict with a 'text', not {sorted(row)}"
+            )
         if taken := (TAKEN | {STEP}) & row.keys():
-            raise UserError(f"row {place} has a column {min(taken)!r}, which the loop itself fills; rename it")
+            raise UserError(
+                f"row {_name(row, place)} has a column {min(taken)!r}, which the loop itself fills; rename it"
+            )
     new = count(1 + max((row[ROW] for row in rows if row.get(ROW) is not None), default=-1))
     return [row if row.get(ROW) is not None else {**row, ROW: next(new)} for row in rows]
 
@@ -254,13 +264,13 @@ def _complete(rows: Rows) -> Rows:
 def _numeric(rows: Rows) -> tuple[str, ...]:
     """Columns that hold a number on every row; refuses one that does on some rows only, and what no tensor holds."""
     held: dict[str, int] = defaultdict(int)
-    for row in rows:
+    for place, row in enumerate(rows):
         for name, value in row.items():
             if isinstance(value, (bool, int, float)) and name not in MARKS:
                 held[name] += 1
                 if not (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63):
                     raise UserError(
-                        f"column {name!r} is {value} on row {row.get(ROW, '')}, not a finite number of 64 bits"
+                        f"column {name!r} is {value} on row {_name(row, place)}, not a finite number of 64 bits"
                     )
     for name, number in held.items():
         if 0 < number < len(rows):

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 from butfor.core.errors import UserError
 from butfor.train.batches import ROW
 from butfor.train.method import Rows
+from butfor.train.naming import named
+
+NO_COLUMNS = frozenset({"id", "text", "options", "beside", ROW})
 
 
 def column(rows: Rows, name: str) -> list[Hashable]:
     """A column of all rows; refuses one that some rows lack."""
     for place, row in enumerate(rows):
         if not isinstance(row.get(name), (str, int, float, bool)):
-            known = ", ".join(sorted(set(row) - {"text", ROW})) or "none"
-            raise UserError(f"row {place} has no column {name!r} (it has: {known}); name the column, or give it")
+            raise UserError(f"row {named(row, place)} {lacking(row, name)}; name another column, or give it")
     return [row[name] for row in rows]
+
+
+def lacking(row: Mapping[str, Any], name: str) -> str:
+    """What is wrong with a column that is no word and no number."""
+    if name not in row:
+        known = ", ".join(sorted(set(row) - NO_COLUMNS)) or "none"
+        return f"has no column {name!r} (it has: {known})"
+    value = row[name]
+    return f"has nothing in its column {name!r}" if value is None else f"has {value!r} as {name!r}, no word or number"
 
 
 def values(rows: Rows, name: str) -> list[Hashable]:

@@ -11,11 +11,22 @@ Limits    The unbiased estimate may be below zero. Two groups count where both h
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+LEAST_ROWS = 2  # of a group that counts
+
+
+def meet(cells: Iterable[tuple[Hashable, Hashable]]) -> bool:
+    """Whether rows of these (label, value) hold two values of one label that count: else `penalty` of them is 0."""
+    counts = Counter(label for (label, _), n in Counter(cells).items() if n >= LEAST_ROWS)
+    return max(counts.values(), default=0) >= 2
 
 
 def penalty(found: Tensor, label: Tensor, attribute: Tensor, least: float = 1e-12) -> Tensor:
@@ -30,7 +41,7 @@ def penalty(found: Tensor, label: Tensor, attribute: Tensor, least: float = 1e-1
     for y in label.unique():
         for a, b in combinations(attribute[label == y].unique().tolist(), 2):
             one, other = ((label == y) & (attribute == value) for value in (a, b))
-            if min(int(one.sum()), int(other.sum())) >= 2:
+            if min(int(one.sum()), int(other.sum())) >= LEAST_ROWS:
                 terms.append(mmd(kernel, one, other))
     return torch.stack(terms).mean() if terms else found.sum() * 0.0
 

@@ -36,6 +36,7 @@ from butfor.train.borrow import borrowed
 from butfor.train.masked import mask_token, masked_head, masked_outputs
 from butfor.train.meter import Clock, Meter, count_flops
 from butfor.train.method import Method, Rows, feeding, touched
+from butfor.train.naming import named
 from butfor.train.task import HEADS, INPUTS, Objective, labelled, read, ready
 from butfor.train.trainer import shell
 
@@ -346,11 +347,11 @@ class Run:
         """The value, if training can go on with it."""
         if math.isfinite(value):
             return value
-        numbers = [self.batches.rows[place][ROW] for place, _ in self.batches.plan[step]]
+        rows = [self.batches.rows[place] for place, _ in self.batches.plan[step]]
         raise RunError(
             f"the {name} is {value} at step {step + 1} of {len(self.batches)} (learning rate {self.rate:g}, "
             f"{self.method!r}).\nTry a lower train.learning_rate, a longer train.warmup, or dtype = 'float32'; "
-            f"if it stays, look at rows {', '.join(map(str, numbers[:8]))} of the corpus."
+            f"if it stays, look at rows {', '.join(named(row, row[ROW]) for row in rows[:8])} of the corpus."
         )
 
     def step_done(self, step: int) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from butfor.core.errors import UserError
 from butfor.train.method import Rows
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +48,8 @@ class Marks(NamedTuple):
         answer = next((token for token, (_, stop) in enumerate(offsets) if stop > at), None)
         if answer is None:
             raise UserError(
-                f"row {place}: what is learnt begins at character {at}, behind its first {len(offsets)} tokens; "
-                "raise train.length"
+                f"row {named(row, place)}: what is learnt begins at character {at}, "
+                f"behind its first {len(offsets)} tokens; raise train.length"
             )
         return cls(tuple(variable), links, answer)
 
@@ -60,7 +61,7 @@ def checked(rows: Rows) -> tuple[str, ...]:
         if not MARKS & row.keys():
             continue
         if wrong := problem(row):
-            raise UserError(f"row {row.get('id', place)}: {wrong}")
+            raise UserError(f"row {named(row, place)}: {wrong}")
         names |= {span[2] for span in row.get("spans", ()) if len(span) == 3}
     return tuple(sorted(names))
 

@@ -29,6 +29,7 @@ from butfor.lm.head import NAME, frozen, hang, has_head, keep, narrow, pooled
 from butfor.lm.load import classes
 from butfor.train.adapt import adapted
 from butfor.train.batches import misfit
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,21 +113,41 @@ def labelled(rows: Rows, objective: Objective) -> None:
         label, options = row.get("label"), row.get("options")
         if isinstance(label, bool) or not isinstance(label, int) or label < 0:
             raise UserError(
-                f"row {row.get('id', place)} has the label {label!r}; "
+                f"row {named(row, place)} has the label {label!r}; "
                 f"train.objective = {objective!r} needs a whole number from 0 on, on every row"
             )
         if (objective == "choice" or options is not None) and (problem := misfit(label, options)):
-            raise UserError(f"row {row.get('id', place)} {problem}")
+            raise UserError(f"row {named(row, place)} {problem}")
         for name, other in _besides(row, place):
             label, options = other.get("label", 0), other.get("options")
             fits = isinstance(label, int) and not isinstance(label, bool) and label >= 0
             if not fits or (objective == "choice" and options is not None and misfit(label, options)):
                 raise UserError(
-                    f"row {row.get('id', place)}: {name!r} beside it has the label {label!r}; "
+                    f"row {named(row, place)}: {name!r} beside it has the label {label!r}; "
                     "give a whole number from 0 on, and options to match"
                 )
-    if objective == "label" and len(found := {row["label"] for row in rows}) < 2:
+    if objective == "label":
+        _told_apart(rows)
+
+
+def _told_apart(rows: Rows) -> None:
+    """Refuse rows that are all of one class, and labels that leave out a class below the highest."""
+    if len(found := {row["label"] for row in rows}) < 2:
         raise UserError(f"all {len(rows)} rows have the label {min(found)}: there is nothing to tell apart")
+    found |= {other["label"] for row in rows for other in row.get("beside", {}).values() if "label" in other}
+    missing = next((n for n in range(len(found)) if n not in found), None)
+    if missing is not None:
+        above = min(label for label in found if label > missing)
+        row = next(
+            named(row, place)
+            for place, row in enumerate(rows)
+            if above in (row["label"], *(other.get("label") for other in row.get("beside", {}).values()))
+        )
+        gap = str(missing) if above == missing + 1 else f"{missing} … {above - 1}"
+        raise UserError(
+            f"row {row} has the label {above}, and no row has {gap}; number the labels 0 … {len(found) - 1}, "
+            "each on a row or more"
+        )
 
 
 def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]]:
@@ -134,7 +155,7 @@ def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]
     found = row.get("beside", {})
     if not isinstance(found, dict) or not all(isinstance(other, dict) for other in found.values()):
         raise UserError(
-            f'row {row.get("id", place)}: what stands beside it is {found!r}, not rows: {{"pair": {{"text": "…"}}}}'
+            f'row {named(row, place)}: what stands beside it is {found!r}, not rows: {{"pair": {{"text": "…"}}}}'
         )
     return list(found.items())
 
@@ -146,14 +167,14 @@ def _worth(rows: Rows) -> None:
         other, score = row.get("beside", {}).get(REJECTED), row.get(SCORE)
         if paired and (not isinstance(other, dict) or not other.get("text")):
             raise UserError(
-                f"row {row.get('id', place)} is a one-sided preference; put the text that was not preferred beside it: "
+                f"row {named(row, place)} is a one-sided preference; put the text that was not preferred beside it: "
                 '{"text": "…", "beside": {"rejected": {"text": "…"}}}'
             )
         if paired and other["text"] == row["text"]:
-            raise UserError(f"row {row.get('id', place)} prefers a text to itself; leave it out")
+            raise UserError(f"row {named(row, place)} prefers a text to itself; leave it out")
         if not paired and (isinstance(score, bool) or not isinstance(score, (int, float)) or not isfinite(score)):
             raise UserError(
-                f"row {row.get('id', place)} has the score {score!r}; train.objective = 'reward' needs a number on "
+                f"row {named(row, place)} has the score {score!r}; train.objective = 'reward' needs a number on "
                 "every row, or beside every row the text that was not preferred, as 'rejected'"
             )
 

@@ -30,6 +30,7 @@ from butfor.core.seeds import generator
 from butfor.lm.head import NAME, pooled
 from butfor.train.batches import STEP, Batches, batches, numbered
 from butfor.train.method import Batch, Method, Rows, feeding, touched
+from butfor.train.naming import named
 from butfor.train.policy import UNSAID, before
 from butfor.train.task import INPUTS, REJECTED, Outputs, labelled, under
 
@@ -200,7 +201,7 @@ def _row(row: dict[str, Any], place: int, tokenizer: Any, args: Any) -> dict[str
     first = next((said[name] for name in ("chosen", "completion", "messages", field) if said[name]), None)
     if first is None:
         raise UserError(
-            f"row {place} has no chosen and rejected, prompt and completion, messages, or {field!r}; "
+            f"row {named(row, place)} has no chosen and rejected, prompt and completion, messages, or {field!r}; "
             "give a data set of trl's, or rows: [{'text': '…'}, …]"
         )
     row |= _told(said["prompt"], first, tokenizer, apart)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from tests.align.reward.planted import World, drawn, effects, learnt, preferences
 
-from butfor.align.reward.deconfound import Deconfound, _errors, of_preferences, of_scores
+from butfor.align.reward.deconfound import TAKEN, Deconfound, Removed, _errors, of_preferences, of_scores
+from butfor.align.reward.sides import KEPT
 from butfor.core.errors import DataError, UserError
 from butfor.scm.estimate.nuisance import folds_of
 from butfor.train.standard import Standard
+from butfor.train.task import Outputs
 
 RHO, BETA, GAMMA = 0.8, 1.5, 1.0
 
@@ -158,6 +161,35 @@ def test_what_is_alike_in_both_texts_cancels():
     rows = [{"text": f"a{n}", "day": n % 3, "beside": {"rejected": {"text": f"b{n}", "day": n % 3}}} for n in range(60)]
     with pytest.raises(UserError, match="'day' is alike in both texts of every pair"):
         Deconfound(variables=("day",)).fits(rows)
+
+
+def test_what_the_model_does_not_read_at_all_is_told_in_words():
+    found = Removed(np.array([1.0, 0.5]), np.array([0.1, 0.1]), np.array([1.15, 0.6]))
+    first, second = found.told(["hour", "length"], 500, "score")
+    assert first.endswith("; nothing of its variance is told by what the model reads")
+    assert second.endswith("; 40% of its variance is told by what the model reads")
+
+
+@pytest.mark.parametrize("kind", ["preferences", "scores"])
+def test_its_gradient_is_that_of_the_equation(kind):
+    torch.manual_seed(0)
+    won, lost, taken = (torch.randn(5, 1, dtype=torch.float64) for _ in range(3))
+    won.requires_grad_(), lost.requires_grad_()
+    model = torch.nn.Module()
+    setattr(model, KEPT, ({TAKEN: taken[:, 0]}, [[3, 0, 4, 1, 2]]))
+    at = taken[[3, 0, 4, 1, 2]]
+    score = torch.randn(5, dtype=torch.float64)
+    batch = {"step": torch.tensor(0), "input_ids": torch.zeros(5, 1, dtype=torch.long), "score": score}
+
+    def loss(one, other):
+        beside = Outputs(None, other, other) if kind == "preferences" else None
+        return Deconfound().loss(model, batch, Outputs(None, one, one, beside))
+
+    given = (won, lost) if kind == "preferences" else (won, lost.detach())
+    assert torch.autograd.gradcheck(loss, given)
+    (slope,) = torch.autograd.grad(loss(*given), won)
+    by_hand = -torch.sigmoid(-(won - lost + at)) if kind == "preferences" else won - (score[:, None] - at)
+    assert torch.allclose(slope, by_hand / 5)
 
 
 def test_few_rows_and_unknown_levels_are_refused():

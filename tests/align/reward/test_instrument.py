@@ -6,13 +6,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from tests.align.reward.planted import WIDTH, World, drawn, effects, learnt, seen
 
-from butfor.align.reward.instrument import Instrument, _strength, first_stage
-from butfor.align.reward.sides import apart, numbered
+from butfor.align.reward.instrument import ALONG, PREDICTED, SIGN, Instrument, _strength, first_stage
+from butfor.align.reward.sides import KEPT, apart, numbered
 from butfor.core.errors import DataError, UserError
+from butfor.lm.head import NAME
 from butfor.scm.estimate.nuisance import folds_of
 from butfor.train.standard import Standard
+from butfor.train.task import Outputs
 
 ADDS = -1.0  # what the hidden cause adds to a score, for each unit that it adds to the second feature
 RANKERS = 5
@@ -136,6 +139,39 @@ def test_training_finds_that_answer(monkeypatch):
     wanted = found.turned @ found.along @ np.linalg.lstsq(found.predicted, y - y.mean(), rcond=None)[0]
     assert head[1].weight[0].detach().numpy() == pytest.approx(wanted, rel=0.02, abs=2e-3)
     assert head[1].bias.item() == pytest.approx(y.mean() - wanted @ x.mean(0), abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["scores", "of each text", "first"])
+def test_its_gradient_is_that_of_the_equation(kind):
+    torch.manual_seed(0)
+    told, along, score = torch.randn(6, 2), torch.linalg.qr(torch.randn(4, 2))[0], torch.randn(6)
+    told, along, score = told.double(), along.double(), score.double()
+    sign = torch.tensor([1.0, -1, 1, 1, -1, -1]).double()
+    model, head = torch.nn.Module(), torch.nn.Linear(4, 1)
+    del head.weight, head.bias
+    setattr(model, NAME, torch.nn.Sequential(torch.nn.Identity(), head))
+    setattr(model, ALONG, along)
+    order = [5, 0, 3, 1, 4, 2]
+    setattr(model, KEPT, ({PREDICTED: told, SIGN: sign}, [order]))
+    batch = {"step": torch.tensor(0), "input_ids": torch.zeros(6, 1, dtype=torch.long), "score": score}
+    method = Instrument(first="first" if kind == "first" else "")
+    outputs = Outputs(None, score, score, None if kind == "scores" else Outputs(None, score, score))
+
+    def loss(weight, bias):
+        head.weight, head.bias = weight, bias
+        return method.loss(model, batch, outputs)
+
+    weight, bias = (torch.randn(*size, dtype=torch.float64, requires_grad=True) for size in ((1, 4), (1,)))
+    assert torch.autograd.gradcheck(loss, (weight, bias))
+    found = torch.autograd.grad(loss(weight, bias), (weight, bias), allow_unused=True)
+    seen, ways = told[order] @ along.T, sign[order] if kind == "first" else torch.ones(6).double()
+    worth = seen @ weight[0] + (0 if kind == "of each text" else bias)
+    slope = worth - score if kind == "scores" else -torch.sigmoid(-ways * worth) * ways
+    assert torch.allclose(found[0], (slope[:, None] * seen).mean(0, keepdim=True))
+    if kind == "of each text":
+        assert found[1] is None or not found[1].any()  # it cancels in the difference of two texts
+    else:
+        assert torch.allclose(found[1], slope.mean()[None])
 
 
 def test_estimates_centre_on_the_truth_over_worlds():

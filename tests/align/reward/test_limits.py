@@ -110,7 +110,7 @@ FLAT = [{**row, "length": 1.0, "beside": {"rejected": {**row["beside"]["rejected
     ("rows", "problem"),
     [
         (ONE_SIDED, "one-sided preference"),
-        (BARE, r"row 50: the rejected text has no column 'length' \(it has: none\)"),
+        (BARE, r"row 51 .counted from 1.: the rejected text has no column 'length' \(it has: none\)"),
         (FLAT, "'length' is 1.0 of every text"),
     ],
     ids=["one-sided", "bare", "flat"],

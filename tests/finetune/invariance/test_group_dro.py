@@ -55,6 +55,23 @@ def test_weights_and_losses_are_those_of_a_loop(start):
         assert weights(model.get_submodule(STATE)).numpy() == pytest.approx(q, rel=1e-5)
 
 
+def test_its_gradient_holds_the_weights_of_the_groups():
+    torch.manual_seed(0)
+    logits = torch.randn(7, 3, dtype=torch.float64, requires_grad=True)
+    batch = {"label": torch.arange(7) % 3, GROUP: torch.arange(7) % 2, "step": torch.tensor(0)}
+    model, method = torch.nn.Module(), GroupDRO(strength=2.0)
+
+    def loss(seen):
+        return method.loss(model, batch, SimpleNamespace(logits=seen, loss=None))
+
+    model.add_module(STATE, fresh([0.7, 0.3], equal=True).double())
+    (moving,) = torch.autograd.grad(loss(logits), logits)  # in the step in which they move
+    assert weights(model.get_submodule(STATE)).tolist() != pytest.approx([0.5, 0.5], abs=0.01)
+    assert torch.autograd.gradcheck(loss, (logits,))
+    (held,) = torch.autograd.grad(loss(logits), logits)
+    assert torch.equal(moving, held)
+
+
 def test_groups_weighed_by_their_shares_give_the_plain_mean():
     each, group, share = torch.rand(10), torch.arange(10) % 3, torch.tensor([0.2, 0.5, 0.3])
     assert (estimated(each, group, share) * share).sum().item() == pytest.approx(each.mean().item())

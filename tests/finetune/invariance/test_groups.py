@@ -18,6 +18,7 @@ from butfor.finetune.invariance.irm import IRM
 from butfor.finetune.invariance.mmd import MMD
 from butfor.finetune.invariance.vrex import VREx
 from butfor.lm.load import load
+from butfor.train.batches import Batches
 from butfor.train.loop import TrainSettings, train
 from butfor.train.standard import Standard
 
@@ -106,6 +107,25 @@ def test_rows_without_groups_are_refused_in_one_line(rows, problem, method):
     with pytest.raises(UserError, match=problem) as error:
         method.fits(rows)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: type(method).__name__)
+def test_a_penalty_that_never_begins_is_told(tmp_path, method):
+    lm = load("debug")
+    how = TrainSettings(steps=1, batch_size=2, length=12, objective="label")
+    train(lm, ROWS, replace(method, after=1), settings=how, seed=0, folder=tmp_path)
+    assert "invariance: after = 1 leaves no step of 1 with the penalty" in lm.notes
+
+
+def test_groups_that_meet_only_before_the_penalty_begins_are_refused():
+    rows = MMD(groups=("mark",)).data(ROWS, None)
+    both, one = ([row["mark"] in marks for row in rows] for marks in ((0, 1), (0,)))
+    plan = [[(place, 1) for place, kept in enumerate(part) if kept] for part in (both, one)]
+    planned = Batches(rows, (), plan, {}, 0, 0)
+    for method in (IRM(groups=("mark",)), MMD(groups=("mark",))):
+        method.works(planned)
+        with pytest.raises(UserError, match=r"raise train\.batch_size"):
+            replace(method, after=1).works(planned)
 
 
 def test_batches_in_which_no_groups_meet_are_refused(tmp_path):

@@ -477,7 +477,7 @@ def test_links_that_are_no_graph():
     spans = [[0, 1, "A"], [2, 3, "B"]]
     with pytest.raises(GraphError, match="cycle"):
         linked([{"spans": spans, "links": [[0, 1]]}, {"spans": spans, "links": [[1, 0]]}])
-    with pytest.raises(UserError, match="row 0: a link of a DAG mask joins spans with names"):
+    with pytest.raises(UserError, match=r"row 1 .counted from 1.: a link of a DAG mask joins spans with names"):
         linked([{"spans": [[0, 1], [2, 3, "B"]], "links": [[0, 1]]}])
     with pytest.raises(UserError, match="no row has links"):
         linked([{"text": "a"}])

@@ -79,7 +79,7 @@ def test_words_that_are_copied_out_become_spans(monkeypatch: pytest.MonkeyPatch)
     ("rows", "knobs", "told"),
     [
         (ROWS, {}, "marks no variable as a cause"),
-        ([{"text": "a b"}], {}, "row 0 has no answer_at"),
+        ([{"text": "a b"}], {}, "row 1 .counted from 1. has no answer_at"),
         ([{"text": "a b", "answer_at": 2}], {"how": "weigh"}, "name them"),
         ([{"text": "a b", "answer_at": 2}], {}, "copied out no word"),
     ],

@@ -10,11 +10,12 @@ import pytest
 from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve
 from butfor.data.reviews import reviews
+from butfor.lm.load import load
 from butfor.pretrain.corpus.cells import shares, weights
 from butfor.pretrain.corpus.mmd import MMD, features
 from butfor.pretrain.corpus.reweight import Reweight, weighted
 from butfor.pretrain.corpus.structure import Structure
-from butfor.train.batches import numbered
+from butfor.train.batches import batches, numbered
 from butfor.train.kernel import penalty
 from butfor.train.loop import TrainSettings, train
 from butfor.train.method import touched
@@ -76,7 +77,7 @@ def test_ready_pairs():
     assert [(row["text"], row["attribute"]) for row in made[2:]] == [("a y", "high"), ("b y", "low")]
     assert made[2]["answer_at"] == 2
     assert all("counterfactual" not in row for row in made)
-    with pytest.raises(UserError, match="row 1 has no"):
+    with pytest.raises(UserError, match=r"row 2 .counted from 1. has no"):
         done(Structure(editor="column"), [rows[0], {**rows[1], "counterfactual": {"mid": "b"}}])
 
 
@@ -213,11 +214,9 @@ def test_the_feature_is_that_from_which_the_answer_is_predicted():
     assert features(hidden, labels, mask).flatten().tolist() == [1, 5 + 2, 10 + 3]
 
 
-def trained(method, folder, rows=ROWS):
-    from butfor.lm.load import load
-
+def trained(method, folder, rows=ROWS, batch_size=16):
     lm = load("debug")
-    how = TrainSettings(steps=2, batch_size=16, length=16, learning_rate=1e-3)
+    how = TrainSettings(steps=2, batch_size=batch_size, length=16, learning_rate=1e-3)
     plain = [{"text": row["text"][-30:], **{k: row[k] for k in ("label", "attribute", "site")}} for row in rows]
     train(lm, plain, method, settings=how, seed=0, folder=folder)
     return [weight.detach().clone() for weight in lm.model.parameters()], lm
@@ -240,3 +239,20 @@ def test_a_note_says_how_well_it_is_balanced(tmp_path):
     _, lm = trained(Structure(editor="gender"), tmp_path, rows)
     assert "structure: 120 of 120 rows have counterfactuals" in lm.notes[-1]
     assert "more than 0.500" in lm.notes[-1]
+
+
+def test_a_discrepancy_without_two_groups_in_any_batch_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"attribute with the same label: raise train\.batch_size") as error:
+        trained(MMD(), tmp_path / "never", batch_size=3)
+    assert "\n" not in str(error.value)
+    trained(MMD(strength=0), tmp_path / "off", batch_size=3)
+
+
+def test_a_note_says_in_how_many_batches_groups_are_compared(tmp_path):
+    few = [{**row, "attribute": n % 2 if n < 60 else 0} for n, row in enumerate(ROWS)]
+    planned = batches(done(MMD(), few), load("debug").tokenizer, seed=0, batch_size=4, length=16, steps=30)
+    told = MMD()._meets(planned)
+    count = int(told[0].split()[1])
+    assert told == [f"mmd: {count} of 30 batches hold groups to compare"] and 0 < count < 30
+    whole = batches(done(MMD(), few), load("debug").tokenizer, seed=0, batch_size=120, length=16, steps=2)
+    assert MMD()._meets(whole) == []

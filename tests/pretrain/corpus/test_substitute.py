@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve
 from butfor.lm.load import load
 from butfor.pretrain.corpus.edits import Edit, carried, edited
@@ -85,3 +86,23 @@ def test_what_the_user_wrote_is_part_of_the_runs_name(tmp_path, monkeypatch):
         file.write_text(texts[1], encoding="utf-8")
         assert before and method.rests_on != before
     assert not Substitute(variable="gender+names").rests_on
+
+
+def test_a_corpus_in_which_nothing_would_change_is_refused_in_one_line(tmp_path):
+    own = tmp_path / "map.json"
+    own.write_text('[["zzqx", "qqzx"]]', encoding="utf-8")
+    rows = [{"id": f"plain/{n}", **row} for n, row in enumerate(ROWS, 1)]
+    for method, words in (
+        (Substitute(variable=str(own)), "map.json"),
+        (Substitute(side="male:female"), r"gender \(male:female\)"),
+        (Substitute(variable="religion+age"), r"religion\+age"),
+    ):
+        told = rf"no word of .*{words} that would change occurs in the 31 rows of the corpus \(the first: plain/1\)"
+        with pytest.raises(UserError, match=told) as error:
+            method.fits(rows)
+        assert "\n" not in str(error.value)
+    Substitute().fits(rows[::-1])  # one row with a word is enough
+    Swap().fits(rows)
+    with pytest.raises(UserError, match="no word of gender that would change"):
+        Swap().fits(rows[-1:])
+    Swap(names=(("rains", "snows"),)).fits(rows[-1:])

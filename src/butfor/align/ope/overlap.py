@@ -119,7 +119,7 @@ def of_weights(
             f"{n} rows count as {effective:.0f}" + (f", and on average as {known:.0f}" if expected is not None else ""),
         ),
         Check("largest-weight", largest <= max(LARGEST, 2 / n), f"one row is {largest:.1%} of the estimate"),
-        Check("tail", tail <= HEAVIEST, f"the weights have the tail index {tail:.2f}, and no variance from 0.5 on"),
+        Check("tail", tail <= HEAVIEST, _of_tail(tail)),
     ]  # fmt: skip
     if abs(total / n - (1 - missing)) > WRONG * error + 1e-9 and not fatal:
         told = (
@@ -129,6 +129,12 @@ def of_weights(
         checks.append(Check("probabilities", False, told))
     verdict = "abstain" if fatal else "trust" if all(check.ok for check in checks) else "doubt"
     return Overlap(n, effective, known, largest, tail, missing, total / n, error, verdict, tuple(checks))
+
+
+def _of_tail(tail: float) -> str:
+    if math.isfinite(tail):
+        return f"the weights have the tail index {tail:.2f}, and no variance from 0.5 on"
+    return "the largest weights are too few or too alike to show a tail"
 
 
 def trusted(log: Log, abstain: bool) -> tuple[Check, ...]:

@@ -155,7 +155,8 @@ class Removed:
         ]
         return [
             f"deconfound: {name} adds {effect} to the {unit} (a number for each standard deviation); "
-            f"{left:.0%} of its variance is not told by what the model reads"
+            + ("nothing" if left >= 1 else f"{1 - left:.0%}")
+            + " of its variance is told by what the model reads"
             for name, effect, left in zip(names, found, self.left, strict=True)
         ]
 

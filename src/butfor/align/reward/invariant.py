@@ -23,7 +23,6 @@ Limits    λ = 0 is the plain reward, bit for bit. The independence is implied b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from pydantic import Field
 
 from butfor.align.reward.sides import column, paired, sides
 from butfor.core.errors import UserError
-from butfor.train.kernel import penalty
+from butfor.train.kernel import meet, penalty
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.task import REJECTED, under
 
@@ -102,21 +101,15 @@ class Invariant(Method):
                 'train.adapt = "head" holds the features as they are, and no penalty moves them; '
                 'set of = "reward", or train.adapt = "lora" or "full"'
             )
-        if self.strength and not any(self._meet(planned, line) for line in planned.plan):
-            raise UserError(
-                f"no batch holds two texts of two bins ({', '.join(self.variables)}): raise train.batch_size"
-            )
+        for number, name in enumerate(self.variables if self.strength else ()):
+            if not any(self._meet(planned, line, f"{BIN}{number}") for line in planned.plan):
+                raise UserError(f"no batch holds two texts of two bins each of {name}: raise train.batch_size")
         yield
 
-    def _meet(self, planned: Batches, line: list[tuple[int, int]]) -> bool:
-        """Whether some variable has two bins of two texts each in a batch."""
+    def _meet(self, planned: Batches, line: list[tuple[int, int]], bin_of: str) -> bool:
+        """Whether two bins of two texts each are compared in a batch."""
         found = sides([planned.rows[place] for place, _ in line])
-        together = found if self.conditional else [[text for side in found for text in side]]
-        return any(
-            sum(count >= 2 for count in Counter(text[f"{BIN}{n}"] for text in texts).values()) >= 2
-            for texts in together
-            for n in range(len(self.variables))
-        )
+        return meet((self.conditional and side, text[bin_of]) for side, texts in enumerate(found) for text in texts)
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss of the reward and the penalty."""

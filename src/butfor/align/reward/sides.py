@@ -15,8 +15,10 @@ import numpy as np
 
 from butfor.core.errors import UserError
 from butfor.lm.head import NAME, frozen
-from butfor.train.batches import ROW, STEP
+from butfor.train.batches import STEP
+from butfor.train.columns import lacking
 from butfor.train.method import Batch, Rows
+from butfor.train.naming import named
 from butfor.train.task import REJECTED, labelled
 
 if TYPE_CHECKING:
@@ -49,14 +51,11 @@ def column(rows: Rows, name: str) -> list[list[Hashable]]:
     found: list[list[Hashable]] = []
     for side, which in zip(sides(rows), ("", ": the rejected text"), strict=False):
         for place, text in enumerate(side):
-            value, row = text.get(name), rows[place].get("id", place)
+            value, row = text.get(name), named(rows[place], place)
             if isinstance(value, float) and not isfinite(value):
                 raise UserError(f"row {row}{which} has the {name} {value!r}; give a number")
             if not isinstance(value, (str, int, float)):
-                known = ", ".join(sorted(set(text) - {"text", "beside", "id", ROW})) or "none"
-                raise UserError(
-                    f"row {row}{which} has no column {name!r} (it has: {known}); name a column of all texts"
-                )
+                raise UserError(f"row {row}{which} {lacking(text, name)}; name a column of all texts")
         found.append([text[name] for text in side])
     if len({value for side in found for value in side}) < 2:
         raise UserError(f"the column {name!r} is {found[0][0]!r} of every text: nothing can be told of it")

@@ -55,6 +55,7 @@ class GroupDRO(Grouped):
         if self.strength == 0:
             yield
             return
+        self.begins(lm, planned)
         state = fresh(shares(planned.rows), equal=self.start == "equal").to(lm.device)
         lm.model.add_module(STATE, state)
         try:

@@ -10,7 +10,7 @@ Limits    λ = 0 is plain fine-tuning, bit for bit. Groups that a batch lacks do
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -19,6 +19,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.train.columns import column
+from butfor.train.kernel import meet
 from butfor.train.method import Batch, Method, Rows
 
 if TYPE_CHECKING:
@@ -58,15 +59,24 @@ class Grouped(Method):
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
         """Hangs nothing on the model; refuses a training in which the penalty would always be zero."""
-        if self.strength > 0:
+        if self.strength > 0 and self.begins(lm, planned):
             self.works(planned)
-            if self.after >= len(planned):
-                lm.notes.append(f"invariance: after = {self.after} leaves no step of {len(planned)} with the penalty")
         yield
+
+    def begins(self, lm: LM, planned: Batches) -> bool:
+        """Whether the penalty begins before training ends; says so where it does not."""
+        if self.after >= len(planned):
+            lm.notes.append(f"invariance: after = {self.after} leaves no step of {len(planned)} with the penalty")
+        return self.after < len(planned)
+
+    def asked(self, planned: Batches) -> Iterator[Rows]:
+        """The rows of each batch that has the penalty."""
+        for batch in planned.plan[self.after :]:
+            yield [planned.rows[place] for place, _ in batch]
 
     def works(self, planned: Batches) -> None:
         """Refuse batches in which no two groups meet."""
-        if not any(sum(n >= 2 for n in held(planned, step).values()) >= 2 for step in range(len(planned))):
+        if not any(meet((0, row[GROUP]) for row in rows) for rows in self.asked(planned)):
             raise UserError(
                 f"no batch holds two rows of two groups each ({', '.join(self.groups)}): raise train.batch_size"
             )
@@ -112,12 +122,7 @@ class Matched(Grouped):
 
     def works(self, planned: Batches) -> None:
         Grouped.works(self, planned)
-        for batch in planned.plan:
-            rows = [planned.rows[place] for place, _ in batch]
-            cells = Counter((row[GIVEN], row[GROUP]) for row in rows)
-            if max(Counter(given for (given, _), n in cells.items() if n >= 2).values(), default=0) >= 2:
-                break
-        else:
+        if not any(meet((row[GIVEN], row[GROUP]) for row in rows) for rows in self.asked(planned)):
             raise UserError(
                 f"no batch holds two rows of two groups each ({', '.join(self.groups)}) with the same {self.given}: "
                 "raise train.batch_size, or set another given"
@@ -150,11 +155,6 @@ def names(rows: Rows, columns: tuple[str, ...]) -> list[str]:
 
 def _name(row: dict[str, Any], columns: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {row[name]}" for name in columns)
-
-
-def held(planned: Batches, step: int) -> Counter[int]:
-    """How many rows of each group a batch holds."""
-    return Counter(planned.rows[place][GROUP] for place, _ in planned.plan[step])
 
 
 def losses(batch: Batch, outputs: Any) -> Tensor:

@@ -48,6 +48,7 @@ from butfor.pretrain.attention.spans import Spans, expressions
 from butfor.pretrain.attention.switch import Backend, Call, Variant, held, install
 from butfor.scm.graph import Graph
 from butfor.train.method import Method, Rows, fed
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -310,7 +311,9 @@ def linked(rows: Sequence[Mapping[str, Any]]) -> Graph:
         names.update(dict.fromkeys(span[2] for span in spans if len(span) == 3))
         for cause, effect in row.get("links", ()):
             if min(len(spans[cause]), len(spans[effect])) < 3:
-                raise UserError(f"row {place}: a link of a DAG mask joins spans with names, [start, stop, name]")
+                raise UserError(
+                    f"row {named(row, place)}: a link of a DAG mask joins spans with names, [start, stop, name]"
+                )
             if spans[cause][2] != spans[effect][2]:
                 edges[spans[cause][2], spans[effect][2]] = None
     if not edges:

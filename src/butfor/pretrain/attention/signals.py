@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from butfor.core.errors import UserError
 from butfor.train.method import Rows
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +62,7 @@ def marked(
 ) -> Rows:
     """The rows with links to their answer from what a language model marks as its causes."""
     world = _world(marker, endpoint)
-    lacking = [place for place, row in enumerate(rows) if not row.get("answer_at")]
+    lacking = [named(row, place) for place, row in enumerate(rows) if not row.get("answer_at")]
     if lacking:
         raise UserError(
             f"marker: row {lacking[0]} has no answer_at, so there is no answer whose causes could be marked"

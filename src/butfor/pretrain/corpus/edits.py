@@ -6,8 +6,12 @@ Carried   A character before an edit keeps its place, one behind it moves by wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from butfor.core.errors import UserError
+from butfor.train.method import Rows
+from butfor.train.naming import named
 
 
 class Edit(NamedTuple):
@@ -29,6 +33,15 @@ class Editor(Protocol):
     def edits(self, text: str) -> list[Edit]:
         """The edits of a text, in order, none of which overlap."""
         ...
+
+
+def some(edits: Callable[[str], Iterable[object]], rows: Rows, what: str) -> None:
+    """Refuse a corpus in which nothing would be edited: training on it would be the control's."""
+    if not any(True for row in rows for _ in edits(row["text"])):
+        raise UserError(
+            f"no {what} that would change occurs in the {len(rows)} rows of the corpus (the first: "
+            f"{named(rows[0], 0)}); look at the method's words, or at train.corpus"
+        )
 
 
 def edited(text: str, edits: Sequence[Edit]) -> str:

@@ -8,8 +8,9 @@ Example   [treatment]
           method = "pretrain.corpus.mmd"
           strength = 1.0
 Limits    λ = 0 is standard training, bit for bit. The unbiased estimate may be below zero. A pair counts in a batch
-          where both groups have two rows or more: with a strong confounding this takes batches of 64 and more. Equal
-          features in training are no promise for a site that training has not seen.
+          where both groups have two rows or more, and a training without such a batch is refused: with a strong
+          confounding this takes batches of 64 and more. Equal features in training are no promise for a site that
+          training has not seen.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
 
+from butfor.core.errors import UserError
 from butfor.pretrain.corpus.cells import Confounded
 from butfor.train.columns import column
-from butfor.train.kernel import penalty
+from butfor.train.kernel import meet, penalty
 from butfor.train.method import Batch, Rows
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ class MMD(Confounded):
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
-        """The model tells its hidden states while it trains."""
+        """The model tells its hidden states while it trains; refuses a training without any two groups to compare."""
+        if self.strength > 0:
+            lm.notes.extend(self._meets(planned))
         config: Any = lm.model.config
         before = config.output_hidden_states
         config.output_hidden_states = before or self.strength > 0
@@ -63,6 +67,18 @@ class MMD(Confounded):
             yield
         finally:
             config.output_hidden_states = before
+
+    def _meets(self, planned: Batches) -> list[str]:
+        """How many batches have a penalty, where it is not all of them."""
+        batches = ([planned.rows[place] for place, _ in batch] for batch in planned.plan)
+        found = sum(meet((row[LABEL], row[ATTRIBUTE]) for row in rows) for rows in batches)
+        if not found:
+            raise UserError(
+                f"no batch holds two rows each of two values of {self.attribute} with the same {self.label}: "
+                "raise train.batch_size"
+            )
+        whole = found == len(planned)
+        return [] if whole else [f"mmd: {found} of {len(planned)} batches hold groups to compare"]
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002
         """The loss and the penalty."""

@@ -33,6 +33,7 @@ from butfor.pretrain.corpus.edits import Edit, carried
 from butfor.pretrain.corpus.variables import editor, reads
 from butfor.train.columns import column, values
 from butfor.train.method import Method, Rows
+from butfor.train.naming import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,7 +174,9 @@ def _told(row: dict[str, Any], place: int, to: Hashable) -> str:
     ready = row.get(READY)
     text = ready.get(str(to)) if isinstance(ready, dict) else ready
     if not isinstance(text, str) or not text:
-        raise UserError(f'row {place} has no {{"{READY}": …}} for the value {to!r}; give the text, or another editor')
+        raise UserError(
+            f'row {named(row, place)} has no {{"{READY}": …}} for the value {to!r}; give the text, or another editor'
+        )
     return text
 
 

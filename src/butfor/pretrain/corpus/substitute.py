@@ -10,8 +10,9 @@ Example   [treatment]
           method = "pretrain.corpus.substitute"
           variable = "gender+names"
           mode = "half"
-Limits    No listed word: standard training, bit for bit. Marks of a row (spans, links, answer_at) move with its text.
-          What else a text says of a value than by its listed words stays. `pretrain.swap` is gender with names given.
+Limits    No listed word would be standard training, bit for bit: such a corpus is refused. Marks of a row (spans,
+          links, answer_at) move with its text. What else a text says of a value than by its listed words stays.
+          `pretrain.swap` is gender with names given.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, final
 
 from butfor.core.errors import UserError
-from butfor.pretrain.corpus.edits import carried
+from butfor.pretrain.corpus.edits import carried, some
 from butfor.pretrain.corpus.variables import editor, reads
 from butfor.train.method import Method, Rows
 
@@ -49,6 +50,11 @@ class Substitute(Method):
     @property
     def rests_on(self) -> list[str]:
         return reads(self.variable)
+
+    def fits(self, rows: Rows) -> None:
+        """Refuse a corpus in which no word would change: both arms would read the same."""
+        one_way = "" if self.side == "both" else f" ({self.side})"
+        some(editor(self.variable, self.side, self.seed).edits, rows, f"word of {self.variable}{one_way}")
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows under `mode`; a counterfactual row keeps its number."""
