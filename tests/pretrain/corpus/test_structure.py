@@ -15,7 +15,7 @@ from butfor.pretrain.corpus.cells import shares, weights
 from butfor.pretrain.corpus.mmd import MMD, features
 from butfor.pretrain.corpus.reweight import Reweight, weighted
 from butfor.pretrain.corpus.structure import Structure
-from butfor.train.batches import batches, numbered
+from butfor.train.batches import numbered
 from butfor.train.kernel import penalty
 from butfor.train.loop import TrainSettings, train
 from butfor.train.method import touched
@@ -214,9 +214,9 @@ def test_the_feature_is_that_from_which_the_answer_is_predicted():
     assert features(hidden, labels, mask).flatten().tolist() == [1, 5 + 2, 10 + 3]
 
 
-def trained(method, folder, rows=ROWS, batch_size=16):
+def trained(method, folder, rows=ROWS, batch_size=16, steps=2):
     lm = load("debug")
-    how = TrainSettings(steps=2, batch_size=batch_size, length=16, learning_rate=1e-3)
+    how = TrainSettings(steps=steps, batch_size=batch_size, length=16, learning_rate=1e-3)
     plain = [{"text": row["text"][-30:], **{k: row[k] for k in ("label", "attribute", "site")}} for row in rows]
     train(lm, plain, method, settings=how, seed=0, folder=folder)
     return [weight.detach().clone() for weight in lm.model.parameters()], lm
@@ -250,9 +250,9 @@ def test_a_discrepancy_without_two_groups_in_any_batch_is_refused(tmp_path):
 
 def test_a_note_says_in_how_many_batches_groups_are_compared(tmp_path):
     few = [{**row, "attribute": n % 2 if n < 60 else 0} for n, row in enumerate(ROWS)]
-    planned = batches(done(MMD(), few), load("debug").tokenizer, seed=0, batch_size=4, length=16, steps=30)
-    told = MMD()._meets(planned)
-    count = int(told[0].split()[1])
-    assert told == [f"mmd: {count} of 30 batches hold groups to compare"] and 0 < count < 30
-    whole = batches(done(MMD(), few), load("debug").tokenizer, seed=0, batch_size=120, length=16, steps=2)
-    assert MMD()._meets(whole) == []
+    _, lm = trained(MMD(), tmp_path / "few", few, batch_size=8, steps=15)
+    (told,) = (note for note in lm.notes if note.startswith("mmd: "))
+    count = int(told.split()[1])
+    assert told == f"mmd: {count} of 15 batches hold groups to compare" and 0 < count < 15
+    _, lm = trained(MMD(), tmp_path / "all", few, batch_size=120)
+    assert not any(note.startswith("mmd: ") for note in lm.notes)
