@@ -110,6 +110,33 @@ def test_list(kind: str) -> None:
     assert set(json.loads(call("list", "--json").stdout)) == {"recipes", "methods", "suites", "models", "data"}
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_a_list_fits_the_terminal_and_cuts_no_preset(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    from butfor.core.read import load, presets, recipes
+
+    monkeypatch.setenv("COLUMNS", str(width))
+    for kind in ("recipes", "suites", "methods"):
+        assert max(map(len, call("list", kind).stdout.splitlines())) <= width
+    shown = call("list", "recipes").stdout
+    assert all(f"[{', '.join(presets(load(name)[2]))}]" in shown for name in recipes())
+    about = str(load("shortcuts_game")[2]["about"])
+    (line,) = (line for line in shown.splitlines() if line.startswith("  shortcuts_game "))
+    cut = line.split(maxsplit=1)[1].split(" …")[0].split("  [")[0]
+    assert f"{about} ".startswith(f"{cut} ")
+    assert all("…" not in call("list", kind).stdout for kind in ("models", "data"))
+
+
+def test_an_explanation_fits_the_terminal_and_is_left_alone_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    whole = call("explain", "bias.weat").stdout
+    assert max(map(len, whole.splitlines())) > 100
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = call("explain", "bias.weat").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert shown.split() == whole.split()
+    assert "\nSource    Caliskan et al. 2017. The word sets are our own\n          (data/builtin/weat.json)" in shown
+
+
 def test_methods_are_listed_with_source_knobs_and_an_arm_that_can_be_copied() -> None:
     import tomllib
 

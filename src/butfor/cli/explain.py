@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from butfor.cli.app import show_json
+from butfor.cli.wide import NARROW, PIPED, columns, shortened, wrapped
 
+PLACES = ("models", "data")  # what is listed by its path, or the command that brings it: never cut
+OFFERED = "  ["  # what a list of presets begins with
 SECTION = re.compile(r"([A-Z][\w-]*)\s{2,}(\S.*)")
 
 
@@ -37,7 +40,17 @@ def list_command(kind: str, *, as_json: bool) -> None:
             print(f"{name}:")
         width = max(map(len, rows), default=0)
         for key, about in rows.items():
-            print(f"  {key:<{width}} {about}"[:110])
+            head = f"  {key:<{width}} "
+            print(head + about if name in PLACES else _listed(head, about))
+
+
+def _listed(head: str, about: str) -> str:
+    """One line of a list: what it is about is cut at a word, the presets that a recipe offers never are."""
+    text, mark, offered = about.partition(OFFERED)
+    room = columns(PIPED) - len(head) - len(mark + offered)
+    if room >= NARROW:
+        return head + shortened(text, room) + mark + offered
+    return head + shortened(text, room + len(mark + offered)) + (f"\n{' ' * len(head)}[{offered}" if mark else "")
 
 
 def _first_line(made: type) -> str:
@@ -50,7 +63,7 @@ def _recipes() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in sorted(recipes()):
         table = load(name)[2]
-        offered = f"  [{', '.join(presets(table))}]" if presets(table) else ""
+        offered = f"{OFFERED}{', '.join(presets(table))}]" if presets(table) else ""
         found[name] = str(table.get("about", "")) + offered
     return found
 
@@ -76,13 +89,13 @@ def _method_facts(name: str) -> dict[str, Any]:
 
 
 def _method_lines(name: str) -> list[str]:
-    """The same for a reader, 80 columns wide."""
+    """The same for a reader, 80 columns wide, or as narrow as the terminal is."""
     facts = _method_facts(name)
     knobs = ", ".join(key if value is None else f"{key} = {value!r}" for key, value in facts["knobs"].items())
     told = {"about": facts["about"], "source": facts["source"] or "none", "knobs": knobs or "none"}
     lines = [name]
     for label, text in told.items():
-        lines += textwrap.wrap(text, 80, initial_indent=f"  {label:<9}", subsequent_indent=" " * 11)
+        lines += textwrap.wrap(text, min(80, columns(80)), initial_indent=f"  {label:<9}", subsequent_indent=" " * 11)
     example = facts["example"].splitlines()
     return [*lines, f"  {'example':<9}{example[0]}", *(" " * 11 + line for line in example[1:]), ""]
 
@@ -152,13 +165,13 @@ def explain_command(key: str) -> None:
     ]
     found = [line for name in owners for line in knob_lines(resolve(names[name], name), name, last)]
     if key in keys:
-        print(keys[key])
+        print(wrapped(keys[key]))
     elif f"{table}.{last}" in keys:
-        print(keys[f"{table}.{last}"])
+        print(wrapped(keys[f"{table}.{last}"]))
     elif key in names or ":" in key:
-        print(describe(key, resolve(names[key], key) if key in names else _plugged(key)))
+        print(wrapped(describe(key, resolve(names[key], key) if key in names else _plugged(key))))
     elif found:
-        print("\n".join(found))
+        print(wrapped("\n".join(found)))
     elif key in recipes():
         print(recipes()[key].read_text(encoding="utf-8").rstrip())
     elif key in {**_models(), **_data()}:
