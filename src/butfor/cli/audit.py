@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from butfor.cli.app import show_json
+from butfor.cli.runs import checks_of, shortest
 from butfor.core.errors import UnknownName, UserError
 
 if TYPE_CHECKING:
@@ -91,4 +92,7 @@ def audit_command(asked: Audit, out: Path, cache: Path | None, *, as_json: bool,
     if not done.trusted:
         from butfor.core.errors import Untrusted
 
-        raise Untrusted(f"the audit is done, but none of its headlines can be trusted; see the checks in {done.report}")
+        told = f"the audit is done, but none of its headlines can be trusted; see the checks in {done.report}"
+        heads = tuple(f"{row['suite']}/{row['headline']}: " for row in done.suites)
+        failed = shortest(row for row in checks_of(done.path) if f"{row['about']}: ".startswith(heads))
+        raise Untrusted("\n".join([told, *failed]))

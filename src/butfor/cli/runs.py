@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +47,22 @@ def run_command(source: str, preset: str | None, out: Path, sets: Sequence[str],
 
 
 def failed_checks(result: Result) -> list[str]:
-    """What is wrong with the primary effect: at most three checks, one a line, those that decide first."""
-    from butfor.effects import UNTRUSTED
-
+    """What is wrong with the primary effect."""
     primary = result.primary
     about = f"{primary['suite']}/{primary['metric']}: {primary['treatment']} against {primary['control']}"
-    rows = json.loads((result.path / "checks.json").read_text(encoding="utf-8"))["checks"]
-    failed = [row for row in rows if row["about"] == about and not row["ok"]]
-    failed.sort(key=lambda row: row["code"] not in UNTRUSTED)
+    return shortest(row for row in checks_of(result.path) if row["about"] == about)
+
+
+def checks_of(folder: Path) -> list[dict[str, Any]]:
+    """The checks of a finished run or audit, as they stand in its folder."""
+    return json.loads((folder / "checks.json").read_text(encoding="utf-8"))["checks"]
+
+
+def shortest(checks: Iterable[dict[str, Any]]) -> list[str]:
+    """What failed: at most three checks, one a line, those that decide first."""
+    from butfor.effects import UNTRUSTED
+
+    failed = sorted((row for row in checks if not row["ok"]), key=lambda row: row["code"] not in UNTRUSTED)
     told = dict.fromkeys(f"{row['code']}: {row['message']}" for row in failed)
     return [textwrap.shorten(line, 78, placeholder=" …") for line in list(told)[:3]]
 
