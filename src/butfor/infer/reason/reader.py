@@ -68,7 +68,7 @@ class Reader(Answering):
 
     form: bool = True  # keep what is written to the forms of `data/units.py`
     repair: bool = True  # where two sentences of a table tell of the same case, weigh the cases against each other
-    room: Annotated[int, Field(ge=8)] = 192  # new tokens a sentence, at most: four cells with long names need 120
+    room: Annotated[int, Field(ge=8)] = 192  # new tokens a sentence, at most: four cells with long names need over 80
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002 (nothing is drawn)
         """Round 1, round 2, the engine."""
