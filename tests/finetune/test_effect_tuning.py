@@ -193,8 +193,8 @@ def test_what_is_learnt_holds_under_the_questions_of_neighbours_too(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "knobs", "problem"),
     [
-        ([{"text": "a b"}] * 2, {}, "row 0 has no gold answer"),
-        ([{"text": "a b", "label": True}] * 2, {}, "row 0 has no gold answer"),
+        ([{"text": "a b"}] * 2, {}, "row 1 .* has no gold answer"),
+        ([{"text": "a b", "label": True}] * 2, {}, "row 1 .* has no gold answer"),
         ([{"text": "a b", "label": 2, "options": ["x", "y"]}] * 2, {}, "the label 2 and 2 options"),
         (CHOICES, {"within": "side"}, "no column 'side', which `within` names"),
         (CHOICES[3:5], {}, "own = 0.9 has no effect: no answer is like another by least = 1.0"),
