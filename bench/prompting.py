@@ -50,7 +50,8 @@ def difference(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
     if len(pairs) < 2:
         return ""
     one, other = ([pair[side]["metrics"]["accuracy"] for pair in pairs] for side in (0, 1))
-    return str(paired(one, other, clusters=[pair[0]["cluster"] for pair in pairs]))
+    kind = "binary" if {*one, *other} <= {0.0, 1.0} else "mean"
+    return str(paired(one, other, clusters=[pair[0]["cluster"] for pair in pairs], kind=kind))
 
 
 def main() -> None:
