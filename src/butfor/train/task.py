@@ -97,9 +97,9 @@ def _classes(rows: Rows) -> int:
 
 
 def outgrown(model: str, rows: Rows) -> str:
-    """Why the head beside the model of this name cannot go on with these rows; "" where it can, or there is none."""
+    """Why the head beside the model of this name, or a new one, cannot learn these rows; "" where it can."""
     known = classes(model)
-    return "" if known is None else narrow(model, known, _classes(rows))
+    return _gap(rows) if known is None else narrow(model, known, _classes(rows))
 
 
 def labelled(rows: Rows, objective: Objective) -> None:
@@ -126,28 +126,28 @@ def labelled(rows: Rows, objective: Objective) -> None:
                     f"row {named(row, place)}: {name!r} beside it has the label {label!r}; "
                     "give a whole number from 0 on, and options to match"
                 )
-    if objective == "label":
-        _told_apart(rows)
-
-
-def _told_apart(rows: Rows) -> None:
-    """Refuse rows that are all of one class, and labels that leave out a class below the highest."""
-    if len(found := {row["label"] for row in rows}) < 2:
+    if objective == "label" and len(found := {row["label"] for row in rows}) < 2:
         raise UserError(f"all {len(rows)} rows have the label {min(found)}: there is nothing to tell apart")
+
+
+def _gap(rows: Rows) -> str:
+    """Which class below the highest no row has; "" where there is none."""
+    found = {row["label"] for row in rows}
     found |= {other["label"] for row in rows for other in row.get("beside", {}).values() if "label" in other}
     missing = next((n for n in range(len(found)) if n not in found), None)
-    if missing is not None:
-        above = min(label for label in found if label > missing)
-        row = next(
-            named(row, place)
-            for place, row in enumerate(rows)
-            if above in (row["label"], *(other.get("label") for other in row.get("beside", {}).values()))
-        )
-        gap = str(missing) if above == missing + 1 else f"{missing} … {above - 1}"
-        raise UserError(
-            f"row {row} has the label {above}, and no row has {gap}; number the labels 0 … {len(found) - 1}, "
-            "each on a row or more"
-        )
+    if missing is None:
+        return ""
+    above = min(label for label in found if label > missing)
+    row = next(
+        named(row, place)
+        for place, row in enumerate(rows)
+        if above in (row["label"], *(other.get("label") for other in row.get("beside", {}).values()))
+    )
+    gap = str(missing) if above == missing + 1 else f"{missing} … {above - 1}"
+    return (
+        f"row {row} has the label {above}, and no row has {gap}; number the labels 0 … {len(found) - 1}, "
+        "each on a row or more"
+    )
 
 
 def _besides(row: dict[str, Any], place: int) -> list[tuple[str, dict[str, Any]]]:

@@ -49,7 +49,7 @@ def review(name: str, family: str, values: Sequence[str], concept: str = "") -> 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     states = list(product(("Positive", "unknown", "Negative"), repeat=4))
-    train = [{**review(f"t{n}", f"t{n}", values), "review_majority": "35"[n % 2]} for n, values in enumerate(states)]
+    train = [{**review(f"t{n}", f"t{n}", values), "review_majority": "12"[n % 2]} for n, values in enumerate(states)]
     dev: list[dict[str, Any]] = []
     for n, values in enumerate(states[5:60:6]):
         dev.append(review(f"d{n}_0", f"d{n}", values))
