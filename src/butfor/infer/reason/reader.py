@@ -93,7 +93,8 @@ class Reader(Answering):
         parts = pieces(text)
         told = parts.told[:MOST]
         first = [piece for piece in told if piece in parts.first]
-        said = unclipped(first, (yield from self._read(first)))
+        heard = yield [self._say(piece, (), structural(piece)) for piece in first]
+        said = unclipped(first, [reply.text.strip() for reply in heard])
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
@@ -105,12 +106,6 @@ class Reader(Answering):
             read = yield from _repaired(rest, read, found.names)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
-
-    def _read(self, parts: Sequence[str]) -> Steps[list[str]]:
-        if not parts:
-            return []
-        replies = yield [self._say(piece, (), structural(piece)) for piece in parts]
-        return [reply.text.strip() for reply in replies]
 
     def _say(self, piece: str, names: Sequence[str], form: str) -> Say:
         put = Prompt(prompt(piece, names), raw=True)
