@@ -84,6 +84,10 @@ class Batches:
     def __len__(self) -> int:
         return len(self.plan)
 
+    def rows_at(self, step: int) -> Rows:
+        """The rows of a batch."""
+        return [self.rows[place] for place, _ in self.plan[step]]
+
     @property
     def tokens(self) -> list[int]:
         """Tokens of each batch, padding not included."""
@@ -97,7 +101,7 @@ class Batches:
     @property
     def hash(self) -> str:
         """A name for which rows were fed, in which order and batch."""
-        return digest([[self.rows[place][ROW] for place, _ in batch] for batch in self.plan])
+        return digest([[row[ROW] for row in self.rows_at(step)] for step in range(len(self))])
 
     @property
     def content(self) -> str:

@@ -347,7 +347,7 @@ class Run:
         """The value, if training can go on with it."""
         if math.isfinite(value):
             return value
-        rows = [self.batches.rows[place] for place, _ in self.batches.plan[step]]
+        rows = self.batches.rows_at(step)
         raise RunError(
             f"the {name} is {value} at step {step + 1} of {len(self.batches)} (learning rate {self.rate:g}, "
             f"{self.method!r}).\nTry a lower train.learning_rate, a longer train.warmup, or dtype = 'float32'; "

@@ -13,6 +13,7 @@ import torch
 
 from butfor.align.reward import sides
 from butfor.lm.head import NAME
+from butfor.train.batches import Batches
 from butfor.train.task import read
 
 WIDTH, SCALE = 8, 0.5
@@ -85,8 +86,8 @@ def learnt(method, world, monkeypatch, steps=100, rate=0.07):
     rng = np.random.default_rng(0)
     rows = method.data(world.rows, rng)
     batch = batched(rows, lambda text: torch.from_numpy(table[place[text]]))
-    planned = SimpleNamespace(
-        rows=rows, plan=[[(n, 1) for n in range(len(rows))]], features={0: table},
+    planned = Batches(
+        rows, (), [[(n, 1) for n in range(len(rows))]], None, 0, 0, features={0: table},
         beside={"rejected": None} if "beside" in rows[0] else {},
     )  # fmt: skip
     with method.attach(lm, planned, rng):

@@ -102,13 +102,13 @@ class Invariant(Method):
                 'set of = "reward", or train.adapt = "lora" or "full"'
             )
         for number, name in enumerate(self.variables if self.strength else ()):
-            if not any(self._meet(planned, line, f"{BIN}{number}") for line in planned.plan):
+            if not any(self._meet(planned.rows_at(step), f"{BIN}{number}") for step in range(len(planned))):
                 raise UserError(f"no batch holds two texts of two bins each of {name}: raise train.batch_size")
         yield
 
-    def _meet(self, planned: Batches, line: list[tuple[int, int]], bin_of: str) -> bool:
+    def _meet(self, rows: Rows, bin_of: str) -> bool:
         """Whether two bins of two texts each are compared in a batch."""
-        found = sides([planned.rows[place] for place, _ in line])
+        found = sides(rows)
         return meet((self.conditional and side, text[bin_of]) for side, texts in enumerate(found) for text in texts)
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:  # noqa: ARG002

@@ -71,8 +71,7 @@ class Grouped(Method):
 
     def asked(self, planned: Batches) -> Iterator[Rows]:
         """The rows of each batch that has the penalty."""
-        for batch in planned.plan[self.after :]:
-            yield [planned.rows[place] for place, _ in batch]
+        return map(planned.rows_at, range(self.after, len(planned)))
 
     def works(self, planned: Batches) -> None:
         """Refuse batches in which no two groups meet."""

@@ -70,7 +70,7 @@ class MMD(Confounded):
 
     def _meets(self, planned: Batches) -> list[str]:
         """How many batches have a penalty, where it is not all of them."""
-        batches = ([planned.rows[place] for place, _ in batch] for batch in planned.plan)
+        batches = map(planned.rows_at, range(len(planned)))
         found = sum(meet((row[LABEL], row[ATTRIBUTE]) for row in rows) for rows in batches)
         if not found:
             raise UserError(
