@@ -189,8 +189,10 @@ def test_a_row_that_hides_what_else_could_be_done_is_not_taken_for_one_without_a
     rows = [
         row | {"prompt": "Tool:", "actions": ["search", "none"]} for row in without(choices(8), "logging", "target")
     ]
-    for knob in ("--logging", "--target"):
-        done = run(write(tmp_path / "log.jsonl", [*rows[:-1], *without(rows[-1:], "actions")]), knob, "debug")
+    for known in ("logging", "target"):
+        given = [row | {known: {"search": 0.5, "none": 0.5}} for row in rows[:-1]]
+        log = write(tmp_path / "log.jsonl", [*given, *without(rows[-1:], "actions")])
+        done = run(log, "--logging", "debug", "--target", "debug")
         assert done.exit_code == 2 and "line 8" in done.stderr and "names one action" in done.stderr
 
 
@@ -307,6 +309,34 @@ def test_a_model_that_cannot_serve_or_would_not_be_asked_is_refused_first(
     done = run(bare, "--logging", "debug", "--target", "debgu")
     assert done.exit_code == 2 and "unknown model 'debgu'" in done.stderr
     assert not (tmp_path / "bare.jsonl.scores").exists()
+
+
+BOTH = ("--logging", "debug", "--target", "debug")
+PROMPTED = [row | {"prompt": "Tool:", "actions": ["search", "none"]} for row in without(choices(8), "logging")]
+BARE = [row | {"outcome": n % 2} for n, row in enumerate(without(texts(20), "logprob", "target_logprob", "outcome"))]
+FRESH = [row | {"logprob": -9.0} if row["id"] == "b0" else row for row in texts(20)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "told"),
+    [
+        (without(PROMPTED, "target"), BOTH[2:], "8 of 8 rows have no 'logging' probabilities (first: line 1"),
+        (without(PROMPTED, "target"), BOTH[:2], "give --target MODEL too"),
+        (PROMPTED, BOTH[2:], "would not be used: every row holds 'target'"),
+        ([*PROMPTED[:7], *without(PROMPTED[7:], "prompt")], BOTH[:2], "line 8"),
+        (without(PROMPTED[:4], "target"), BOTH, "4 rows, and dr learns from some"),
+        ([*BARE[:6], *without(BARE[6:], "outcome")], BOTH, "labels stand on 3 prompts"),
+        (without(FRESH, "target_logprob"), BOTH[2:], "19 of 20 texts of the target have no 'logprob'"),
+        ([row | {"outcome": n % 2} for n, row in enumerate(BARE[::2])], BOTH, "no text of the target is judged"),
+    ],
+)
+def test_what_no_model_would_mend_is_refused_before_one_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[dict[str, Any]], words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setattr("butfor.lm.scored_file.logprobs", lambda *_: pytest.fail("a model was asked"))
+    done = run(write(tmp_path / "log.jsonl", rows), *words)
+    assert done.exit_code == 2 and told in done.stderr and len(done.stderr.splitlines()) <= 2
+    assert not (tmp_path / "log.jsonl.scores").exists()
 
 
 @pytest.mark.parametrize("words", [("--seed", "-1"), ("--factor", "inf"), ("--factor", "nan"), ("--factor", "0.5")])

@@ -136,8 +136,19 @@ def _used(asked: Asked, rows: Sequence[Said] | Sequence[Choice], how: Sequence[s
         name = key if texts else side
         if all(getattr(row, name) is not None for row in rows):
             raise UserError(f"--{side} {model} would not be used: every row holds '{name}'; leave one of them out")
-        if texts and (missing := _half(asked, said, side)):
+        if missing := _half(asked, said, side) if texts else _unknown(asked, rows, side):  # type: ignore[arg-type]
             raise UserError(f"--{side} {model} would not be used: {missing}, or leave --{side} out")
+
+
+def _unknown(asked: Asked, rows: Sequence[Choice], side: str) -> str:
+    """What keeps one side's model of actions from being of use, if anything: the other side's chances."""
+    other = "target" if side == "logging" else "logging"
+    if getattr(asked, other) or not (silent := [row.line for row in rows if getattr(row, other) is None]):
+        return ""
+    return (
+        f"{len(silent)} of {len(rows)} rows have no '{other}' probabilities (first: line {silent[0]} of {asked.log}); "
+        f"log them in all, give --{other} MODEL too"
+    )
 
 
 def _half(asked: Asked, rows: Sequence[Said], side: str) -> str:
@@ -190,6 +201,10 @@ def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
                 f'{asked.log}: every row has "policy": "target", and {need} weigh logged texts; add these '
                 "(rows without 'policy'), or give --how calibrated"
             )
+        _all_or_none(asked, logged)
+        _all_or_none(asked, fresh)
+        if asked.logging or asked.target:
+            _rehearsed(asked, Report("texts", answers_of(rows, _alike(logged), _alike(fresh))), how)
         ratio = _ratio(asked, logged, scorer)
         if not isinstance(ratio, str):
             found = _ratio(asked, fresh, scorer) if fresh else None
@@ -206,10 +221,21 @@ def _of_texts(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Report:
     return _valued(asked, Report("texts", answers_of(rows, known, of_fresh), notes=notes), how)
 
 
+def _rehearsed(asked: Asked, report: Report, how: Sequence[str]) -> None:
+    """Refuse, before a model is asked, what no probabilities would mend: these are of equal policies."""
+    _valued(asked, report, how)
+
+
+def _alike(rows: Sequence[Said]) -> Floats:
+    import numpy as np
+
+    return np.zeros(len(rows))
+
+
 def _ratio(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Floats | str:
     """log π − log μ of these texts, or what is missing."""
-    logging = _logprobs(asked, rows, "logprob", asked.logging, scorer)
-    target = None if logging is None else _logprobs(asked, rows, "target_logprob", asked.target, scorer)
+    logging = _logprobs(rows, "logprob", asked.logging, scorer)
+    target = None if logging is None else _logprobs(rows, "target_logprob", asked.target, scorer)
     if logging is None or target is None:
         side = "logging" if logging is None else "target"
         whose = "the target's texts have" if rows[0].of_target else "the log has"
@@ -217,50 +243,69 @@ def _ratio(asked: Asked, rows: Sequence[Said], scorer: Scorer) -> Floats | str:
     return target - logging
 
 
-def _logprobs(asked: Asked, rows: Sequence[Said], key: str, model: str, scorer: Scorer) -> Floats | None:
+def _logprobs(rows: Sequence[Said], key: str, model: str, scorer: Scorer) -> Floats | None:
     """Of these texts, by the log and where it is silent by the model; None where nobody knows any."""
     import numpy as np
 
     found = [getattr(row, key) for row in rows]
     silent = [number for number, value in enumerate(found) if value is None]
-    side = "target" if key.startswith("target") else "logging"
-    if silent and model:
+    if silent and not model:
+        return None
+    if silent:
+        side = "target" if key.startswith("target") else "logging"
         scores = scorer(side, model, [(rows[number].prompt, [rows[number].text]) for number in silent])
         for number, (score,) in zip(silent, scores, strict=True):
             found[number] = score
-    elif len(silent) == len(rows):
-        return None
-    elif silent:
-        whose = "texts of the target" if rows[0].of_target else "logged texts"
-        raise UserError(
-            f"{len(silent)} of {len(rows)} {whose} have no '{key}' (first: line {rows[silent[0]].line} of "
-            f"{asked.log}): log all of them, or give --{side} MODEL"
-        )
     return np.array(found, dtype=np.float64)
 
 
+def _all_or_none(asked: Asked, rows: Sequence[Said]) -> None:
+    """Refuse log-probabilities that stand in some rows only, where no model gives the others."""
+    for key, side in (("logprob", "logging"), ("target_logprob", "target")):
+        silent = [row.line for row in rows if getattr(row, key) is None]
+        if 0 < len(silent) < len(rows) and not getattr(asked, side):
+            whose = "texts of the target" if rows[0].of_target else "logged texts"
+            raise UserError(
+                f"{len(silent)} of {len(rows)} {whose} have no '{key}' (first: line {silent[0]} of {asked.log}): "
+                f"log all of them, or give --{side} MODEL"
+            )
+
+
 def _of_actions(asked: Asked, rows: Sequence[Choice], scorer: Scorer) -> Report:
-    from butfor.data.policy_log import log_of
-
-    sides = {side: _chances(asked, rows, side, getattr(asked, side), scorer) for side in ("logging", "target")}
-    return _valued(asked, Report("actions", log_of(rows, **sides)), asked.how or DEFAULTS["actions"])
-
-
-def _chances(asked: Asked, rows: Sequence[Choice], side: str, model: str, scorer: Scorer) -> Floats | None:
-    """Probabilities of all actions [n, K], by the log and where it is silent by the model; None without one."""
     import numpy as np
 
-    from butfor.data.policy_log import options
+    from butfor.data.policy_log import log_of, options
 
+    how = asked.how or DEFAULTS["actions"]
+    models = {side: model for side in ("logging", "target") if (model := getattr(asked, side))}
+    for side, model in models.items():
+        _askable(asked, rows, side, model)
+    if models:
+        count = len(options(rows))
+        alike = np.full((len(rows), count), 1 / count)
+        _rehearsed(asked, Report("actions", log_of(rows, alike, alike)), how)
+    sides = {side: _chances(rows, side, model, scorer) for side, model in models.items()}
+    return _valued(asked, Report("actions", log_of(rows, **sides)), how)
+
+
+def _askable(asked: Asked, rows: Sequence[Choice], side: str, model: str) -> None:
+    """Refuse rows of which a model cannot say how likely their actions are."""
     silent = [row for row in rows if getattr(row, side) is None]
-    if not silent or not model:
-        return None
     if bare := [row.line for row in silent if not row.prompt]:
         raise UserError(f"line {bare[0]} of {asked.log} has no 'prompt': {model} cannot say how likely an action is")
     alone = [row for row in silent if len(row.actions) < 2]
     unsure = [row for row in alone if row.logging is None and row.target is None]  # nothing says that it had no choice
     if found := unsure or (alone if len(alone) == len(silent) else []):
         raise UserError(f"line {found[0].line} of {asked.log} names one action: give all of them in 'actions'")
+
+
+def _chances(rows: Sequence[Choice], side: str, model: str, scorer: Scorer) -> Floats:
+    """Probabilities of all actions [n, K], by the log and where it is silent by the model."""
+    import numpy as np
+
+    from butfor.data.policy_log import options
+
+    silent = [row for row in rows if getattr(row, side) is None]
     place = {name: number for number, name in enumerate(options(rows))}
     scores = iter(scorer(side, model, [(row.prompt, [f" {name}" for name in row.actions]) for row in silent]))
     chances = np.zeros((len(rows), len(place)))
