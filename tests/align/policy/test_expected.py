@@ -21,7 +21,7 @@ def test_outcomes_of_a_planted_table_are_found_for_prompts_that_were_not_learnt_
     given = rng.integers(3, size=len(log))
     came = np.array([WORTH[w][k] for (w, _), k in zip(log, given, strict=True)]) + 0.3 * rng.standard_normal(len(log))
     prompts = [f"it is {word} on day {day}" for word, day in log]
-    found = np.array(outcomes(prompts, [SAYS[k] for k in given], came, [SAYS] * len(log)))
+    found = np.array(outcomes(prompts, [SAYS[k] for k in given], came, [SAYS] * len(log), rng))
     assert np.abs(found - [WORTH[word] for word, _ in log]).mean() < 0.1
 
 
@@ -30,7 +30,7 @@ def test_what_is_expected_of_a_prompt_does_not_hang_on_its_own_outcomes():
     prompts = [f"{word} {day}" for word, day in asked(rng, 100)]
     said, came = [SAYS[k] for k in rng.integers(3, size=100)], rng.standard_normal(100)
     moved = np.where([prompt == prompts[0] for prompt in prompts], came + 50, came)
-    one, two = (np.array(outcomes(prompts, said, y, [SAYS] * 100)) for y in (came, moved))
+    one, two = (np.array(outcomes(prompts, said, y, [SAYS] * 100, np.random.default_rng(2))) for y in (came, moved))
     own = np.array([prompt == prompts[0] for prompt in prompts])
     assert np.allclose(one[own], two[own])
     assert not np.allclose(one[~own], two[~own])
@@ -48,7 +48,7 @@ def test_general_preferences_hold_circles_and_bradley_terry_does_not(circles):
     every = [[(a, b) for a in SAYS for b in SAYS]] * 1500
     off = {}
     for family in ("bradley_terry", "general"):
-        found = np.array(preferences(prompts, told, first, every, family)).reshape(-1, 3, 3)
+        found = np.array(preferences(prompts, told, first, every, family, rng)).reshape(-1, 3, 3)
         assert np.allclose(found + found.transpose(0, 2, 1), 1.0)
         off[family] = np.abs(found.mean(0) - likes).max()
     assert off["general"] < 0.08

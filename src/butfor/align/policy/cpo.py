@@ -97,12 +97,12 @@ class CPO(Method):
         if self.variant != "weighted" or ANSWERS in rows[0]:
             listed(rows)
 
-    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows with the answers that they list beside them, and what is expected of each."""
         self.fits(rows)
         if not self.strength or ANSWERS not in rows[0]:
             return rows
-        return listed(rows) if self.variant == "weighted" else expecting(listed(rows))
+        return listed(rows) if self.variant == "weighted" else expecting(listed(rows), rng)
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
@@ -151,12 +151,12 @@ def weighted(ratios: Tensor, values: Tensor, clip: float | None, normalised: boo
     return (capped.softmax(0) * values).sum() if normalised else (capped.exp() * values).mean()
 
 
-def expecting(rows: Rows) -> Rows:
+def expecting(rows: Rows, rng: np.random.Generator) -> Rows:
     """The rows, with what is expected of each answer that they list."""
     log = [(prompt(row), one) for side in sides(rows) for row, one in zip(rows, side, strict=True)]
     asked, lists = [text for text, _ in log], [row[ANSWERS] for row in rows]
     came = np.array([one[OUTCOME] for _, one in log], dtype=float)
-    found = outcomes(asked, [answer(one) for _, one in log], came, lists + [()] * (len(log) - len(rows)))
+    found = outcomes(asked, [answer(one) for _, one in log], came, lists + [()] * (len(log) - len(rows)), rng)
     made: Rows = []
     for row, values in zip(rows, found, strict=False):
         beside = {f"{ANSWER}{k}": {**row["beside"][f"{ANSWER}{k}"], EXPECTED: float(v)} for k, v in enumerate(values)}

@@ -86,10 +86,10 @@ class DRPO(Method):
             chosen_by(rows)
         listed(rows)
 
-    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
+    def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows with the listed answers beside them, and how likely each is preferred."""
         self.fits(rows)
-        return expecting(listed(rows), self.preferences) if self.strength else rows
+        return expecting(listed(rows), self.preferences, rng) if self.strength else rows
 
     @contextmanager
     def attach(self, lm: LM, planned: Batches, rng: np.random.Generator) -> Generator[None]:  # noqa: ARG002
@@ -133,14 +133,14 @@ def robust(policy: Tensor, log: Tensor, missed: Tensor, told: Tensor, expected: 
     return (score * missed + (told.exp() * expected).sum(1)).mean()
 
 
-def expecting(rows: Rows, family: Family) -> Rows:
+def expecting(rows: Rows, family: Family, rng: np.random.Generator) -> Rows:
     """The rows, with how likely each of their answers is preferred to each of the two that were given."""
     both = [(answer(row), answer(row["beside"][REJECTED])) for row in rows]
     lists = [
         [pair, *((text, pair[1]) for text in row[ANSWERS]), *((text, pair[0]) for text in row[ANSWERS])]
         for row, pair in zip(rows, both, strict=True)
     ]
-    told = preferences([prompt(row) for row in rows], both, np.ones(len(rows)), lists, family)
+    told = preferences([prompt(row) for row in rows], both, np.ones(len(rows)), lists, family, rng)
     made: Rows = []
     for row, (won, *rest) in zip(rows, told, strict=True):
         beside = dict(row["beside"])

@@ -6,8 +6,8 @@ Equation  outcome      g(x, y): ridge regression of Y on the log's answers
                          general        any such f, preferences that go in circles too
           Both are linear in kernels of words: k_x = 1 + cos(x, x') and k = 1 + cos(y, y') of which words stand in
           them. For outcomes k_x k; for pairs k_x [k(a,a') − k(a,b') − k(b,a') + k(b,b')], and for "general"
-          also k_x [k(a,a') k(b,b') − k(a,b') k(b,a')]. LANDMARKS inputs at most span them (Nyström). The penalty is
-          that of generalised cross-validation.
+          also k_x [k(a,a') k(b,b') − k(a,b') k(b,a')]. LANDMARKS inputs at most, drawn at random, span them
+          (Nyström). The penalty is that of generalised cross-validation.
           Cross-fitted: what is expected of the answers to a prompt is learnt from other prompts.
 Limits    It sees words, not their order. It takes the log as it comes: where something unseen moved both answer and
           outcome, it is misled. Needs two prompts at least.
@@ -26,6 +26,7 @@ from butfor.core.errors import UserError
 from butfor.scm.estimate.nuisance import newton
 
 if TYPE_CHECKING:
+    from numpy.random import Generator
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -39,7 +40,9 @@ PENALTIES = np.logspace(-4, 4, 17)
 WORD = re.compile(r"\w+")
 
 
-def outcomes(asked: Sequence[str], said: Sequence[str], came: Floats, listed: Sequence[Sequence[str]]) -> list[Floats]:
+def outcomes(
+    asked: Sequence[str], said: Sequence[str], came: Floats, listed: Sequence[Sequence[str]], rng: Generator
+) -> list[Floats]:
     """What is expected of each listed answer to the prompt `asked[n]`; `came` is what came of the answer `said[n]`."""
     prompts, answers = Texts(asked), Texts([*said, *(text for texts in listed for text in texts)])
     inputs = np.stack([prompts.places, answers.places[: len(said)]], axis=1)  # [n, 2]
@@ -49,7 +52,7 @@ def outcomes(asked: Sequence[str], said: Sequence[str], came: Floats, listed: Se
     def kernel(left: Places, right: Places) -> Floats:
         return prompts.near(left[:, 0], right[:, 0]) * answers.near(left[:, 1], right[:, 1])
 
-    found = _crossed(kernel, inputs, np.asarray(came, float), wanted, _ridge)
+    found = _crossed(kernel, inputs, np.asarray(came, float), wanted, _ridge, rng)
     return np.split(found, np.cumsum([len(texts) for texts in listed])[:-1])
 
 
@@ -59,6 +62,7 @@ def preferences(
     first: Floats,
     listed: Sequence[Sequence[tuple[str, str]]],
     family: Family,
+    rng: Generator,
 ) -> list[Floats]:
     """How likely the first of each listed pair is preferred, from which pairs the `first` was (1) or was not (0)."""
     flat = [*pairs, *(pair for given in listed for pair in given)]
@@ -74,7 +78,7 @@ def preferences(
         rewards = aa - ab - ba + bb
         return prompts.near(left[:, 0], right[:, 0]) * (rewards + (aa * bb - ab * ba if family == "general" else 0.0))
 
-    found = 1 / (1 + np.exp(-_crossed(kernel, inputs, np.asarray(first, float), wanted, _logistic)))
+    found = 1 / (1 + np.exp(-_crossed(kernel, inputs, np.asarray(first, float), wanted, _logistic, rng)))
     return np.split(found, np.cumsum([len(given) for given in listed])[:-1])
 
 
@@ -110,6 +114,7 @@ def _crossed(
     came: Floats,
     wanted: Places,
     fit: Callable[[Floats, Floats], tuple[float, Floats]],
+    rng: Generator,
 ) -> Floats:
     """What is expected of each wanted input, by a fit to inputs of other prompts; the prompt is the first column."""
     folds = min(FOLDS, int(inputs[:, 0].max()) + 1)
@@ -117,7 +122,7 @@ def _crossed(
         raise UserError("all rows have the same prompt; what answers bring is learnt from other prompts: give more")
     distinct, told = np.unique(inputs, axis=0, return_inverse=True)
     wanted, again = np.unique(wanted, axis=0, return_inverse=True)
-    chosen = np.random.default_rng(0).permutation(len(distinct))[:LANDMARKS]
+    chosen = rng.permutation(len(distinct))[:LANDMARKS]
     marks = distinct[np.sort(chosen)]
     size, turn = np.linalg.eigh(kernel(marks, marks))
     kept = size > 1e-9 * max(size[-1], 1e-12)
