@@ -82,6 +82,17 @@ def test_ratings_stand_for_those_that_were_not_given(monkeypatch, knobs):
     assert "rows weighs as" in notes[0]
 
 
+def test_a_text_that_stands_in_many_rows_does_not_tell_its_own_chance(monkeypatch):
+    rng = np.random.default_rng(0)
+    told, of = rng.standard_normal((40, 30)), np.repeat(np.arange(40), 8)
+    rated = rng.permutation(np.arange(40) % 2 == 0)[of]
+    rows = [{"text": f"t{n}", "score": 0.0, "observed": int(one)} for n, one in zip(of, rated, strict=True)]
+    monkeypatch.setattr("butfor.align.reward.observed.read_before", lambda *_: [told[of]])
+    chance = Observed()._chance(None, None, rows, rated, rng)
+    assert abs(np.corrcoef(chance[::8], rated[::8])[0, 1]) < 0.5  # by rows it is 0.99: the text is in the other folds
+    assert np.ptp(chance.reshape(40, 8), axis=1).max() < 1e-9
+
+
 def test_noisy_feedback_teaches_the_rates_that_are_true(monkeypatch):
     rng, noisy = np.random.default_rng(0), World()
     for _ in range(1000):

@@ -1,6 +1,7 @@
 """What has to be learnt of the texts before a reward can be: linear fits on what the model makes of them, by folds.
 
-    ridge(x, y)                 least squares; the penalty is the one whose left-out errors are least
+    ridge(x, y)                 least squares of many outcomes at once, rows weighted; the penalty of each is the one
+                                whose left-out errors are least (one outcome, curves: `scm.estimate.nuisance.learn`)
     penalty_of(z, x, y)         the penalty on x of a logistic regression on z (not penalised) and x, chosen likewise
     logistic(z, x, y, penalty)  its coefficients
     spread, levels              columns as terms: the powers of a number, one for each value of what is a name

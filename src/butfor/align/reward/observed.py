@@ -10,7 +10,8 @@ Equation  L = mean over all rows of (O / p) l̃(y),  O = 1 where feedback was gi
           plain loss of the score (y − r₀) / (1 − r₁ − r₀); for preferences, where r₁ = r₀ = r, to
           −log σ(m) − r m / (1 − 2r),  m = r_w − r_l.
           p: a column of logged chances, or a ridge logistic regression of O on what the head reads before training (of
-          a pair the mean of its texts) and on the columns `given`, each row by a fit on the other folds.
+          a pair the mean of its texts) and on the columns `given`, each row by a fit on rows that share no fold of texts
+          with it.
 Source    CausalRM (Wang et al. 2026), whose two corrections these are; the loss corrected for noise: Natarajan et al.
           2013.
 Example   [treatment]
@@ -36,7 +37,7 @@ import numpy as np
 from pydantic import Field
 
 from butfor.align.reward.nuisance import levels, logistic, penalty_of, spread
-from butfor.align.reward.sides import KEPT, kept, look_up, paired, places, read_before
+from butfor.align.reward.sides import KEPT, apart, kept, look_up, numbered, paired, places, read_before
 from butfor.core.errors import UserError
 from butfor.scm.estimate.nuisance import expit, folds_of
 from butfor.train.columns import column
@@ -69,7 +70,7 @@ class Observed(Method):
     missed: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mistaken: Annotated[float, Field(ge=0, lt=1)] = 0.0
     least: Annotated[float, Field(gt=0, le=1)] = 0.05
-    folds: Annotated[int, Field(ge=2)] = 5
+    folds: Annotated[int, Field(ge=3)] = 5  # of the texts
 
     def __post_init__(self) -> None:
         if self.missed + self.mistaken >= 1:
@@ -146,11 +147,12 @@ class Observed(Method):
         z = np.concatenate([np.ones((len(rows), 1)), *self._given(rows)], axis=1)
         y = seen.astype(np.float64)
         penalty = penalty_of(z, x, y)
-        fold = folds_of(seen.astype(np.int64), self.folds, rng)
+        texts = numbered(rows)
+        rated = np.isin(np.arange(texts.max() + 1), texts[seen])
+        fold = folds_of(rated.astype(np.int64), self.folds, rng)
         chance = np.empty(len(rows))
-        for k in np.unique(fold):
-            here = fold == k
-            direct, read = logistic(z[~here], x[~here], y[~here], penalty)
+        for here, others in apart(texts, fold):
+            direct, read = logistic(z[others], x[others], y[others], penalty)
             chance[here] = expit(z[here] @ direct + x[here] @ read)
         return chance
 
