@@ -111,6 +111,7 @@ def test_what_is_changed() -> None:
         (["whatif", "debug", "--instead", "a"], "a prompt is empty"),
         (["whatif", "debug", "--prompt", "a", "--instead", " "], "a prompt is empty"),
         (["whatif", "debug", "--prompt", "a", *["--fact", "b"] * 3], "--fact 3 times"),
+        (["whatif", "debug", "--prompt", "a\udcff", "--instead", "b"], "no UTF-8"),
         (["whatif", "--prompt", "a", "--fact", "b"], "name a model"),
         (["whatif", "debug", "--prompt", "a", "--fact", "b", "--replay", "nowhere"], "holds no transcript"),
         (

@@ -257,7 +257,10 @@ def ask(
     """Answer a causal question: formal, from a graph and data; or in words, read by a model."""
     if graph:
         from butfor.cli.ask import Asked, ask_command
+        from butfor.core.errors import UserError
 
+        if model or endpoint or replay is not None:
+            raise UserError("a formal question (--graph) asks no model, one in words needs no --graph; leave one out")
         ask_command(Asked(query, graph, data, how, treated, control, draws, level, seed, drop), as_json=json)
         return
     from butfor.cli.ask_words import words_command

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from butfor.cli.app import show_json
-from butfor.cli.talk import Talk, about, beside, derivation, facts, spent, stand, told
+from butfor.cli.talk import Talk, about, beside, derivation, facts, in_utf8, spent, stand, told
 
 if TYPE_CHECKING:
     from butfor.data.question import Answer, Question
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Readers = Literal["model", "trained", "rules"]
 LONGEST = 20_000  # characters
+FORMAL = re.compile(r"[PE]\s?[\[(][^.?!]*[\])]")
 
 
 def words_command(text: str, reader: str, talk: Talk | None, *, as_json: bool) -> None:
@@ -27,9 +29,11 @@ def words_command(text: str, reader: str, talk: Talk | None, *, as_json: bool) -
         raise UserError(
             "a question in words needs a model to read it: --model smollm2-135m; a formal one needs --graph 'X -> Y'"
         )
-    text = (sys.stdin.read() if text == "-" else text).strip()
+    text = _heard(text)
     if not text or len(text) > LONGEST:
         raise UserError(f"a question has 1 to {LONGEST:,} characters, this one {len(text):,}")
+    if FORMAL.fullmatch(text):
+        raise UserError(f"{text[:60]} is a formal question, which needs its graph: add --graph 'X -> Y'")
     choices = ("yes", "no") if reader == "trained" else ()
     question = Question("asked", text, choices, match="choice" if choices else "exact")
     answer, more = _answered(question, reader, talk)
@@ -39,6 +43,18 @@ def words_command(text: str, reader: str, talk: Talk | None, *, as_json: bool) -
         print("\n".join(_lines(text, answer, asked=talk is not None)))
     sys.stdout.flush()
     stand(answer)
+
+
+def _heard(text: str) -> str:
+    """The question, from the command line or from stdin."""
+    from butfor.core.errors import UserError
+
+    try:
+        text = (sys.stdin.read() if text == "-" else text).strip()
+    except UnicodeDecodeError:
+        raise UserError("the question on stdin is no UTF-8; save it in UTF-8") from None
+    in_utf8("the question", text)
+    return text
 
 
 def _answered(question: Question, reader: str, talk: Talk | None) -> tuple[Answer, dict[str, Any]]:

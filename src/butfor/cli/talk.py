@@ -101,6 +101,14 @@ class Talk:
         return world
 
 
+def in_utf8(what: str, *texts: str) -> None:
+    """Refuse bytes of a command line or of stdin that are no text."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{what} holds bytes that are no UTF-8; write it in UTF-8, or take them out") from None
+
+
 def about(talk: Talk, exchange: Exchange) -> dict[str, Any]:
     """Who answered, from where, as JSON."""
     from butfor.lm.exchange import WHO

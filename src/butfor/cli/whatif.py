@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from butfor.cli.app import show_json
-from butfor.cli.talk import Talk, about, clean, spent, told
+from butfor.cli.talk import Talk, about, clean, in_utf8, spent, told
 
 if TYPE_CHECKING:
     from butfor.infer.decode.coupled import Pair, Side, WhatIf
@@ -67,6 +67,7 @@ def whatif_command(
     from butfor.infer.decode.coupled import what_if
 
     before, after = change.sides
+    in_utf8("what is put to the model", before.system, before.user, after.system, after.user, said)
     exchange = talk.begin()
     found = what_if(
         exchange, before, after, draws=draws if temperature else 1, temperature=temperature, room=room,
