@@ -195,7 +195,7 @@ def _unfit(
         except UserError as error:
             yield (*place, "method"), str(error)
         with suppress(SpecError):  # settings that cannot be have been reported
-            if problem := unsuited(method, train_settings(experiment)):
+            if problem := unsuited(method, train_settings(experiment), corpus, experiment.model_of(arm)):
                 yield (*place, "method"), problem
 
 

@@ -204,6 +204,8 @@ def test_what_is_learnt_holds_under_the_questions_of_neighbours_too(tmp_path):
 )
 def test_rows_that_cannot_be_mixed_are_refused(rows, knobs, problem):
     with pytest.raises(UserError, match=problem):
+        EffectTuning(**knobs).fits(numbered(rows))  # before anything is loaded
+    with pytest.raises(UserError, match=problem):
         EffectTuning(**knobs).data(numbered(rows), np.random.default_rng(0))
 
 

@@ -201,4 +201,4 @@ def test_rows_that_are_no_pairs_are_refused_in_a_line(change, problem):
 
 
 def test_it_needs_answers_to_learn_from():
-    assert "choice" in unsuited(Feedback(strength=0.5), TrainSettings(steps=1))
+    assert "choice" in unsuited(Feedback(strength=0.5), TrainSettings(steps=1), ROWS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from butfor.core.errors import UserError
+from butfor.experiment import load as plan
 from butfor.finetune.proxy import CONCEPT, LABEL, SAID, SOURCE, WOULD, CausalProxy, Swaps, swapped, values
 from butfor.lm.head import NAME as HEAD
 from butfor.lm.head import decided, hang, judged, read
@@ -162,8 +164,24 @@ def test_rows_without_concepts_are_refused(rows: list[dict[str, Any]], problem: 
 
 
 def test_a_model_with_too_few_coordinates_is_refused(tmp_path: Path) -> None:
+    wide = CausalProxy(variables=VARIABLES, size=40)
     with pytest.raises(UserError, match="40 coordinates are 80"):
-        trained(CausalProxy(variables=VARIABLES, size=40), tmp_path, steps=1)
+        trained(wide, tmp_path, steps=1)
+    settings = TrainSettings(steps=1, objective="label")
+    told = wide.suits(settings, ROWS, MODEL)  # by the model's name, before anything is loaded
+    assert told.endswith(f"{MODEL} has 32: set size to 16 or less, or take a wider model")
+    assert not METHOD.suits(settings, ROWS, MODEL) and not wide.suits(settings, ROWS, "")
+
+
+def test_too_few_coordinates_are_refused_before_the_control_arm_is_trained(tmp_path: Path) -> None:
+    corpus = tmp_path / "rows.jsonl"
+    corpus.write_text("".join(json.dumps(one) + "\n" for one in ROWS), encoding="utf-8")
+    knobs = {"method": "finetune.proxy", "variables": list(VARIABLES), "size": 40}
+    spec = {"name": "wide", "model": MODEL, "seeds": [0], "budget": {"steps": 1}, "treatment": knobs,
+            "train": {"corpus": str(corpus), "objective": "label"},
+            "measure": [{"suite": "text.perplexity", "primary": True}]}  # fmt: skip
+    with pytest.raises(UserError, match=r"treatment\.method: proxy: 2 concepts of 40 coordinates are 80"):
+        plan(spec)
 
 
 def test_a_black_box_of_other_classes_is_refused(tmp_path: Path) -> None:

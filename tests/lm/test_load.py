@@ -13,7 +13,7 @@ import pytest
 from butfor.core.errors import MissingData, UnknownName, UserError
 from butfor.lm import LM
 from butfor.lm.head import FILE, hang
-from butfor.lm.load import check, classes, encodes, load, stamp
+from butfor.lm.load import check, classes, encodes, load, stamp, width
 from butfor.lm.save import save
 from lm.conftest import family_model, loaded
 
@@ -84,6 +84,7 @@ def test_what_a_folder_tells_of_a_model_needs_no_loading(tmp_path: Path) -> None
     plain, headed = tmp_path / "plain", tmp_path / "headed"
     save(lm, plain)
     assert not encodes("debug") and not encodes("scratch:1x32") and not encodes(str(plain))
+    assert (width(str(plain)), width("scratch:1x64"), width("debug"), width("analyst")) == (32, 64, None, None)
     assert classes("debug") is None and classes(str(plain)) is None
     hang(lm, 5, 24, 0)
     save(lm, headed)

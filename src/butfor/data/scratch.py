@@ -75,6 +75,11 @@ def stamp(name: str) -> str:
     return "" if tokens == "bytes" else of_files(tokens)
 
 
+def width(name: str) -> int:
+    """How wide it is."""
+    return read(name).width
+
+
 def read(name: str) -> Shape:
     """The shape behind a name."""
     found = FORM.fullmatch(name)

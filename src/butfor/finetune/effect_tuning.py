@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 from pydantic import Field
 
 from butfor.core.errors import UserError
-from butfor.finetune.neighbours import WORDS, neighbours
+from butfor.finetune.neighbours import EXACT, WORDS, neighbours
 from butfor.lm.head import has_head
 from butfor.train.method import Batch, Method, Rows
 from butfor.train.naming import named
@@ -42,11 +42,13 @@ from butfor.train.task import read, under
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
     from transformers import PreTrainedModel
 
     from butfor.lm import LM
     from butfor.train.batches import Batches
+    from butfor.train.loop import TrainSettings
 
 NEAR, WEIGHT = "near", "weight"
 
@@ -84,20 +86,36 @@ class EffectTuning(Method):
             _parts(row, place)
             if self.within is not None and self.within not in row:
                 raise UserError(f"row {named(row, place)} has no column {self.within!r}, which `within` names")
+        if self.own < 1 and self.by == WORDS and len(rows) <= EXACT:
+            self._neighbours(rows)
+
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        if self.own == 1 or settings.objective != "text":
+            return ""
+        how = "set train.objective = 'choice' or 'label', or train.corpus = 'ecare-told'"
+        lacking = (named(row, place) for place, row in enumerate(rows) if "answer_at" not in row)
+        return next(
+            (f"row {name} has no answer_at, where its answer begins in its text; {how}" for name in lacking), ""
+        )
+
+    def _neighbours(self, rows: Rows) -> NDArray[np.int64]:
+        """The places of each row's neighbours; refuses rows of which none has one."""
+        questions, answers = zip(*(_parts(row, place) for place, row in enumerate(rows)), strict=True)
+        groups = tuple(None if self.within is None else row[self.within] for row in rows)
+        found = neighbours(answers, questions, groups, self.k, self.least, self.by)
+        if (found < 0).all():
+            raise UserError(
+                f"own = {self.own} has no effect: no answer is like another by least = {self.least}; give a lower least"
+            )
+        return found
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows, and beside each its neighbours' questions; "near0" is the nearest."""
         if self.own == 1:
             return rows
         self.fits(rows)
-        questions, answers = zip(*(_parts(row, place) for place, row in enumerate(rows)), strict=True)
-        groups = tuple(None if self.within is None else row[self.within] for row in rows)
-        found = neighbours(answers, questions, groups, self.k, self.least, self.by)
+        found = self._neighbours(rows)
         counts = (found >= 0).sum(1)
-        if not counts.any():
-            raise UserError(
-                f"own = {self.own} has no effect: no answer is like another by least = {self.least}; give a lower least"
-            )
         beside = [
             {f"{NEAR}{n}": _near(row, rows, int(place), int(count)) for n, place in enumerate(line[: counts.max()])}
             for row, line, count in zip(rows, found, counts, strict=True)
@@ -195,11 +213,6 @@ def _refuse_unread(lm: LM, planned: Batches) -> None:
         return
     if lm.is_encoder:
         raise UserError(f"{lm.name} is an encoder: effect tuning needs train.objective = 'label' for it, or a decoder")
-    if lacking := next((row for row in planned.rows if "answer_at" not in row), None):
-        raise UserError(
-            f"row {named(lacking, lacking['row'])} has no answer_at, where its answer begins in its text; "
-            "set train.objective = 'choice' or 'label', or train.corpus = 'ecare-told'"
-        )
     for name, near in planned.beside.items():  # an answer that is cut off would count as certain
         fed = [fed for batch in near.plan for fed in batch if _is_near(name) and near.rows[fed[0]][WEIGHT] > 0]
         if any(len(near.encoded[place]) > size for place, size in fed):

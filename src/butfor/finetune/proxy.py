@@ -32,7 +32,7 @@ from pydantic import Field
 
 from butfor.core.errors import UserError
 from butfor.lm.head import NAME, judged
-from butfor.lm.load import check, classes, load, stamp
+from butfor.lm.load import check, classes, load, stamp, width
 from butfor.train.batches import ROW
 from butfor.train.columns import column
 from butfor.train.method import Batch, Method, Rows
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from butfor.lm import LM
     from butfor.train.batches import Batches
+    from butfor.train.loop import TrainSettings
 
 Values = tuple[Hashable, ...]  # of all concepts, in the order of `variables`
 SOURCE = "source"
@@ -95,6 +96,19 @@ class CausalProxy(Method):
                 "give one that was trained on their labels, or rows with all its labels"
             )
 
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        return self._narrow(model, width(model)) if model and not self.idle else ""
+
+    def _narrow(self, model: str, there: int | None) -> str:
+        """Why the concepts have no room in what the head reads; "" where they have."""
+        need = self.size * len(self.variables)
+        if there is None or there >= need:
+            return ""
+        return (
+            f"proxy: {len(self.variables)} concepts of {self.size} coordinates are {need}; {model} has {there}: "
+            f"set size to {there // len(self.variables)} or less, or take a wider model"
+        )
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """Each row in versions, which differ in the concept that is swapped, its new value and the source."""
         if self.idle:
@@ -121,10 +135,8 @@ class CausalProxy(Method):
         yield
 
     def _suits(self, lm: LM, planned: Batches) -> None:
-        if lm.dim < (need := self.size * len(self.variables)):
-            raise UserError(
-                f"proxy: {len(self.variables)} concepts of {self.size} coordinates are {need}; {lm.name} has {lm.dim}"
-            )
+        if problem := self._narrow(lm.name, lm.dim):
+            raise UserError(problem)
         told, known = sum(name.startswith(SAID) for name in planned.columns), getattr(lm.model, NAME)[1].out_features
         if told and told != known:
             raise UserError(

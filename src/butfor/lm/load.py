@@ -102,18 +102,36 @@ def kind(name: str) -> str:
 
 def encodes(name: str) -> bool:
     """Whether the name means an encoder, as its configuration tells; False where none is here to tell."""
+    try:
+        config = _config(name)
+        from transformers import AutoModel
+
+        return config is not None and _auto_class(name, config) is AutoModel
+    except UserError:  # loading says what is wrong with it
+        return False
+
+
+def width(name: str) -> int | None:
+    """How wide what a model makes of a token is; None where nothing here tells."""
+    if (maker := made(name)) is not None:
+        return maker.width(name) if hasattr(maker, "width") else None
+    config = _config(name)
+    return None if config is None else getattr(config.get_text_config(), "hidden_size", None)
+
+
+def _config(name: str) -> Any:
+    """The configuration of a model that is a file, without its weights; None where none is here."""
     folder = check(name)
     if name == "debug" or made(name) is not None:
-        return False
-    try:
-        need("transformers")
-        from transformers import AutoConfig, AutoModel
+        return None
+    need("transformers")
+    from transformers import AutoConfig
 
+    try:
         with quiet():
-            config = AutoConfig.from_pretrained(str(folder or name), local_files_only=True)
-        return _auto_class(name, config) is AutoModel
-    except (OSError, ValueError, UserError):  # loading says what is wrong with it
-        return False
+            return AutoConfig.from_pretrained(str(folder or name), local_files_only=True)
+    except (OSError, ValueError):
+        return None
 
 
 def classes(name: str) -> int | None:

@@ -141,7 +141,7 @@ def train(
         raise UserError(f"{lm.name} is an encoder, and {type(method).__name__} needs a decoder, e.g. smollm2-135m")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process, so that budgets match to the token; start it without torchrun")
-    if problem := unsuited(method, settings):
+    if problem := unsuited(method, settings, rows):
         raise UserError(problem)
     if lm.is_encoder and settings.objective == "choice":
         raise UserError(f"{lm.name} is an encoder and goes on with no text; set train.objective = 'label'")
@@ -195,8 +195,8 @@ def train(
     )
 
 
-def unsuited(method: Method, settings: TrainSettings) -> str:
-    """Why this method cannot be trained in this way; "" where it can."""
+def unsuited(method: Method, settings: TrainSettings, rows: Rows, model: str = "") -> str:
+    """Why this method cannot be trained in this way, on these rows, on the model of this name; "" where it can."""
     name = type(method).__name__
     if settings.loop == "trl" and (problem := trl.lacking()):
         return problem
@@ -204,7 +204,7 @@ def unsuited(method: Method, settings: TrainSettings) -> str:
         return f"{name} learns from train.objective = {' or '.join(map(repr, method.objectives))}"
     if method.looks_inside and settings.adapt == "head":
         return f"{name} looks inside the model, which train.adapt = 'head' freezes; set 'lora' or 'full'"
-    return ""
+    return method.suits(settings, rows, model)
 
 
 def _room_for_options(lm: LM, planned: Batches, length: int) -> None:

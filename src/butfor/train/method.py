@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from butfor.lm import LM, World
     from butfor.train.batches import Batches
+    from butfor.train.loop import TrainSettings
 
 Rows = list[dict[str, Any]]  # plain rows; a text corpus is [{"text": "..."}, ...]
 Batch = Mapping[str, Any]
@@ -84,6 +85,13 @@ class Method(Protocol):
 
     def fits(self, rows: Rows) -> None:
         """Refuse a corpus that this method cannot work with: asked before anything is loaded, so it should be quick."""
+
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        """Why training like this would come to nothing, told as early as `fits`; "" where nothing speaks against it.
+
+        `model` is the name of the model, "" where it has none that tells what it is.
+        """
+        return ""
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:  # noqa: ARG002
         """The rows to train on."""

@@ -100,6 +100,12 @@ def test_the_gradient_of_the_penalty_is_that_of_its_values() -> None:
     assert not model.get_input_embeddings()._forward_hooks
 
 
+def test_batches_of_one_row_are_refused_as_no_row_has_a_reference() -> None:
+    settings = TrainSettings(steps=1, batch_size=1, objective="label")
+    assert "batch_size to 2 or more" in METHOD.suits(settings, [], "")
+    assert not ExpectedGradients(variable="colour", strength=0).suits(settings, [], "")
+
+
 def test_one_row_has_no_reference_and_unmarked_rows_no_penalty() -> None:
     model, batch = ready()
     plain = read(model, batch)

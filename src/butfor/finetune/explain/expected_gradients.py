@@ -29,12 +29,14 @@ from pydantic import Field
 
 from butfor.core.seeds import derive
 from butfor.finetune.explain.marked import Answers, Marked, answers, explaining
-from butfor.train.method import Batch
+from butfor.train.method import Batch, Rows
 from butfor.train.task import INPUTS, read
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
+
+    from butfor.train.loop import TrainSettings
 
 
 @final
@@ -44,6 +46,11 @@ class ExpectedGradients(Marked):
 
     objectives: ClassVar[tuple[str, ...]] = ("text", "label", "choice")
     samples: Annotated[int, Field(ge=1)] = 1  # references for each step, whose attributions are averaged
+
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        if self.strength and settings.batch_size == 1:
+            return "expected gradients compare a row with another one of its batch: set train.batch_size to 2 or more"
+        return ""
 
     def loss(self, model: PreTrainedModel, batch: Batch, outputs: Any) -> Tensor:
         """The loss and the penalty."""

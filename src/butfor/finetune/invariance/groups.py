@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from butfor.lm import LM
     from butfor.train.batches import Batches
+    from butfor.train.loop import TrainSettings
 
 GROUP, GIVEN = "invariance_group", "invariance_given"
 FLOOR = -30.0  # log-probabilities below this are cut, so that an option that a row lacks stays finite
@@ -112,6 +113,14 @@ class Matched(Grouped):
         if self.given:
             column(rows, self.given)
 
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        if self.strength and self.of == "features" and settings.adapt == "head":
+            return (
+                'train.adapt = "head" holds the features as they are, and no penalty moves them; '
+                'set of = "answers", or train.adapt = "lora" or "full"'
+            )
+        return ""
+
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows, each with the number of its group, and of the value within which groups are compared."""
         rows = Grouped.data(self, rows, rng)
@@ -125,11 +134,6 @@ class Matched(Grouped):
             raise UserError(
                 f"no batch holds two rows of two groups each ({', '.join(self.groups)}) with the same {self.given}: "
                 "raise train.batch_size, or set another given"
-            )
-        if self.of == "features" and planned.features:
-            raise UserError(
-                'train.adapt = "head" holds the features as they are, and no penalty moves them; '
-                'set of = "answers", or train.adapt = "lora" or "full"'
             )
 
     def seen(self, outputs: Any) -> Tensor:
