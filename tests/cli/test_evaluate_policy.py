@@ -125,6 +125,9 @@ def test_poor_overlap_is_a_refusal_and_exit_3(tmp_path: Path) -> None:
     assert beside.exit_code == 0 and "ips         no answer" in beside.stdout
     alone = run(log, "--how", "ips")
     assert alone.exit_code == 3 and "ips does not answer" in alone.stderr
+    far = [row | {"logprob": -600.0, "target_logprob": -1.0} if row["id"] == "a3" else row for row in texts()]
+    wild = run(write(tmp_path / "wild.jsonl", far), "--how", "ips")
+    assert wild.exit_code == 3 and "one row is 100.0% of the estimate" in wild.stderr
 
 
 def test_texts_of_the_target_show_what_the_log_never_drew(tmp_path: Path) -> None:
@@ -205,6 +208,7 @@ CHOICE, TEXT = choices(1)[0], texts(1, 1)[0]
         ([CHOICE, CHOICE], "line 2: the id '0' stands twice, first in line 1"),
         ([TEXT | {"id": None}], "line 1: no 'id'"),
         ([CHOICE | {"logging": {"search": 0.0, "none": 1.0}, "action": "search"}], "logged probability 0"),
+        ([CHOICE | {"logging": {"search": 1e-300, "none": 1.0}, "action": "search"}], "logged probability 1e-300"),
         ([CHOICE | {"logging": {"search": 0.5, "none": 0.6}}], "adding up to 1"),
         ([CHOICE | {"target": {"search": -0.5, "none": 1.5}}], "adding up to 1"),
         (without(choices(3), "target"), "no 'target' probabilities"),

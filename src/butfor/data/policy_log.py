@@ -175,8 +175,8 @@ def _choice(path: Path, line: int, row: dict[str, Any]) -> Choice:
         raise MalformedData(path, line, f"'action' is a name, not {action!r}")
     sides = {side: _chances(path, line, side, row[side]) if side in row else None for side in ("logging", "target")}
     logging = sides["logging"]
-    if logging is not None and logging.get(action, 0.0) == 0:
-        told = f"what was done ({action!r}) has the logged probability 0: log what the policy really did"
+    if logging is not None and (likely := logging.get(action, 0.0)) < 1 / LARGEST:
+        told = f"what was done ({action!r}) has the logged probability {likely:g}: log what the policy really did"
         raise MalformedData(path, line, told)
     named = row.get("actions", [])
     if not isinstance(named, list) or not all(isinstance(name, str) and name for name in named):

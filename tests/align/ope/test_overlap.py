@@ -98,3 +98,8 @@ def test_where_the_weights_are_all_that_is_known_what_was_seen_decides() -> None
 
 def test_few_rows_alone_are_no_poor_overlap() -> None:
     assert overlap(same(lines(10)[0])).verdict != "abstain"
+
+
+def test_a_weight_beyond_all_others_is_one_effective_row() -> None:
+    found = of_weights(np.append(np.ones(99), 1e200))
+    assert found.effective == pytest.approx(1) and found.verdict == "abstain"

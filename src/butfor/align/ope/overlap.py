@@ -103,11 +103,13 @@ def of_weights(
 ) -> Overlap:
     """Judge weights; without `expected`, of weights of which no more is known than themselves."""
     n, total = len(weights), float(weights.sum())
-    effective = total**2 / float(np.sum(weights**2)) if total else 0.0
-    largest = float(weights.max()) / total if total else 1.0
+    share = weights / total if total else weights  # squares of weights themselves may be no numbers
+    effective = 1 / float(share @ share) if total else 0.0
+    largest = float(share.max()) if total else 1.0
     tail = tail_index(weights)
-    sums = np.bincount(np.arange(n) if cluster is None else cluster, weights - total / n)
-    error = float(np.linalg.norm(sums)) * math.sqrt(len(sums) / (len(sums) - 1)) / n if len(sums) > 1 else math.inf
+    sums = np.bincount(np.arange(n) if cluster is None else cluster, share - (total > 0) / n)
+    apart = float(np.linalg.norm(sums)) * total
+    error = apart * math.sqrt(len(sums) / (len(sums) - 1)) / n if len(sums) > 1 else math.inf
     known = effective if expected is None else expected
     fatal = missing > MISSING or known < min(FEWEST, n / 2)
     if expected is None:
