@@ -73,6 +73,7 @@ def test_a_form_that_allows_everything_changes_nothing(lm: Any) -> None:
 
 def test_a_text_that_does_not_fit_is_cut(lm: Any) -> None:
     assert generate(lm, ["x"], max_new_tokens=3, forms=[Form(pattern="abcdef")]) == ["abc"]
+    assert generate(lm, ["x"], max_new_tokens=3, forms=[Form(grammar='start: "ab" start | "!"')])[0][:2] in ("ab", "!")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_a_text_that_does_not_fit_is_cut(lm: Any) -> None:
         (Form(), "give one of"),
         (Form("{}", "a"), "give one of"),
         (Form(pattern="a("), "the pattern cannot be kept to"),
+        (Form(grammar="start: nowhere"), "the grammar cannot be kept to"),
         (Form(schema="{"), "no JSON object"),
         (Form(schema="[1]"), "schema"),
         (Form(schema='{"type": "colour"}'), "the schema cannot be kept to"),

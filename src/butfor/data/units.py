@@ -94,6 +94,20 @@ class Structure:
     lines: tuple[str, ...]
     faults: tuple[str, ...] = ()
 
+    @property
+    def causes(self) -> dict[str, list[str]]:
+        """Effect → its causes, as phrases: what the arrows say, and no rule."""
+        found: dict[str, list[str]] = {}
+        for line in self.lines:
+            if arrow := re.fullmatch(r"([A-L]) -> (.+)|([A-L]) <- (.+)", line):
+                first, others = arrow[1] or arrow[3], (arrow[2] or arrow[4]).split(", ")
+                for cause, effect in [(first, one) if arrow[1] else (one, first) for one in others]:
+                    found.setdefault(self._phrase(effect), []).append(self._phrase(cause))
+        return found
+
+    def _phrase(self, letter: str) -> str:
+        return self.names[LETTERS.index(letter)]
+
 
 @dataclass(slots=True)
 class _Names:

@@ -42,10 +42,11 @@ WHO = digest("who answers")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a written answer has to look like: a JSON schema, or a regular expression."""
+    """What a written answer has to look like: a JSON schema, a regular expression, or a grammar (Lark)."""
 
     schema: str = ""
     pattern: str = ""
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Let a model write only what keeps to a form: a JSON schema, or a regular expression.
+"""Let a model write only what keeps to a form: a JSON schema, a regular expression, or a grammar.
 
 Allowed   a logits processor. Each row of a batch has a matcher of its own; a token that no text of the form can go on
           with gets minus infinity. Where the form is complete, the end of text is allowed; where nothing more may
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -73,19 +74,23 @@ class Allowed:
 def grammar(lm: LM, form: Form) -> Any:
     """A matcher at the beginning of a text; one `UserError` for a form that says nothing, or nothing that is known."""
     guidance = _guidance()
-    if bool(form.schema) == bool(form.pattern):
-        raise UserError("a form is a JSON schema or a regular expression: give one of schema and pattern")
+    if sum(map(bool, (form.schema, form.pattern, form.grammar))) != 1:
+        raise UserError(
+            "a form is a JSON schema, a regular expression or a grammar: give one of schema, pattern and grammar"
+        )
     try:
         if form.schema:
             options = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
             made = guidance.LLMatcher.grammar_from_json_schema(json.loads(form.schema), overrides=options)
-        else:
+        elif form.pattern:
             made = guidance.LLMatcher.grammar_from_regex(form.pattern)
+        else:
+            made = guidance.LLMatcher.grammar_from_lark(form.grammar)
     except ValueError as error:
         raise UserError(f"the schema is no JSON object: {str(error)[:200]}") from None
     matcher = guidance.LLMatcher(_reader(lm), made, log_level=0)
     if matcher.is_error():
-        what = "schema" if form.schema else "pattern"
+        what = next(name for name, given in asdict(form).items() if given)
         first = next((line for line in matcher.get_error().splitlines() if line.strip()), "unknown")
         raise UserError(f"the {what} cannot be kept to ({first[:200]}); look at it for a mistake")
     return matcher

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from itertools import islice
 from typing import Any
 
@@ -11,13 +10,11 @@ import numpy as np
 import pytest
 
 from butfor.core.registry import build, resolve
-from butfor.core.seeds import generator
 from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
-from butfor.data.ladder.wide import wide
 from butfor.data.question import Question
 from butfor.data.units import lettered, prompt, structure, unclipped, worded
-from butfor.infer.reason.reader import Reader, clashes, facts, named, questions, structural
+from butfor.infer.reason.reader import Reader, clashes
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
 from butfor.train.batches import batches
@@ -51,27 +48,10 @@ def test_a_perfect_reader_is_right(item: dict[str, Any]) -> None:
     assert by[0] == "model" and by[-1] == "engine" and by.count("model") == answer.cost.calls + 1
 
 
-def test_every_gold_piece_keeps_to_its_form() -> None:
-    rng = generator(2, "wide")
+def test_a_gold_reading_of_round_one_stays_as_it_is() -> None:
     for item in ITEMS:
-        first, rest, question = gold(item, TOLD)
-        early, second, known = wide(rng)
-        names = structure([said for _, said in first]).names
-        assert all(re.fullmatch(structural(piece), f" {said}\n") for piece, said in (*first, *early))
+        first = gold(item, TOLD)[0]
         assert unclipped([piece for piece, _ in first], [said for _, said in first]) == [said for _, said in first]
-        for pairs, phrases in (([*rest, question], names), (second, known)):
-            for piece, said in pairs:
-                form = questions(named(phrases)) if piece.endswith("?") else facts(named(phrases))
-                assert re.fullmatch(form, f" {worded(said, phrases)}\n"), (piece, said)
-
-
-def test_a_phrase_of_round_one_stands_in_its_sentence() -> None:
-    form = structural("Jelbiting and old age (so it is said) lead to writing a review.")
-    for said in ("jelbiting > old age, writing a review", "a review < Jelbiting", "hidden old age", "-", "@"):
-        assert re.fullmatch(form, f" {said}\n"), said
-    for wrong in ("jilbiting > a review", "elbiting > a review", "age so > a review", "Jelbiting > aying"):
-        assert not re.fullmatch(form, f" {wrong}\n"), wrong
-    assert re.fullmatch(structural("1 + 2 = 3?"), " -\n") and re.fullmatch(structural("?"), " @\n")
 
 
 def test_a_case_that_is_read_twice_goes_to_the_likeliest_sentence() -> None:

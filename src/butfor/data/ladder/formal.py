@@ -1,9 +1,9 @@
 """What a question of the ladder says, in the formal language: the gold reading, piece by piece, and a corpus of it.
 
 Pieces    each sentence of an item with what is to be read of it (`data/units.py`); put together they are the reading.
-Corpus    "ladder-reading": texts in which sentences are read one after the other, of worlds of the seed SEED, and
-          others in other words (`wide`). Spans mark the readings: `infer.reason.reader` learns
-          these alone; without a method all that follows the first sentence is learnt.
+Corpus    "ladder-reading": texts in which sentences are read one after the other, of worlds of the seed SEED, most of
+          them told again in the phrases of `vocabulary`, and others in other words (`wide`). Spans mark the readings:
+          `infer.reason.reader` learns these alone; without a method all that follows the first sentence is learnt.
 Left out  kinds of questions (KINDS_OUT), stories (STORIES_OUT) and with the kind front_door its graphs: none of them is
           ever trained on, so that what is new to a reader can be told apart from what it has seen.
 Checked   the engine, given the reading alone, comes to the item's answer (a test, on 2,000 items).
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from butfor.core.errors import RunError
 from butfor.core.seeds import generator
+from butfor.data.ladder import vocabulary
 from butfor.data.ladder.ask import question
 from butfor.data.ladder.brute import cells
 from butfor.data.ladder.draw import between
 from butfor.data.ladder.kinds import KINDS
 from butfor.data.ladder.stream import Ladder
-from butfor.data.ladder.tell import shares, told_arrows
+from butfor.data.ladder.tell import premises, shares, told_arrows
 from butfor.data.ladder.wide import wide
 from butfor.data.ladder.words import Words
 from butfor.data.ladder.world import World
@@ -38,7 +39,8 @@ SEED = 1_000_000  # of the first trained world; suites are asked with small seed
 KINDS_OUT = ("exp_away", "cde", "ps", "front_door")
 STORIES_OUT = ("traffic", "office", "garden")
 TRAINED = tuple(name for name in KINDS if name not in KINDS_OUT)
-ROWS = 2400  # texts of the corpus
+ROWS = 3200  # texts of the corpus
+RETOLD = 0.75  # of the items that are told in a story
 READ = "read"  # the spans of a text that hold a reading, its end of line included
 LONGEST = 500  # characters of a text, about 150 tokens
 
@@ -47,8 +49,11 @@ Piece = tuple[str, str]  # what stands in the text, what is read of it
 
 def gold(item: Mapping[str, Any], told: Ladder) -> tuple[list[Piece], list[Piece], Piece]:
     """Round 1, round 2 and the question of an item of this ladder, each piece with its reading."""
-    world, words, ask = World.read(item["spec"]["world"]), _words(item, told), item["spec"]["ask"]
-    text = pieces(item["prompt"])
+    return _gold(item, _words(item, told), item["prompt"])
+
+
+def _gold(item: Mapping[str, Any], words: Words, prompt: str) -> tuple[list[Piece], list[Piece], Piece]:
+    world, ask, text = World.read(item["spec"]["world"]), item["spec"]["ask"], pieces(prompt)
     read = _premises(world, words, item["group"]["wording"], numbers=KINDS[item["group"]["query"]].numbers)
     if len(read) != len(text.told):
         raise RunError(f"{item['id']}: {len(text.told)} sentences, {len(read)} readings")
@@ -205,9 +210,10 @@ def corpus() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     rng = generator(SEED, "ladder-reading")
     for number, (item, told) in enumerate(trained()):
-        first, rest, asking = gold(item, told)
+        again = item["spec"]["story"] != "nonsense" and rng.random() < RETOLD
+        words, (first, rest, asking) = told_again(item, rng) if again else (_words(item, told), gold(item, told))
         names = structure([said for _, said in first]).names
-        asked = [asking, *_more(item, told, names, rng)]
+        asked = [asking, *_more(item, words, names, rng)]
         some = [rest[int(at)] for at in rng.permutation(len(rest))[:4]]
         both = [*asked, *some]
         found += _texts([both[int(at)] for at in rng.permutation(len(both))], names, f"ladder-reading/{item['id']}/2")
@@ -223,9 +229,17 @@ def corpus() -> list[dict[str, Any]]:
     raise RunError("the ladder has no end")
 
 
-def _more(item: Mapping[str, Any], told: Ladder, names: tuple[str, ...], rng: Generator) -> list[Piece]:
+def told_again(item: Mapping[str, Any], rng: Generator) -> tuple[Words, tuple[list[Piece], list[Piece], Piece]]:
+    """An item in random phrases of `vocabulary`, the question in either phrasing."""
+    world, group, spec = World.read(item["spec"]["world"]), item["group"], item["spec"]
+    kind, words = KINDS[group["query"]], vocabulary.told(world.seen, rng)
+    asked = question(kind.name, world, words, spec["ask"], up=spec["up"], phrasing=int(rng.integers(2)))
+    return words, _gold(item, words, f"{premises(world, words, group['wording'], numbers=kind.numbers)}\n\n{asked}")
+
+
+def _more(item: Mapping[str, Any], words: Words, names: tuple[str, ...], rng: Generator) -> list[Piece]:
     """Two more questions on the same world, of whatever kinds it offers."""
-    world, words = World.read(item["spec"]["world"]), _words(item, told)
+    world = World.read(item["spec"]["world"])
     letters = _letters(world, words, names)
     kinds = [KINDS[name] for name in TRAINED if KINDS[name].family == world.family]
     found: list[Piece] = []

@@ -1,7 +1,8 @@
 """The same things said in other words: pieces of text with their readings, so that a reader does not learn one wording.
 
 Concepts  everyday variables with a noun, what it is called when it is there and when it is not, and who has it and who
-          does not: "not" is often another word (well rested, tired). One text in three speaks of made-up words.
+          does not: "not" is often another word (well rested, tired); some are phrases of `vocabulary`. Three texts in
+          ten speak of made-up words.
 Said      sentences of single percentages, of both at once, of ways to compare, of rules and of what was seen; questions
           of the kinds KINDS, each in several wordings of our own.
 Limits    Only what a piece says is meant: the percentages of a text belong to no world, and no answer follows.
@@ -10,10 +11,12 @@ Limits    Only what a piece says is meant: the percentages of a text belong to n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.random import Generator
 
+from butfor.data.ladder.vocabulary import OPPOSITES
+from butfor.data.ladder.vocabulary import told as random_words
 from butfor.data.ladder.words import capital, listed, words
 from butfor.data.units import LETTERS
 
@@ -35,7 +38,6 @@ class Concept:
 _TOLD = """
 sleep|good sleep|poor sleep|people who sleep well|people who sleep badly
 diet|a healthy diet|an unhealthy diet|people with a healthy diet|people with an unhealthy diet
-traffic|heavy traffic|light traffic|days with heavy traffic|days with light traffic
 the driver|fast driving|slow driving|drivers who go fast|drivers who go slowly
 the teacher|strict teaching|gentle teaching|strict teachers|gentle teachers
 noise|loud noise|silence|noisy places|silent places
@@ -81,10 +83,12 @@ bravery|bravery|fear|brave people|fearful people
 club membership|being admitted to the club|being turned away by the club|members of the club|non-members
 luck|good luck|bad luck|lucky people|unlucky people
 voting|voting|abstaining|citizens who vote|citizens who abstain
-coffee|drinking coffee|drinking no coffee|coffee drinkers|those who don't drink coffee
 allergy|having an allergy|having no allergy|allergic children|children without allergy
 """
-CONCEPTS = tuple(Concept(*line.split("|")) for line in _TOLD.strip().splitlines())
+CONCEPTS = tuple(Concept(*line.split("|")) for line in _TOLD.strip().splitlines()) + tuple(
+    Concept(*line) for line in OPPOSITES
+)
+UNSEEN = ("hidden influences", "unmeasured causes", "other unseen conditions", "unknown circumstances")
 LEADS = (
     "Think of a closed world in which nothing but the following holds:",
     "Imagine a small made-up world, with these causes and no others:",
@@ -95,13 +99,22 @@ LEADS = (
 
 def wide(rng: Generator) -> tuple[list[Piece], list[Piece], tuple[str, ...]]:
     """Pieces of round 1 and of round 2 about a few variables, and the list of these variables."""
-    size = int(rng.integers(3, 6))
-    if rng.random() < 0.35:
+    size, how = int(rng.integers(3, 6)), rng.random()
+    if how < 0.3:
         stems = [verb for _, verb in words("nonsense", dict.fromkeys(map(str, range(size)), "x"), rng).phrases.values()]
         them = [Concept(s, s, f"not {s}", f"those who are {s}", f"those who are not {s}") for s in stems]
+    elif how < 0.45:
+        drawn = random_words(list(map(str, range(size))), rng)
+        them = [
+            Concept(noun, noun, f"the absence of {noun}", drawn.those({name: 1}), drawn.those({name: 0}))
+            for name, (noun, _) in drawn.phrases.items()
+        ]
     else:
         them = [CONCEPTS[int(at)] for at in rng.permutation(len(CONCEPTS))[:size]]
-    first, names = _graph(them, rng)
+    hidden = rng.random() < 0.4
+    if hidden and rng.random() < 0.4:
+        them[0] = replace(them[0], noun=_one(rng, *UNSEEN))
+    first, names = _graph(them, hidden, rng)
     told = {concept.noun.lower(): concept for concept in them}
     ordered = [told[name.lower()] for name in names]
     second: list[Piece] = []
@@ -117,7 +130,7 @@ def _one(rng: Generator, *options: str) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def _graph(them: Sequence[Concept], rng: Generator) -> tuple[list[Piece], list[str]]:
+def _graph(them: Sequence[Concept], hidden: bool, rng: Generator) -> tuple[list[Piece], list[str]]:
     """Sentences that say what causes what, and the nouns in the order in which they are read."""
     found: list[Piece] = [(_one(rng, *LEADS), "-")]
     names: list[str] = []
@@ -132,7 +145,7 @@ def _graph(them: Sequence[Concept], rng: Generator) -> tuple[list[Piece], list[s
         )  # fmt: skip
         found.append((capital(text), f"{noun} > {', '.join(effects)}"))
         names += [name for name in (noun, *effects) if name not in names]
-    if rng.random() < 0.4:
+    if hidden:
         noun = them[0].noun
         text = _one(rng, f"{noun} is unobserved.", f"{noun} is not observed.", f"No one observes {noun}.")
         found.append((capital(text), f"hidden {noun}"))
@@ -233,8 +246,12 @@ def _seen(them: Sequence[Concept], rng: Generator) -> Piece:
 
 def _ask(them: Sequence[Concept], rng: Generator) -> Piece:
     """A question of one of the kinds."""
-    (x, a), (y, b), (z, c) = _picked(them, rng, 3)
+    (x, a), (y, b), (z, c), *more_of = _picked(them, rng, 4)
     up = bool(rng.integers(2))
+    by, cs = z.noun, c
+    if more_of and rng.random() < 0.4:
+        ((w, d),) = more_of
+        by, cs = f"{z.noun} and {w.noun}", f"{c} {d}"
     more, sign = ("more", ">") if up else ("less", "<")
     raise_, positive = _one(rng, "raise", "increase") if up else _one(rng, "lower", "decrease"), (
         "positive" if up else "negative")  # fmt: skip
@@ -255,15 +272,15 @@ def _ask(them: Sequence[Concept], rng: Generator) -> Piece:
             (f"Among {x.who}, would it be {more} likely to find {y.yes} if they had been {x.who_not}?",
              f"{b}1 | {a}1 do {a}0 {sign} {b}1 | {a}1")]),
         "nde": lambda: iter([
-            (f"Setting aside the effect through {z.noun}, would {x.noun} have a {positive} effect on {y.noun}?",
-             f"{b}1 | do {a}1, {c} as {a}0 {sign} {b}1 | do {a}0"),
-            (f"If we ignore what {z.noun} mediates, does {x.noun} {positive}ly influence {y.noun}?",
-             f"{b}1 | do {a}1, {c} as {a}0 {sign} {b}1 | do {a}0")]),
+            (f"Setting aside the effect through {by}, would {x.noun} have a {positive} effect on {y.noun}?",
+             f"{b}1 | do {a}1, {cs} as {a}0 {sign} {b}1 | do {a}0"),
+            (f"If we ignore what {by} mediates, does {x.noun} {positive}ly influence {y.noun}?",
+             f"{b}1 | do {a}1, {cs} as {a}0 {sign} {b}1 | do {a}0")]),
         "nie": lambda: iter([
-            (f"Does {x.noun} have a {positive} effect on {y.noun} by way of {z.noun}?",
-             f"{b}1 | do {a}0, {c} as {a}1 {sign} {b}1 | do {a}0"),
-            (f"Is it true that {x.noun} {positive}ly influences {y.noun} through {z.noun}?",
-             f"{b}1 | do {a}0, {c} as {a}1 {sign} {b}1 | do {a}0")]),
+            (f"Does {x.noun} have a {positive} effect on {y.noun} by way of {by}?",
+             f"{b}1 | do {a}0, {cs} as {a}1 {sign} {b}1 | do {a}0"),
+            (f"Is it true that {x.noun} {positive}ly influences {y.noun} through {by}?",
+             f"{b}1 | do {a}0, {cs} as {a}1 {sign} {b}1 | do {a}0")]),
         "collider_bias": lambda: iter([
             (f"If we only look at {z.who}, does it follow that {x.yes} {'affects' if up else 'has no effect on'} "
              f"{y.yes}?", f"{c}: {a} to {b} {'right' if up else 'wrong'}")]),
@@ -275,7 +292,9 @@ def _ask(them: Sequence[Concept], rng: Generator) -> Piece:
         "det-counterfactual": lambda: iter([
             (f"Would there be {_event(y, int(up))} with {x.no} instead of {x.yes}?", f"{b}{int(up)} | do {a}0 > half"),
             (f"Would we see {_event(y, int(up))} if {x.yes} had held instead of {x.no}?",
-             f"{b}{int(up)} | do {a}1 > half")]),
+             f"{b}{int(up)} | do {a}1 > half"),
+            (f"Would {_event(y, int(up))} follow if {x.no} took the place of {x.yes}?",
+             f"{b}{int(up)} | do {a}0 > half")]),
     }  # fmt: skip
     found = list(asks[KINDS[int(rng.integers(len(KINDS)))]]())
     return found[int(rng.integers(len(found)))]

@@ -36,6 +36,7 @@ from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
 from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, unclipped, worded
 from butfor.infer.answering import Answering
+from butfor.infer.reason.forms import facts, questions, structural
 from butfor.lm.exchange import Form, Say, Steps, Weigh
 from butfor.lm.prompt import Prompt
 from butfor.train.method import fed
@@ -98,18 +99,18 @@ class Reader(Answering):
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        one = named(found.names)
-        asks = [self._say(piece, found.names, facts(one)) for piece in rest]
-        replies = yield [*asks, self._say(parts.question, found.names, questions(one))]
+        form = facts(found.names, found.causes)
+        asks = [self._say(piece, found.names, form) for piece in rest]
+        replies = yield [*asks, self._say(parts.question, found.names, questions(found.names))]
         *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from _repaired(rest, read, found.names)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
-    def _say(self, piece: str, names: Sequence[str], form: str) -> Say:
+    def _say(self, piece: str, names: Sequence[str], form: Form) -> Say:
         put = Prompt(prompt(piece, names), raw=True)
-        return Say(put, room=self.room, stop="\n", form=Form(pattern=form) if self.form else None)
+        return Say(put, room=self.room, stop="\n", form=form if self.form else None)
 
 
 def _repaired(rest: Sequence[str], read: Sequence[str], names: Sequence[str]) -> Steps[list[str]]:
@@ -218,63 +219,3 @@ def _places() -> Tensor | None:
         return None
     at = batch["spans"][:, 1:] > 0
     return at if bool(at.any()) else None
-
-
-# forms ----------------------------------------------------------------------------------------------------------------
-
-LONGEST = 12  # words of a phrase
-MARKS = r"[<>^|;:=@,.?!()\n]"
-
-
-def structural(piece: str) -> str:
-    """The form of a sentence of round 1: every phrase in it stands in the piece, word by word."""
-    runs = [[_plain(word) for word in run.split()] for run in re.split(MARKS, piece)]
-    starts = dict.fromkeys(
-        "".join(f"( {word}" if at else word for at, word in enumerate(run[begin : begin + LONGEST]))
-        + ")?" * (min(len(run) - begin, LONGEST) - 1)
-        for run in runs
-        for begin in range(len(run))
-    )
-    one = f"({'|'.join(map(_either, starts))})" if starts else "A"
-    some, side = rf"{one}(, {one}){{0,6}}", rf"(not )?{one}"
-    rule = rf"{one} := ({side}( and {side}){{0,3}}|{side}( or {side}){{1,3}})"
-    return rf" (-|@|hidden {one}|{one} > {some}|{one} < {some}|{one} <> {one}|{one} \^ {one}|{rule})\n"
-
-
-def named(phrases: Sequence[str]) -> str:
-    """The form of one of these phrases."""
-    return f"({'|'.join(map(_plain, phrases))})" if phrases else "A"
-
-
-def _either(text: str) -> str:
-    """The first letter small or as it is."""
-    small = text[0].lower()
-    return text if small == text[0] else f"[{text[0]}{small}]{text[1:]}"
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([^\w\s'-])", r"\\\1", text)
-
-
-def facts(one: str) -> str:
-    """The form of a sentence of round 2; `one`: that of a variable."""
-    events = rf"{one}[01]( {one}[01]){{0,5}}"
-    cell = rf"(second )?{events}( \| {events})? = [0-9]{{1,3}}"
-    rule = rf"{one} := (not )?{one}( and (not )?{one}){{0,3}}|{one} := (not )?{one}( or (not )?{one}){{1,3}}"
-    way = rf"[0-9]: by (none|{one}( {one}){{0,4}})"
-    return rf" (-|{cell}(; {cell}){{0,3}}|seen {events}|({rule})(; ({rule})){{0,3}}|{way})\n"
-
-
-def questions(one: str) -> str:
-    """The form of a question; `one`: that of a variable."""
-    event = rf"{one}[01]"
-    events = rf"{event}( {event}){{0,5}}"
-    side = rf"{one}1 \|( {events})?( do {event}( {event})?)?(, (only )?{one}( {one}){{0,4}} as {event})?"
-    how = rf"(second |surely |not surely |by {one}: )?"
-    some = rf"(none|{one}( {one}){{0,4}})"
-    return (
-        rf" ({event} [<>] half|{event} \|( {events})?( do {event})? [<>] half"
-        rf"|{event} do {event}, {event} do {event} [<>] half|{how}{side} [<>] {side}"
-        rf"|{one} {one} (apart|linked)( \| {some})?|{one} to {one} by ({some}|[0-9] over [0-9]) (right|wrong)"
-        rf"|({one} for |{one}: ){one} to {one} (right|wrong))\n"
-    )
