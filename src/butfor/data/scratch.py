@@ -80,6 +80,11 @@ def width(name: str) -> int:
     return read(name).width
 
 
+def tokenizer(name: str) -> Any:
+    """Its tokenizer, without its weights."""
+    return _tokenizer(read(name))
+
+
 def read(name: str) -> Shape:
     """The shape behind a name."""
     found = FORM.fullmatch(name)

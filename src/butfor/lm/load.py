@@ -113,9 +113,12 @@ def encodes(name: str) -> bool:
 
 def width(name: str) -> int | None:
     """How wide what a model makes of a token is; None where nothing here tells."""
-    if (maker := made(name)) is not None:
-        return maker.width(name) if hasattr(maker, "width") else None
-    config = _config(name)
+    try:
+        if (maker := made(name)) is not None:
+            return maker.width(name) if hasattr(maker, "width") else None
+        config = _config(name)
+    except UserError:  # loading says what is wrong with it
+        return None
     return None if config is None else getattr(config.get_text_config(), "hidden_size", None)
 
 
@@ -150,10 +153,12 @@ def classes(name: str) -> int | None:
 
 
 def tokenizer(name: str) -> Any:
-    """The tokenizer of a model that is a folder or on the hub, by itself."""
+    """The tokenizer of a model that is from scratch, a folder or on the hub, by itself."""
     from transformers import AutoTokenizer
 
     where = check(name)
+    if hasattr(maker := made(name), "tokenizer"):
+        return maker.tokenizer(name)
     try:
         with quiet():
             return AutoTokenizer.from_pretrained(str(where or name), local_files_only=where is not None)

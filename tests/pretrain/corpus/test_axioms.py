@@ -144,3 +144,11 @@ def test_knobs_are_read_from_an_experiment() -> None:
     assert "share between 0 and 1" in build(Axioms, {"noise": 2.0})[1][0][1]
     assert build(Axioms, {"share": 2.0})[1][0][0] == "share"
     assert touched(Axioms()) == {"data", "loss"}
+
+
+def test_premises_that_are_longer_than_what_is_read_are_refused_before_anything_is_trained() -> None:
+    short, long = (TrainSettings(steps=1, length=length) for length in (16, 2000))
+    name = "scratch:1x16,heads=1,tokens=bytes"
+    assert "tokens and more; raise train.length" in Axioms().suits(short, ROWS, name)
+    assert not Axioms().suits(long, ROWS, name) and not Axioms(share=0.0).suits(short, ROWS, name)
+    assert not Axioms().suits(short, ROWS, "nowhere") and not Axioms().suits(short, ROWS, "")

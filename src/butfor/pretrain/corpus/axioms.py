@@ -22,7 +22,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, final
 
 from pydantic import Field
 
+from butfor.core.errors import UserError
+from butfor.core.seeds import generator
 from butfor.data.axioms import Dials, passage
+from butfor.lm.load import tokenizer
 from butfor.pretrain.corpus.slots import filled
 from butfor.train.method import Batch, Method, Rows
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
+    from butfor.train.loop import TrainSettings
+
+SAMPLE = 32  # demonstrations that show whether they have room
 TOLD = "axiom"  # the column that says which rows are demonstrations
 
 
@@ -43,6 +49,19 @@ class Axioms(Dials, Method):
     share: Annotated[float, Field(ge=0, le=1)] = 1.0  # of the rows
     passages: Annotated[int, Field(ge=1)] = 20_000  # different ones
     learn: Literal["answers", "text"] = "answers"
+
+    def suits(self, settings: TrainSettings, rows: Rows, model: str) -> str:  # noqa: ARG002
+        if not self.share or self.learn == "text" or model in ("", "debug"):
+            return ""
+        try:
+            read = tokenizer(model)
+        except UserError:  # loading says what is wrong with it
+            return ""
+        made = [passage(self, generator(number, "axioms", "room")) for number in range(SAMPLE)]
+        need = max(1 + len(read(row["text"][: row["answer_at"]].rstrip())["input_ids"]) for row in made)
+        if need <= settings.length:
+            return ""
+        return f"axioms: the premises of a demonstration take {need} tokens and more; raise train.length"
 
     def data(self, rows: Rows, rng: np.random.Generator) -> Rows:
         """The rows, a share of their slots filled by demonstrations that take turns."""
