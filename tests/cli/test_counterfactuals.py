@@ -82,6 +82,8 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
     bare = rows(tmp_path / "bare.jsonl", [{"text": "Fine."}])
     pair = {"text": "Good.", "label": "Positive", "counterfactual": "Bad.", "wanted": "Negative"}
     spaced = rows(tmp_path / "spaced.jsonl", [pair])
+    alike = rows(tmp_path / "alike.jsonl", [{**pair, "text": f"Bad {n}.", "counterfactual": f"Bad {n}."} for n in "ab"])
+    labelled = rows(tmp_path / "labelled.jsonl", [{"text": f"{n}", "label": "Negative"} for n in range(40)])
     spaced.write_text(spaced.read_text() + '\n{"text": "Bad."}\n')
     for words, says in [
         ((reviews, tmp_path / "made.txt"), "call it made.jsonl"),
@@ -91,6 +93,9 @@ def test_what_cannot_be_costs_one_line(reviews: Path, judged: Path, tmp_path: Pa
         ((reviews, out, "--words", tmp_path), "is a folder"),
         ((reviews, out, "--reviewed", judged), "this is no review file"),
         ((reviews, out, "--makers", "rulez"), "did you mean 'rules'"),
+        ((reviews, out, "--makers", ""), "names nobody; give one or more of rules"),
+        ((reviews, out, "--judge", labelled), "rows of two values, 10 or more of each; these are 40 Negative"),
+        ((reviews, out, "--makers", "learnt", "--examples", alike), "no edit of 2 pairs can be learnt"),
         ((reviews, out, "--makers", "learnt"), "--examples"),
         ((reviews, out, "--makers", "mice"), "--guide"),
         ((reviews, out, "--variable", "colour"), "no word map for 'colour'"),
@@ -123,3 +128,10 @@ def test_a_judge_reads_labels_in_numbers_by_their_options(tmp_path: Path) -> Non
     done = run(source, tmp_path / "made.jsonl", "--judge", rows(tmp_path / "judge.jsonl", told))
     assert done.exit_code == 0, done.stderr
     assert [one.wanted for one in read(tmp_path / "made.jsonl") if "flip" in one.scores] == ["good"] * 3
+
+
+def test_a_word_map_that_meets_no_word_says_that_nothing_was_changed(reviews: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("negative = positive\nsoggy = crisp\n")
+    done = run(reviews, tmp_path / "made.jsonl", "--words", own)
+    assert done.exit_code == 0 and "of 4 are fit for use; unchanged: " in done.stdout

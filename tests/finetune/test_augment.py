@@ -138,6 +138,7 @@ def test_rules_make_pairs_of_any_rows_that_have_options():
     ("rows", "problem"),
     [
         ([{"text": "a", "label": 0}], "no counterfactual stands beside row 1 .counted from 1."),
+        ([{**ROWS[0], "beside": {"pair": {**ROWS[0]["beside"]["pair"], "text": " "}}}], "stands beside row r0"),
         ([{**ROWS[0], "beside": {"pair": {**ROWS[0]["beside"]["pair"], "text": ROWS[0]["text"]}}}], "same words"),
     ],
 )

@@ -185,6 +185,7 @@ def test_a_killed_training_goes_on_bit_for_bit(tmp_path):
     [
         (lambda row: row.pop("beside"), "no counterfactual question"),
         (lambda row: row["beside"]["pair"].update(text=row["text"]), "same text"),
+        (lambda row: row["beside"]["pair"].update(text=""), "no counterfactual question"),
         (lambda row: row["beside"]["pair"].pop("label"), "right answers"),
         (lambda row: row["beside"]["pair"].update(options=["a", "b"]), "the counterfactual one"),
         (lambda row: row["beside"]["pair"].update(label=2), "known are 0 to 1"),

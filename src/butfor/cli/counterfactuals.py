@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,8 @@ class Wanted:
     sample: int = 40
 
     def __post_init__(self) -> None:
+        if not self.makers:
+            raise UserError(f"--makers names nobody; give one or more of {', '.join(MAKERS)}")
         for maker in self.makers:
             if maker not in MAKERS:
                 raise UnknownName("maker", maker, MAKERS)
@@ -319,7 +322,9 @@ def _show(asked: Wanted, made: Sequence[Made], lines: Sequence[Line], judge: Tra
         print(f"{line.maker:<10} {line.score:<9} {line.level!s:<36} {line.beyond or ''}".rstrip())
     for maker in dict.fromkeys(one.maker for one in made):
         mine = [one for one in made if one.maker == maker]
-        print(f"\n{maker}: {sum(one.kept for one in mine)} of {len(mine)} are fit for use", end="")
+        against = Counter(reason for one in mine for reason in one.reasons).most_common(3)
+        why = "".join(f"; {reason}: {count}" for reason, count in against)
+        print(f"\n{maker}: {sum(one.kept for one in mine)} of {len(mine)} are fit for use{why}", end="")
     edit = "" if asked.reviewed else f"\n{asked.review}  (to edit; then --reviewed {asked.review})"
     print(f"\n\n{asked.out}\n{asked.page}  (to read){edit}")
 

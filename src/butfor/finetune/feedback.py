@@ -139,7 +139,7 @@ def consistency(logits: Tensor, other: Tensor, label: Tensor, twin: Tensor) -> T
 def _problem(row: dict[str, Any], classes: int) -> str:
     """Why a row and what stands beside it are no factual and counterfactual question; "" if they are."""
     twin = row.get("beside", {}).get(PAIR)
-    if twin is None:
+    if twin is None or not str(twin.get("text") or "").strip():
         return "no counterfactual question stands beside it as 'pair'; train on a corpus such as ladder-pairs"
     if twin.get("text") == row["text"]:
         return "its counterfactual question is the same text: nothing is changed in it"

@@ -181,7 +181,7 @@ def _read(path: str, content: str) -> dict[str, Texts]:  # noqa: ARG001
 def _beside(place: int, row: Row) -> Row:
     other = row.get("beside", {}).get(PAIR)
     name = named(row, place)
-    if not other or not isinstance(other.get("text"), str):
+    if not other or not isinstance(other.get("text"), str) or not other["text"].strip():
         raise UserError(
             f"no counterfactual stands beside row {name}: by = 'human' needs rows with beside.pair, as in the corpus "
             "cad; or by = 'rules', or the path of a file"

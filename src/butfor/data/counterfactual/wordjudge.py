@@ -67,7 +67,10 @@ def word_judge(
 
     values = tuple(sorted(set(labels)))
     if len(values) != 2 or min(Counter(labels).values()) < LEAST or len(texts) != len(labels):
-        raise UserError(f"a judge of words needs rows of two values, {LEAST} or more of each; these have {len(values)}")
+        told = ", ".join(f"{count} {value}" for value, count in Counter(labels).most_common(5))
+        raise UserError(
+            f"a judge of words needs rows of two values, {LEAST} or more of each; these are {told or 'none'}"
+        )
     held = held_out(groups or [str(at) for at in range(len(texts))], seed)
     rows = list(zip(texts, labels, held.tolist(), strict=True))
     first = _fitted([(text, label) for text, label, out in rows if not out], values)

@@ -121,6 +121,8 @@ def learnt(pairs: Sequence[tuple[str, str]], values: tuple[str, str], *, least: 
             if total >= least and total >= share * seen[side][phrase]:
                 often = min(counts, key=lambda text: (-counts[text], text))
                 found[side][phrase] = (often,)
+    if not any(found):
+        raise UserError(f"no edit of {len(pairs)} pairs can be learnt: each needs {least} or more that make it")
     return WordMap(((values[0].lower(),), (values[1].lower(),)), found)
 
 
