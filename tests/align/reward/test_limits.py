@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +17,7 @@ from butfor.align.reward.instrument import Instrument
 from butfor.align.reward.invariant import Invariant
 from butfor.align.reward.observed import Observed
 from butfor.core.errors import UserError
+from butfor.core.read import read
 from butfor.lm.head import NAME, worth
 from butfor.lm.load import load
 from butfor.train.loop import TrainSettings, train
@@ -119,3 +122,9 @@ def test_columns_that_tell_nothing_are_refused_before_training(method, rows, pro
     with pytest.raises(UserError, match=problem) as caught:
         method.fits(rows)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_experiment_on_the_page_of_rewards_is_one():
+    page = (Path(__file__).parents[3] / "docs" / "rewards.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert read(tomllib.loads(block)).treatment is not None
