@@ -95,10 +95,17 @@ class Talk:
             name, _, url = name.removeprefix(SERVED).rpartition("@")
         if url:
             return Chat(url, name, memory=self.folder / REPLIES)
-        world = load(name, dtype="auto")
+        world = load(name, dtype=_dtype())
         if not isinstance(world, LM) or world.is_encoder:
             raise UserError(f"{name} writes no text; give a language model with --model, such as smollm2-135m")
         return world
+
+
+def _dtype() -> str:
+    """float32 on processors: coarser numbers differ with the batch, and so with where a killed command went on."""
+    import torch
+
+    return "auto" if torch.cuda.is_available() else "float32"
 
 
 def in_utf8(what: str, *texts: str) -> None:
