@@ -84,7 +84,7 @@ def test_what_a_folder_tells_of_a_model_needs_no_loading(tmp_path: Path) -> None
     plain, headed = tmp_path / "plain", tmp_path / "headed"
     save(lm, plain)
     assert not encodes("debug") and not encodes("scratch:1x32") and not encodes(str(plain))
-    assert [width(name) for name in (str(plain), "scratch:1x64", "debug", "nowhere")] == [32, 64, None, None]
+    assert [width(name) for name in (str(plain), "scratch:1x64", "debug", "nowhere")] == [32, 64, 32, None]
     assert classes("debug") is None and classes(str(plain)) is None
     hang(lm, 5, 24, 0)
     save(lm, headed)

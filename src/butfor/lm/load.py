@@ -116,6 +116,8 @@ def width(name: str) -> int | None:
     try:
         if (maker := made(name)) is not None:
             return maker.width(name) if hasattr(maker, "width") else None
+        if name == "debug":
+            return load(name).dim
         config = _config(name)
     except UserError:  # loading says what is wrong with it
         return None
