@@ -101,7 +101,7 @@ def planted(net: str, label: str, wrong: float, draws: int) -> None:
     for item in items:
         task, truth, _ = posed_of(item)
         exchange: Any = Planted(task.study.names, truth, wrong, derive(0, "planted", item.id))
-        ((drawn, cost),) = converse(exchange, [method.drawing(task, 0)])
+        ((drawn, cost),) = converse(exchange, [method.drawing(task, derive(0, "draw", task.id))])
         said[task.id] = replace(drawn, cost=cost)
     world = SimpleNamespace(kind="lm", discovers=lambda tasks: [said[task.id] for task in tasks])
     show(f"{net} | {wrong:g} | {label}", SIZES[net], suite.measure(world, items))
