@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from butfor.cli.whatif import _width as width
+from butfor.cli.whatif import lines
 from butfor.core.errors import UserError
 from butfor.core.registry import build, resolve, targets
 from butfor.data.drawn import Drawn, Task
 from butfor.data.question import Answer, Question
 from butfor.data.variables import Study, Variable
 from butfor.infer.answering import Answering
+from butfor.infer.decode.coupled import what_if
 from butfor.infer.discover.drawing import Drawing
+from butfor.infer.prompt.instrument import page, run
 from butfor.infer.reason.stories import SHOTS
 from butfor.lm.exchange import Exchange, Said, Weigh, converse
+from butfor.lm.prompt import Prompt
 from infer.scripted import Remote, Script
 
 METHODS = sorted(name for name in targets("method") if name.startswith("infer."))
@@ -161,13 +166,16 @@ def test_who_looks_inside_says_so_of_an_address(name: str, tmp_path: Path) -> No
         assert all(answer.read is None and answer.why for answer in found)
 
 
+@pytest.mark.parametrize("numbers", [pytest.param(range(0, REPLIES, 50), id="some"), SLOW])
 @pytest.mark.parametrize("name", [name for name in METHODS if issubclass(resolve("method", name), Drawing)])
-def test_malformed_replies_draw_graphs_without_cycles_and_are_counted(name: str, tmp_path: Path) -> None:
+def test_malformed_replies_draw_graphs_without_cycles_and_are_counted(
+    name: str, numbers: Sequence[int], tmp_path: Path
+) -> None:
     method = made(name, tmp_path)
     assert isinstance(method, Drawing)
     study = Study((Variable("rain"), Variable(INJECTED.replace("\x1b", "")[:150]), Variable("A -> B"), Variable("yes")))
     unread = asked = 0
-    for number in range(0, REPLIES, 50):
+    for number in numbers:
         script = Script(writing(number))
         ((drawn, _),) = converse(script, [method.drawing(Task(str(number), study), number)])  # type: ignore[arg-type]
         assert isinstance(drawn, Drawn)
@@ -175,6 +183,19 @@ def test_malformed_replies_draw_graphs_without_cycles_and_are_counted(name: str,
         assert np.isfinite(drawn.shares).all()
         unread, asked = unread + drawn.unread, asked + drawn.asked
     assert 0 < unread < asked
+
+
+def test_malformed_replies_to_instructions_are_counted_as_wrong_and_laid_side_by_side() -> None:
+    """The instruction as an instrument, and what would have been said, read whatever was written."""
+    asked = [Question(f"q{at}", "Is fire hot?", ("yes", "no"), 0) for at in range(REPLIES)]
+    turn = iter(malformed())
+    trial = run(Remote(lambda _prompt, _seed: next(turn)), asked)  # type: ignore[arg-type]
+    assert sorted(trial.texts) == sorted(malformed()) and not all(trial.right)
+    assert "words" in page(trial, "words")
+    turn = iter(malformed() * 2)
+    exchange = Exchange(Remote(lambda _prompt, _seed: next(turn)))  # type: ignore[arg-type]
+    found = what_if(exchange, Prompt("a"), Prompt("b"), draws=REPLIES // 3, room=8)
+    assert len(found.pairs) == REPLIES // 3 and max(map(width, lines(found))) <= 80
 
 
 def test_injected_names_are_quoted_in_prompts_and_stay_data(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from butfor.cli.app import show_json
-from butfor.cli.talk import Talk, about, clean, in_utf8, spent, told
+from butfor.cli.talk import WIDTH, Talk, about, clean, in_utf8, spent, told
 
 if TYPE_CHECKING:
     from butfor.infer.decode.coupled import Pair, Side, WhatIf
@@ -175,7 +176,10 @@ def _summary(found: WhatIf) -> list[str]:
     told = [f"{same} of {len(places)} draws are the same to the end"]
     told += [f"the others part at {unit} {', '.join(map(str, parted))}"] if parted else []
     alike = sum(pair.alike for pair in found.pairs) / len(found.pairs)
-    rows = [f"{'; '.join(told)}.", f"The same {unit} at the same place: {alike:.2f} of all places."]
+    rows = [
+        *textwrap.wrap(f"{'; '.join(told)}.", WIDTH - 1),
+        f"The same {unit} at the same place: {alike:.2f} of all places.",
+    ]
     if not found.coupled:
         rows += _chance(found)
     return [*rows, spent(found.cost)]
