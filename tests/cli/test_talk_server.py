@@ -17,7 +17,7 @@ from butfor.data.ladder import ladder
 from butfor.lm import load
 from lm.test_chat_server import port  # noqa: F401 (a fixture)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 FOLDER = load.models() / "smollm2-135m"
 VARIABLES = '[[variable]]\nname = "rain"\n[[variable]]\nname = "wet streets"\n[[variable]]\nname = "accidents"\n'
 ENV = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
