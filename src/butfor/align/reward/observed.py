@@ -10,8 +10,8 @@ Equation  L = mean over all rows of (O / p) l̃(y),  O = 1 where feedback was gi
           plain loss of the score (y − r₀) / (1 − r₁ − r₀); for preferences, where r₁ = r₀ = r, to
           −log σ(m) − r m / (1 − 2r),  m = r_w − r_l.
           p: a column of logged chances, or a ridge logistic regression of O on what the head reads before training (of
-          a pair the mean of its texts) and on the columns `given`, each row by a fit on rows that share no fold of texts
-          with it.
+          a pair the mean of its texts) and on the columns `given`, each row by a fit on rows that share no fold
+          of texts with it.
 Source    CausalRM (Wang et al. 2026), whose two corrections these are; the loss corrected for noise: Natarajan et al.
           2013.
 Example   [treatment]
