@@ -24,6 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import networkx as nx
 
+from butfor.core.seeds import generator
 from butfor.data.computed import compute
 from butfor.data.corpora import rows
 from butfor.data.ladder.formal import KINDS_OUT, STORIES_OUT, gold, reading, trained
@@ -89,11 +90,11 @@ def ladder(seed: int, n: int) -> Iterator[tuple[str, dict[str, str], Any, bool]]
         yield item["prompt"], labels, (item, told), item["answer"] == 0
 
 
-def cladder(n: int) -> Iterator[tuple[str, dict[str, str], Any, bool]]:
-    """Every so-many-th question of all parts, in their order."""
+def cladder(seed: int, n: int) -> Iterator[tuple[str, dict[str, str], Any, bool]]:
+    """Questions of all parts, drawn by the seed."""
     found = [one for one in CLadder().questions() if one.group.get("gold") != "faulty"]
-    step = max(1, len(found) // n)
-    for one in found[step // 2 :: step][:n]:
+    for at in generator(seed, "reader", "cladder").permutation(len(found))[:n]:
+        one = found[int(at)]
         labels = {name: one.group[name] for name in ("sense", "rung", "query", "graph")}
         yield one.text, labels, None, one.answer == 0
 
@@ -160,7 +161,7 @@ def main() -> None:
     memory = Memory(given.out / "transcript.jsonl")
     world: Any = None if given.replay else load(model, dtype=given.dtype)
     exchange = Exchange(world, memory)
-    for name, items in (("ladder", ladder(given.seed, given.ladder)), ("cladder", cladder(given.cladder))):
+    for name, items in (("ladder", ladder(given.seed, given.ladder)), ("cladder", cladder(given.seed, given.cladder))):
         found: list[Row] = []
         while chunk := list(islice(items, CHUNK)):
             read_of = converse(exchange, [method.read(text) for text, *_ in chunk])

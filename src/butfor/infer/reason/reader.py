@@ -5,9 +5,8 @@ Idea      Reading is the weak link of a small model, and a whole text is more th
 Rounds    1  sentences without a number: what causes what, in the text's own words
           2  the others and the question, each after the list of variables that round 1 found
           then both are put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
-Repair    A table of 2^k sentences tells of each case once. If one is read twice and another never, the sentences in
-          question are weighed against all these cases, and each gets one: the likeliest assignment. Not behind an
-          address, which weighs nothing.
+Forms     a line can only say what the engine could use (`forms`); sentences of a table that was read with a gap are
+          weighed against each other (`mending`)
 Trained   on "ladder-reading", objective "text": of a row with spans named "read" the tokens of these spans alone are
           learnt, and nothing else goes through the output layer: loss = −mean over t in spans of log P(t | before t)
 Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
@@ -20,12 +19,9 @@ Limits    A model that was not trained to read so reads hardly anything: name th
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, final
 
 from pydantic import Field
@@ -34,10 +30,11 @@ from butfor.data.computed import Computed, compute
 from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
-from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, unclipped, worded
+from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, unclipped
 from butfor.infer.answering import Answering
 from butfor.infer.reason.forms import facts, questions, structural
-from butfor.lm.exchange import Form, Say, Steps, Weigh
+from butfor.infer.reason.mending import mended
+from butfor.lm.exchange import Form, Say, Steps
 from butfor.lm.prompt import Prompt
 from butfor.train.method import fed
 
@@ -48,7 +45,6 @@ if TYPE_CHECKING:
     from butfor.lm import LM
     from butfor.train.batches import Batches
 
-CELL = re.compile(r"(?P<y>(?:second )?[A-L]1) \| (?P<given>[A-L][01](?: [A-L][01]){0,4}) = (?P<share>\d+)")
 MOST = 80  # sentences
 NOT_READ, NO_CHOICE = "could not be read", "is no yes-or-no question"
 
@@ -68,7 +64,7 @@ class Reader(Answering):
     """Read sentence by sentence, then compute."""
 
     form: bool = True  # keep what is written to the forms of `data/units.py`
-    repair: bool = True  # where two sentences of a table tell of the same case, weigh the cases against each other
+    repair: bool = True  # where a table was read with a gap, weigh its sentences again
     room: Annotated[int, Field(ge=8)] = 192  # new tokens a sentence, at most: four cells with long names need over 80
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002 (nothing is drawn)
@@ -104,70 +100,13 @@ class Reader(Answering):
         replies = yield [*asks, self._say(parts.question, found.names, questions(found.names))]
         *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
-            read = yield from _repaired(rest, read, found.names)
+            read = yield from mended(rest, read, found.names, found.causes)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
     def _say(self, piece: str, names: Sequence[str], form: Form) -> Say:
         put = Prompt(prompt(piece, names), raw=True)
         return Say(put, room=self.room, stop="\n", form=form if self.form else None)
-
-
-def _repaired(rest: Sequence[str], read: Sequence[str], names: Sequence[str]) -> Steps[list[str]]:
-    """Readings in which every case of a whole table stands once."""
-    from scipy.optimize import linear_sum_assignment
-
-    found = list(read)
-    clashing = clashes(read)
-    if not clashing:
-        return found
-    asks = [
-        Weigh(
-            Prompt(prompt(rest[at], names), raw=True),
-            tuple(f" {worded(told(read[at], case), names)}\n" for case in cases),
-        )
-        for places, cases in clashing
-        for at in places
-    ]
-    weighed = iter((yield asks))
-    for places, cases in clashing:
-        scores = [next(weighed).logprobs for _ in places]
-        if all(scores):
-            _, chosen = linear_sum_assignment([[-one for one in row] for row in scores])
-            for at, case in zip(places, chosen, strict=True):
-                found[at] = told(read[at], cases[case])
-    return found
-
-
-Case = tuple[int, ...]
-
-
-def clashes(read: Sequence[str]) -> list[tuple[list[int], list[Case]]]:
-    """Places of readings that tell of the same case of a whole table, and the cases that are left for them."""
-    tables: dict[tuple[str, ...], dict[int, Case]] = {}
-    for at, said in enumerate(read):
-        if cell := CELL.fullmatch(said):
-            given = sorted(cell["given"].split())
-            letters = [event[0] for event in given]
-            if len(set(letters)) == len(letters):
-                table = tables.setdefault((cell["y"], *letters), {})
-                table[at] = tuple(int(event[1]) for event in given)
-    found: list[tuple[list[int], list[Case]]] = []
-    for (_, *letters), table in tables.items():
-        counts = Counter(table.values())
-        if len(table) == 2 ** len(letters) != len(counts):
-            open_: list[Case] = [case for case in product((0, 1), repeat=len(letters)) if counts[case] != 1]
-            found.append(([at for at, case in table.items() if counts[case] > 1], open_))
-    return found
-
-
-def told(said: str, case: Case) -> str:
-    """The same reading of another case; the variables in the order in which they stood."""
-    cell = CELL.fullmatch(said)
-    assert cell
-    events = cell["given"].split()
-    values = dict(zip(sorted(event[0] for event in events), case, strict=True))
-    return f"{cell['y']} | {' '.join(f'{event[0]}{values[event[0]]}' for event in events)} = {cell['share']}"
 
 
 def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
