@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from butfor.cli.app import app
 from butfor.cli.talk import FILE, Talk, about, beside, clean, derivation, facts, spent, stand, told
 from butfor.core.errors import Untrusted, UserError
 from butfor.data.question import Answer, Question, Step
@@ -13,7 +17,8 @@ from butfor.infer.prompt.direct import Direct
 from butfor.lm.chat import Chat
 from butfor.lm.exchange import Cost
 from butfor.lm.world import LM
-from lm.chat_server import serving
+from lm.chat_server import Fault, said, serving
+from lm.test_chat import TRANSIENT
 
 QUESTIONS = [Question("1", "Does rain make streets wet?", ("yes", "no")), Question("2", "What is rain?")]
 WAY = Direct(way="cot", draws=2, room=12, temperature=1.0)
@@ -94,6 +99,47 @@ def test_behind_an_address(named: bool, tmp_path: Path) -> None:
         (tmp_path / FILE).unlink()  # killed before the round was written down: the reply is there
         assert Direct().through(talk.begin(), QUESTIONS[:1]) == [answer]
         assert len(server.asked) == asked
+
+
+COMMANDS = {
+    "ask": ["ask", "It rains. Is the street wet?", "--model", "m"],
+    "discover": ["discover", "--variables", "v.toml", "--asks", "2", "--model", "m"],
+    "whatif": ["whatif", "m", "--prompt", "Is rain wet?", "--instead", "Is fire wet?", "--draws", "2", "--room", "8"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_faults_of_an_address_cost_tries_or_lines_and_no_answer(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What passes is asked again, and the answer is the same; what does not pass costs a few lines."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("butfor.lm.chat_wire.Clock.sleep", lambda *_: None)
+    (tmp_path / "v.toml").write_text('[[variable]]\nname = "rain"\n[[variable]]\nname = "mud"\n')
+    with serving(lambda _path, _body: (200, said("B"))) as server:
+
+        def run(out: str) -> Any:
+            words = ["--endpoint", f"{server.url}/v1", "--out", out, "--json"]
+            return CliRunner().invoke(app, [*COMMANDS[command], *words])
+
+        def bare(text: str) -> Any:
+            return {key: one for key, one in json.loads(text).items() if key not in ("transcript", "asked", "reused")}
+
+        whole = run("whole")
+        assert whole.exit_code in (0, 3), whole.output
+        asked = len(server.answered)
+        for number, fault in enumerate(TRANSIENT.values()):
+            server.faults += [fault] * 2
+            again = run(f"fault-{number}")
+            assert again.exit_code == whole.exit_code and bare(again.stdout) == bare(whole.stdout)
+        assert len(server.answered) >= asked * (1 + len(TRANSIENT)), "each is answered in the end"
+        for status in (401, 403, 404, 400):
+            server.faults = [Fault("status", status)] * 99
+            refused = run(f"refused-{status}")
+            assert refused.exit_code in (1, 2) and not refused.stdout
+            assert 1 <= len(refused.stderr.strip().splitlines()) <= 5 and "Traceback" not in refused.stderr
+            server.faults = []
+            assert bare(run(f"refused-{status}").stdout) == bare(whole.stdout), "and it goes on"
 
 
 def test_what_writes_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
