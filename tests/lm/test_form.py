@@ -83,6 +83,7 @@ def test_a_text_that_does_not_fit_is_cut(lm: Any) -> None:
         (Form("{}", "a"), "give one of"),
         (Form(pattern="a("), "the pattern cannot be kept to"),
         (Form(grammar="start: nowhere"), "the grammar cannot be kept to"),
+        (Form(grammar="\ud800"), "the grammar is no text in UTF-8"),
         (Form(schema="{"), "no JSON object"),
         (Form(schema="[1]"), "schema"),
         (Form(schema='{"type": "colour"}'), "the schema cannot be kept to"),
@@ -91,6 +92,18 @@ def test_a_text_that_does_not_fit_is_cut(lm: Any) -> None:
 def test_a_wrong_form_is_one_line(lm: Any, form: Form, problem: str) -> None:
     with pytest.raises(UserError, match=problem) as error:
         grammar(lm, form)
+    assert "\n" not in str(error.value)
+
+
+def test_a_form_with_more_ways_to_go_on_than_can_be_looked_at_is_refused_and_not_an_empty_text(
+    lm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = " | ".join(f'"{n}"' for n in range(50))
+    wide = Form(grammar=f'start: "x" line\nline: {many}')
+    assert re.fullmatch(r"x\d+", generate(lm, ["x"], max_new_tokens=5, forms=[wide])[0])
+    monkeypatch.setattr("butfor.lm.form.OPEN", 20)
+    with pytest.raises(UserError, match="cannot be kept to any further") as error:
+        generate(lm, ["x"], max_new_tokens=5, forms=[wide])
     assert "\n" not in str(error.value)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from butfor.lm.exchange import Form
     from butfor.lm.world import LM
 
+OPEN = 200_000  # ways to go on from one place, at most: the package's own 2,000 are fewer than some grammars have
+TRIED = 2_000_000  # of them for one token
 _READERS: WeakKeyDictionary[Any, tuple[tuple[int, ...], Any]] = WeakKeyDictionary()
 
 
@@ -40,31 +42,32 @@ class Allowed:
         starts = {form: grammar(lm, form) for form in set(forms) if form}
         self.rows = [starts[form].deep_copy() if form else None for form in forms]
         self.width = 0  # of what each row has read so far, its prompt and padding included; 0 before the first token
+        self.allowed: Any = None  # [B, V]: what might follow it
 
     def __call__(self, ids: Tensor, scores: Tensor) -> Tensor:  # [B, V] <- [B, T], [B, V]
         import torch
 
         new = ids[:, self.width or ids.shape[1] :].tolist()
         self.width = ids.shape[1]
-        allowed = torch.stack(
-            [self._after(row, said, scores.shape[1]) for row, said in zip(self.rows, new, strict=True)]
-        )
-        return scores.masked_fill(~allowed.to(scores.device), -torch.inf)
+        self.allowed = torch.stack([self._after(at, said, scores.shape[1]) for at, said in enumerate(new)])
+        return scores.masked_fill(~self.allowed.to(scores.device), -torch.inf)
 
-    def _after(self, row: Any, said: list[int], size: int) -> Tensor:
-        """[V]: what may follow."""
+    def _after(self, at: int, said: list[int], size: int) -> Tensor:
+        """[V]: what may follow in this row."""
         import torch
 
-        if row is None:
+        if (row := self.rows[at]) is None:
             return torch.ones(size, dtype=torch.bool)
         for token in said:
-            if not row.is_stopped():
-                row.consume_token(token)
+            if not row.is_stopped() and not row.consume_token(token) and self.allowed[at, token]:
+                raise _too_wide(row)  # what is not allowed is padding
         allowed = torch.zeros(size, dtype=torch.bool)
         if row.is_stopped():
             allowed[self.ends] = True
         else:
             bits = torch.frombuffer(bytearray(row.compute_bitmask()), dtype=torch.uint8)  # [V / 8]
+            if row.is_error():
+                raise _too_wide(row)
             flags = (bits[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
             room = min(size, flags.numel())
             allowed[:room] = flags.flatten()[:room].bool()
@@ -74,26 +77,37 @@ class Allowed:
 def grammar(lm: LM, form: Form) -> Any:
     """A matcher at the beginning of a text; one `UserError` for a form that says nothing, or nothing that is known."""
     guidance = _guidance()
-    if sum(map(bool, (form.schema, form.pattern, form.grammar))) != 1:
+    given = {name: text for name, text in asdict(form).items() if text}
+    if len(given) != 1:
         raise UserError(
             "a form is a JSON schema, a regular expression or a grammar: give one of schema, pattern and grammar"
         )
+    ((what, text),) = given.items()
     try:
-        if form.schema:
+        if what == "schema":
             options = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-            made = guidance.LLMatcher.grammar_from_json_schema(json.loads(form.schema), overrides=options)
-        elif form.pattern:
-            made = guidance.LLMatcher.grammar_from_regex(form.pattern)
+            made = guidance.LLMatcher.grammar_from_json_schema(json.loads(text), overrides=options)
+        elif what == "pattern":
+            made = guidance.LLMatcher.grammar_from_regex(text)
         else:
-            made = guidance.LLMatcher.grammar_from_lark(form.grammar)
+            made = guidance.LLMatcher.grammar_from_lark(text)
     except ValueError as error:
-        raise UserError(f"the schema is no JSON object: {str(error)[:200]}") from None
-    matcher = guidance.LLMatcher(_reader(lm), made, log_level=0)
+        wanted = "JSON object" if what == "schema" else "text in UTF-8"
+        raise UserError(f"the {what} is no {wanted}: {str(error)[:200]}") from None
+    limits = guidance.LLParserLimits(max_items_in_row=OPEN, step_max_items=TRIED)
+    matcher = guidance.LLMatcher(_reader(lm), made, log_level=0, limits=limits)
     if matcher.is_error():
-        what = next(name for name, given in asdict(form).items() if given)
-        first = next((line for line in matcher.get_error().splitlines() if line.strip()), "unknown")
-        raise UserError(f"the {what} cannot be kept to ({first[:200]}); look at it for a mistake")
+        raise UserError(f"the {what} cannot be kept to ({_problem(matcher)}); look at it for a mistake")
     return matcher
+
+
+def _too_wide(matcher: Any) -> UserError:
+    return UserError(f"a form cannot be kept to any further ({_problem(matcher)}); take a smaller one")
+
+
+def _problem(matcher: Any) -> str:
+    """What a matcher says is wrong, in a line."""
+    return next((line for line in matcher.get_error().splitlines() if line.strip()), "unknown")[:200]
 
 
 def _reader(lm: LM) -> Any:

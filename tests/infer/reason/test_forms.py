@@ -116,6 +116,13 @@ def test_few_many_and_odd_names(lm: Any, names: Sequence[str]) -> None:
         assert keeps(lm, facts(names, {}), f"{names[0]}1 | {names[1]}0 {names[1]}1 = 7") is (len(names) > WIDE)
 
 
+def test_long_sentences_and_many_names_are_read_too(lm: Any) -> None:
+    words = [f"word{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(100)]
+    form = structural(" ".join(words))
+    assert keeps(lm, form, f"{words[0]} > {words[50]}, {words[99]}") and not keeps(lm, form, f"{words[3]} > {words[3]}")
+    assert keeps(lm, questions(words[:12]), f"{words[11]}1 | do {words[10]}1 > {words[11]}1 | do {words[10]}0")
+
+
 def test_a_question_that_is_drawn_at_random_is_one_that_can_be_asked(lm: Any) -> None:
     names, arrows = ("A", "B", "C"), ["A > B, C", "B > C"]
     known, ways = structure(arrows), ["1: by none", "2: by A"]

@@ -1,7 +1,7 @@
 """What a small reader may write of a sentence: the forms of `data/units.py`, without what cannot be so.
 
 Round 1   every phrase stands in the sentence, word by word; cause and effect lie on two sides of some place in it, so
-          that nothing causes itself
+          that nothing causes itself which the sentence names once
 Round 2   a cell, a rule or what was seen names no variable twice; where round 1 found causes, a rule is of a variable
           that has some, and stands on these
 Question  two numbers of one variable, under two values of one cause: the comparisons that mean something, and no other
@@ -37,14 +37,16 @@ def structural(piece: str) -> Form:
 
     def phrase(begin: int, end: int) -> str:
         """One that lies between two places."""
-        rules[f"p{begin}x{end}"] = " | ".join(start(at, min(ends[at], end, at + LONGEST)) for at in range(begin, end))
-        return f"p{begin}x{end}"
+        if (name := f"p{begin}x{end}") not in rules:
+            rules[name] = " | ".join(start(at, min(ends[at], end, at + LONGEST)) for at in range(begin, end))
+        return name
 
     def start(at: int, end: int) -> str:
         """The word at a place, and as many of those behind it as are wanted, as far as the end."""
-        small = words[at][0].lower() + words[at][1:]
-        rules[f"s{at}x{end}"] = f"({_any({small, words[at]})}){further(at + 1, end)}"
-        return f"s{at}x{end}"
+        if (name := f"s{at}x{end}") not in rules:
+            small = words[at][0].lower() + words[at][1:]
+            rules[name] = f"({_any({small, words[at]})}){further(at + 1, end)}"
+        return name
 
     def further(at: int, end: int) -> str:
         if at == end:
