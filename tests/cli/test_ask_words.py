@@ -74,6 +74,7 @@ def test_a_model_in_memory_is_asked(tmp_path: Path) -> None:
         (("Does tea help?", "--data", "x.csv", "--model", "debug"), "add --graph"),
         (("Does tea help?", "--graph", "X -> Y", "--model", "debug"), "leave one out"),
         (("P(Y | do(X))", "--model", "debug"), "a formal question, which needs its graph"),
+        (("P(Y=1 | do(X=0.5))", "--model", "debug"), "add --graph"),
         (("E[Y | do(X=1)] - E[Y | do(X=0)]", "--model", "debug"), "add --graph"),
         (("Does \udcff help?", "--reader", "rules"), "no UTF-8"),
         (("Does tea help?", "--replay", "nowhere"), "holds no transcript"),

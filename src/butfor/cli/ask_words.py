@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Readers = Literal["model", "trained", "rules"]
 LONGEST = 20_000  # characters
-FORMAL = re.compile(r"[PE]\s?[\[(][^.?!]*[\])]")
+FORMAL = re.compile(r"[PE]\s?[\[(](?:[^.?!]|\.\d)*[\])]")
 
 
 def words_command(text: str, reader: str, talk: Talk | None, *, as_json: bool) -> None:

@@ -149,9 +149,9 @@ def _tokenizer(shape: Shape) -> Any:
         return _tokens(trained(*corpus))
     if shape.tokens == "bytes":
         return _tokens(None)
-    from butfor.lm.load import tokenizer
+    from butfor.lm.load import tokenizer as borrowed
 
-    return tokenizer(shape.tokens)
+    return borrowed(shape.tokens)
 
 
 def _tokens(backend: str | None) -> Any:
