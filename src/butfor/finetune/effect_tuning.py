@@ -82,10 +82,7 @@ class EffectTuning(Method):
         return [stamp(self.by)]
 
     def fits(self, rows: Rows) -> None:
-        for place, row in enumerate(rows):
-            _parts(row, place)
-            if self.within is not None and self.within not in row:
-                raise UserError(f"row {named(row, place)} has no column {self.within!r}, which `within` names")
+        self._readable(rows)
         if self.own < 1 and self.by == WORDS and len(rows) <= EXACT:
             self._neighbours(rows)
 
@@ -97,6 +94,13 @@ class EffectTuning(Method):
         return next(
             (f"row {name} has no answer_at, where its answer begins in its text; {how}" for name in lacking), ""
         )
+
+    def _readable(self, rows: Rows) -> None:
+        """Refuse rows without a question, an answer or a group."""
+        for place, row in enumerate(rows):
+            _parts(row, place)
+            if self.within is not None and self.within not in row:
+                raise UserError(f"row {named(row, place)} has no column {self.within!r}, which `within` names")
 
     def _neighbours(self, rows: Rows) -> NDArray[np.int64]:
         """The places of each row's neighbours; refuses rows of which none has one."""
@@ -113,7 +117,7 @@ class EffectTuning(Method):
         """The rows, and beside each its neighbours' questions; "near0" is the nearest."""
         if self.own == 1:
             return rows
-        self.fits(rows)
+        self._readable(rows)
         found = self._neighbours(rows)
         counts = (found >= 0).sum(1)
         beside = [

@@ -154,8 +154,8 @@ def classes(name: str) -> int | None:
         raise _torn(folder / FILE, error) from error
 
 
-def tokenizer(name: str) -> Any:
-    """The tokenizer of a model that is from scratch, a folder or on the hub, by itself."""
+def tokenizer(name: str, *, local: bool = False) -> Any:
+    """The tokenizer of a model that is from scratch, a folder or on the hub, by itself; `local` asks no hub."""
     from transformers import AutoTokenizer
 
     where = check(name)
@@ -163,7 +163,7 @@ def tokenizer(name: str) -> Any:
         return maker.tokenizer(name)
     try:
         with quiet():
-            return AutoTokenizer.from_pretrained(str(where or name), local_files_only=where is not None)
+            return AutoTokenizer.from_pretrained(str(where or name), local_files_only=local or where is not None)
     except (OSError, ValueError) as error:
         raise _explained(name, where, error) from error
 

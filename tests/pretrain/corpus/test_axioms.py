@@ -152,3 +152,15 @@ def test_premises_that_are_longer_than_what_is_read_are_refused_before_anything_
     assert "tokens and more; raise train.length" in Axioms().suits(short, ROWS, name)
     assert not Axioms().suits(long, ROWS, name) and not Axioms(share=0.0).suits(short, ROWS, name)
     assert not Axioms().suits(short, ROWS, "nowhere") and not Axioms().suits(short, ROWS, "")
+
+
+def test_whether_premises_have_room_is_asked_of_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[bool]()
+
+    def absent(_: str, *, local_files_only: bool) -> Any:
+        asked.append(local_files_only)
+        raise OSError("not here")
+
+    monkeypatch.setattr("butfor.lm.load._offline", lambda: False)
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", absent)
+    assert not Axioms().suits(TrainSettings(steps=1, length=16), ROWS, "somebody/something") and asked == [True]

@@ -54,7 +54,7 @@ class Axioms(Dials, Method):
         if not self.share or self.learn == "text" or model in ("", "debug"):
             return ""
         try:
-            read = tokenizer(model)
+            read = tokenizer(model, local=True)
         except UserError:  # loading says what is wrong with it
             return ""
         made = [passage(self, generator(number, "axioms", "room")) for number in range(SAMPLE)]
