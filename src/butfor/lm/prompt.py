@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from butfor.lm.world import LM
 
 Message = dict[str, str]
-SIGNS = re.compile(r"<[|｜][^<>\s]{1,40}[|｜]>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<(?:bos|eos)>")
+SIGNS = re.compile(r"<[|｜][^<>\s]{1,40}[|｜]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos)>")
 
 
 @dataclass(frozen=True, slots=True)
