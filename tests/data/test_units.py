@@ -122,3 +122,9 @@ def test_odd_pieces_are_faults_and_the_others_are_kept() -> None:
     assert found.lines[0] == "A -> B" and len(found.faults) == 3
     parsed = assembled(found, ["B1 = 400", "B1 | B0 = 4", "((((" * 2000, "A1 = 50"], "B1 > half")
     assert len(parsed.reading.told) == 1 and len(parsed.faults) >= 5
+
+
+def test_the_causes_of_a_variable_are_what_arrows_say_each_once() -> None:
+    found = structure(["rain > mud, flood", "mud < rain, wind", "hidden wind", "flood := rain", "rain <> wind"])
+    assert found.causes == {"mud": ["rain", "wind"], "flood": ["rain"]}
+    assert structure(["-", "rain := wind"]).causes == {}

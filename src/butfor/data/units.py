@@ -96,14 +96,15 @@ class Structure:
 
     @property
     def causes(self) -> dict[str, list[str]]:
-        """Effect → its causes, as phrases: what the arrows say, and no rule."""
-        found: dict[str, list[str]] = {}
+        """Effect → its causes, as phrases, each once: what the arrows say, and no rule."""
+        found: dict[str, dict[str, None]] = {}
         for line in self.lines:
             if arrow := re.fullmatch(r"([A-L]) -> (.+)|([A-L]) <- (.+)", line):
                 first, others = arrow[1] or arrow[3], (arrow[2] or arrow[4]).split(", ")
                 for cause, effect in [(first, one) if arrow[1] else (one, first) for one in others]:
-                    found.setdefault(self._phrase(effect), []).append(self._phrase(cause))
-        return found
+                    if cause != effect:
+                        found.setdefault(self._phrase(effect), {})[self._phrase(cause)] = None
+        return {effect: list(causes) for effect, causes in found.items()}
 
     def _phrase(self, letter: str) -> str:
         return self.names[LETTERS.index(letter)]

@@ -279,6 +279,9 @@ def essence(ask: Ask) -> dict[str, Any]:
     said = asdict(ask)
     if isinstance(ask, Say) and not ask.temperature:
         said["seed"] = 0  # nothing is drawn
+    if isinstance(ask, Say) and ask.form:
+        grammar = said["form"].pop("grammar")
+        said["form"] |= {"grammar": digest(grammar)} if grammar else {}  # it may be long
     return {("say" if isinstance(ask, Say) else "weigh"): said}
 
 

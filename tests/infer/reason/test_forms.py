@@ -131,3 +131,9 @@ def test_a_question_that_is_drawn_at_random_is_one_that_can_be_asked(lm: Any) ->
     assert len(whole) > 30
     ours = [said for said in whole if not re.search(r"by (?!1 over 2|2 over 1)\d", said)]  # others were not told
     assert [said for said in ours if assembled(known, ways, said).faults] == []
+
+
+def test_a_very_long_sentence_is_read_too(lm: Any) -> None:
+    words = [f"word{'abcdefghij'[n % 10]}{'abcdefghij'[n // 10 % 10]}" for n in range(300)]
+    form = structural(f"{' '.join(words)} causes mud.")
+    assert keeps(lm, form, f"{words[3]} {words[4]} > mud") and not keeps(lm, form, "rain > mud")

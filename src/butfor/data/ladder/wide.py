@@ -118,7 +118,7 @@ def wide(rng: Generator) -> tuple[list[Piece], list[Piece], tuple[str, ...]]:
     told = {concept.noun.lower(): concept for concept in them}
     ordered = [told[name.lower()] for name in names]
     second: list[Piece] = []
-    makers = [_share, _share, _share, _both, _way, _stated, _rule, _seen, _ask, _ask, _ask]
+    makers = [_share, _share, _share, _both, _way, _stated, _rule, _rule, _seen, _ask, _ask, _ask]
     for at in rng.permutation(len(makers)):
         second.append(makers[int(at)](ordered, rng))
     if rng.random() < 0.5:
@@ -142,6 +142,8 @@ def _graph(them: Sequence[Concept], hidden: bool, rng: Generator) -> tuple[list[
         text = _one(
             rng, f"{noun} has a direct effect on {all_of}.", f"{noun} directly affects {all_of}.",
             f"{noun} is a direct cause of {all_of}.", f"{noun} has an influence on {all_of}.",
+            f"{noun} acts directly on {all_of}.", f"{noun} has a direct bearing on {all_of}.",
+            f"There is a direct influence of {noun} on {all_of}.",
         )  # fmt: skip
         found.append((capital(text), f"{noun} > {', '.join(effects)}"))
         names += [name for name in (noun, *effects) if name not in names]
@@ -262,7 +264,9 @@ def _ask(them: Sequence[Concept], rng: Generator) -> Piece:
         "correlation": lambda: iter([
             (f"Is the chance of {y.yes} {'higher' if up else 'smaller'} where we observe {x.yes}?",
              f"{b}1 | {a}1 {sign} {b}1 | {a}0"),
-            (f"Does seeing {x.yes} make {y.yes} {more} likely?", f"{b}1 | {a}1 {sign} {b}1 | {a}0")]),
+            (f"Does seeing {x.yes} make {y.yes} {more} likely?", f"{b}1 | {a}1 {sign} {b}1 | {a}0"),
+            (f"Is the probability of {y.yes} {'greater' if up else 'lower'} on observing {x.yes}?",
+             f"{b}1 | {a}1 {sign} {b}1 | {a}0")]),
         "ate": lambda: iter([
             (f"Would {x.yes} {raise_} the chance of {y.yes}?", f"{b}1 | do {a}1 {sign} {b}1 | do {a}0"),
             (f"Does {x.yes} {raise_} the probability of {y.yes}?", f"{b}1 | do {a}1 {sign} {b}1 | do {a}0")]),

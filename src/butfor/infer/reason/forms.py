@@ -5,9 +5,10 @@ Round 1   every phrase stands in the sentence, word by word; cause and effect li
 Round 2   a cell, a rule or what was seen names no variable twice; where round 1 found causes, a rule is of a variable
           that has some, and stands on these
 Question  two numbers of one variable, under two values of one cause: the comparisons that mean something, and no other
-Why       What these forms leave out is no answerable reading: it would end in "cannot". A small model that begins a
+Why       What these forms leave out could not be computed, or says what round 1 did not. A small model that begins a
           line wrongly is led to the next likely one.
-Limits    With more than WIDE variables a list of them may name one twice: the grammar would be too large.
+Limits    With more than WIDE variables a list of them may name one twice, and in a sentence of more than LONG words
+          something may cause itself: the grammar would be too large.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from itertools import accumulate
 from butfor.lm.exchange import Form
 
 LONGEST = 12  # words of a phrase
+LONG = 100  # words of a sentence that is still looked at place by place
 WIDE = 6
 MARKS = r"[<>^|;:=@,.?!()\n]"
 ENDS = (
@@ -57,8 +59,10 @@ def structural(piece: str) -> Form:
         return f" w{at}x{end}?"
 
     told = ['"-"', '"@"', *([f'"hidden " {phrase(0, len(words))}'] if words else [])]
-    for at in range(1, len(words)):
-        for one, other in ((phrase(0, at), phrase(at, len(words))), (phrase(at, len(words)), phrase(0, at))):
+    whole = (0, len(words))
+    cuts = [((0, at), (at, len(words))) for at in range(1, len(words))] if len(words) <= LONG else [(whole, whole)]
+    for before, behind in cuts:
+        for one, other in ((phrase(*before), phrase(*behind)), (phrase(*behind), phrase(*before))):
             told.append(f'{one} " " ("<" | ">") " " {other} (", " {other})*')
             told.append(f'{one} " " ("<>" | "^") " " {other} | {one} {_rule(other)}')
     return _form(told, rules)

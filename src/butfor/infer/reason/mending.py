@@ -2,8 +2,9 @@
 
 Whole     A table of 2^k sentences tells of each case of k variables once. Where a case is read twice, or never, some
           sentence was misread, though each alone looks well.
-Open      the cells of the tables that are not whole, and of P(variable | its causes) where round 1 found causes and no
-          such table was read whole: that is what most texts tell. What a sentence was read as is among them.
+Open      the cells of the tables that are not whole, and, where round 1 found any causes, of P(variable | its causes)
+          of each variable, be they none, of which no such table was read: that is what most texts tell. What a
+          sentence was read as is among them.
 Chosen    one cell for each sentence, no cell twice: the likeliest assignment, by the model's own probabilities.
 Limits    A whole table of the wrong variable is not seen. A model behind an address weighs nothing, and keeps what it
           read; so does a text with more than MOST pairs of a sentence and a cell.
