@@ -106,7 +106,7 @@ def test_a_run_may_ask_what_its_corpus_leaves_out(
         "seeds": [0],
         "budget": {"steps": 1},
         "train": {"corpus": corpus, "objective": "text" if told else "choice"},
-        "treatment": {"method": "effect_tuning"},
+        "treatment": {"method": "effect_tuning", "least": 0.01},
         "measure": [{"suite": suite, "primary": True, **knobs}],
     }
     if not refused:
