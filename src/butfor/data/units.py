@@ -95,19 +95,18 @@ class Structure:
     faults: tuple[str, ...] = ()
 
     @property
+    def named(self) -> list[str]:
+        """The lines that give each letter its phrase."""
+        return [f"{letter}: {phrase.replace(' / ', ' ')}" for letter, phrase in zip(LETTERS, self.names, strict=False)]
+
+    @property
     def causes(self) -> dict[str, list[str]]:
         """Effect → its causes, as phrases, each once: what the arrows say, and no rule."""
-        found: dict[str, dict[str, None]] = {}
-        for line in self.lines:
-            if arrow := re.fullmatch(r"([A-L]) -> (.+)|([A-L]) <- (.+)", line):
-                first, others = arrow[1] or arrow[3], (arrow[2] or arrow[4]).split(", ")
-                for cause, effect in [(first, one) if arrow[1] else (one, first) for one in others]:
-                    if cause != effect:
-                        found.setdefault(self._phrase(effect), {})[self._phrase(cause)] = None
-        return {effect: list(causes) for effect, causes in found.items()}
-
-    def _phrase(self, letter: str) -> str:
-        return self.names[LETTERS.index(letter)]
+        phrase = dict(zip(LETTERS, self.names, strict=False))
+        found: dict[str, list[str]] = {}
+        for cause, effect in parse("\n".join([*self.named, *self.lines])).reading.arrows:
+            found.setdefault(phrase[effect], []).append(phrase[cause])
+        return found
 
 
 @dataclass(slots=True)
@@ -194,9 +193,7 @@ def _structure(said: str, names: _Names) -> list[str]:
 
 def assembled(found: Structure, facts: Sequence[str], question: str) -> Parsed:
     """Both rounds as one reading, judged by the strict parser of the formal language."""
-    named = dict(zip(LETTERS, found.names, strict=False))
-    lines = [f"{letter}: {phrase.replace(' / ', ' ')}" for letter, phrase in named.items()]
-    lines += found.lines
+    lines = [*found.named, *found.lines]
     odd = list(found.faults)
     ways: dict[str, str] = {}
     for said in facts:

@@ -53,10 +53,11 @@ def structural(piece: str) -> Form:
     def further(at: int, end: int) -> str:
         if at == end:
             return ""
-        behind = further(at + 1, end)
-        left_out = f" |{behind}" if behind and words[at] == "not" else ""  # "are not fit": the phrase is "are fit"
-        rules[f"w{at}x{end}"] = f"{_quoted(f' {words[at]}')}{behind}{left_out}"
-        return f" w{at}x{end}?"
+        if (name := f"w{at}x{end}") not in rules:
+            behind = further(at + 1, end)
+            left_out = f" |{behind}" if behind and words[at] == "not" else ""  # "are not fit": the phrase is "are fit"
+            rules[name] = f"{_quoted(f' {words[at]}')}{behind}{left_out}"
+        return f" {name}?"
 
     told = ['"-"', '"@"', *([f'"hidden " {phrase(0, len(words))}'] if words else [])]
     whole = (0, len(words))
@@ -91,8 +92,9 @@ def questions(names: Sequence[str]) -> Form:
         told.append(f'n{y} value " " sign " half"')
         for x in every:
             if x != y:
-                told += _compared(x, y, [z for z in every if z not in (x, y)], rules)
-                told += _graphical(x, y, [z for z in every if z not in (x, y)], rules)
+                rest = [z for z in every if z not in (x, y)]
+                told += _compared(x, y, rest, rules)
+                told += _graphical(x, y, rest, rules)
         if seen := [z for z in every if z != y]:
             told.append(f'n{y} value " |" (" " given{_lists(seen, rules)})? " do " {_or(seen)} value " " sign " half"')
     return _form(told or ['"-"'], rules | _names(names))
@@ -148,13 +150,12 @@ def _lists(places: Iterable[int], rules: dict[str, str]) -> str:
     name = "x".join(map(str, left))
     if f"given{name}" in rules:
         return name
-    one = _or(left)
     if len(left) > WIDE:
+        one = _or(left)
         rules[f"given{name}"] = f'{one} value (" " {one} value)*'
         rules[f"joint{name}"] = f'given{name} (" | " given{name})?'
         rules[f"bare{name}"] = f'{one} (" " {one})*'
         return name
-    rules |= {f"{kind}{name}": "" for kind in ("given", "joint", "bare")}
     then = {place: _lists([other for other in left if other != place], rules) for place in left if len(left) > 1}
     for kind, value, more in (
         ("given", " value", '" " given{0}'),

@@ -16,12 +16,11 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from butfor.data.units import LETTERS, prompt, worded
+from butfor.data.units import EVENT, LETTERS, prompt, worded
 from butfor.lm.exchange import Steps, Weigh
 from butfor.lm.prompt import Prompt
 
 MOST = 800
-EVENT = r"[A-L][01]"
 CELL = re.compile(rf"(?P<head>(?:second )?[A-L]1)(?: \| (?P<given>{EVENT}(?: {EVENT}){{0,4}}))? = (?P<share>\d+)")
 
 Cell = tuple[str, tuple[str, ...]]  # what is told of: "D1", ("B0", "C1")

@@ -90,23 +90,23 @@ class Reader(Answering):
         parts = pieces(text)
         told = parts.told[:MOST]
         first = [piece for piece in told if piece in parts.first]
-        heard = yield [self._say(piece, (), structural(piece)) for piece in first]
+        heard = yield [self._say(piece, (), structural(piece) if self.form else None) for piece in first]
         said = unclipped(first, [reply.text.strip() for reply in heard])
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        form = facts(found.names, found.causes)
-        asks = [self._say(piece, found.names, form) for piece in rest]
-        replies = yield [*asks, self._say(parts.question, found.names, questions(found.names))]
+        fact = facts(found.names, found.causes) if self.form else None
+        question = questions(found.names) if self.form else None
+        asks = [self._say(piece, found.names, fact) for piece in rest]
+        replies = yield [*asks, self._say(parts.question, found.names, question)]
         *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from mended(rest, read, found.names, found.causes)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
-    def _say(self, piece: str, names: Sequence[str], form: Form) -> Say:
-        put = Prompt(prompt(piece, names), raw=True)
-        return Say(put, room=self.room, stop="\n", form=form if self.form else None)
+    def _say(self, piece: str, names: Sequence[str], form: Form | None) -> Say:
+        return Say(Prompt(prompt(piece, names), raw=True), room=self.room, stop="\n", form=form)
 
 
 def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
