@@ -11,7 +11,7 @@ Limits    Only what a piece says is meant: the percentages of a text belong to n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from numpy.random import Generator
 
@@ -88,7 +88,10 @@ allergy|having an allergy|having no allergy|allergic children|children without a
 CONCEPTS = tuple(Concept(*line.split("|")) for line in _TOLD.strip().splitlines()) + tuple(
     Concept(*line) for line in OPPOSITES
 )
-UNSEEN = ("hidden influences", "unmeasured causes", "other unseen conditions", "unknown circumstances")
+UNSEEN = tuple(
+    Concept(noun, f"{noun} at work", f"{noun} absent", f"cases with {noun}", f"cases without {noun}")
+    for noun in ("hidden influences", "unmeasured causes", "other unseen conditions", "unknown circumstances")
+)
 LEADS = (
     "Think of a closed world in which nothing but the following holds:",
     "Imagine a small made-up world, with these causes and no others:",
@@ -113,16 +116,16 @@ def wide(rng: Generator) -> tuple[list[Piece], list[Piece], tuple[str, ...]]:
         them = [CONCEPTS[int(at)] for at in rng.permutation(len(CONCEPTS))[:size]]
     hidden = rng.random() < 0.4
     if hidden and rng.random() < 0.4:
-        them[0] = replace(them[0], noun=_one(rng, *UNSEEN))
+        them[0] = UNSEEN[int(rng.integers(len(UNSEEN)))]
     first, names = _graph(them, hidden, rng)
     told = {concept.noun.lower(): concept for concept in them}
     ordered = [told[name.lower()] for name in names]
     second: list[Piece] = []
-    makers = [_share, _share, _share, _both, _way, _stated, _rule, _rule, _seen, _ask, _ask, _ask]
+    makers = [_share, _share, _share, _both, _way, _stated, _rules, _rules, _seen, _ask, _ask, _ask]
     for at in rng.permutation(len(makers)):
         second.append(makers[int(at)](ordered, rng))
     if rng.random() < 0.5:
-        first += [(text, "@") for make in (_rule, _seen) for text, _ in [make(ordered, rng)]]
+        first += [(text, "@") for make in (_rules, _rules, _seen) for text, _ in [make(ordered, rng)]]
     return [first[int(at)] for at in rng.permutation(len(first))], second, tuple(names)
 
 
@@ -223,15 +226,36 @@ def _stated(them: Sequence[Concept], rng: Generator) -> Piece:
     return f"For {z.who}, the correlation between {x.yes} and {y.yes} is {number}.", "-"
 
 
-def _rule(them: Sequence[Concept], rng: Generator) -> Piece:
-    (target, y), *causes = _picked(them, rng, 2 + int(rng.integers(2)))
+def _rules(them: Sequence[Concept], rng: Generator) -> Piece:
+    """A sentence of one rule or two, with a word before them or none."""
+    lead = _one(rng, "", "", "We know that ", "It is certain that ", "As a rule, ")
+    if rng.random() < 0.25:  # one cause of two things
+        (cause, x), *effects = _picked(them, rng, 3)
+        value, *made = (int(v) for v in rng.random(3) < 0.7)
+        said = " and ".join(_event(one, way) for (one, _), way in zip(effects, made, strict=True))
+        text = f"{_event(cause, value)} {_one(rng, 'causes', 'leads to', 'brings about')} {said}"
+        what = "; ".join(
+            f"{y} := {'' if way == value else 'not '}{x}" for (_, y), way in zip(effects, made, strict=True)
+        )
+    else:
+        target, *others = _picked(them, rng, len(them))
+        text, what = _rule(target, others, rng)
+        if len(text) < 90 and rng.random() < 0.4:
+            again, more = _rule(others[0], [*others[1:], target], rng)
+            text, what = f"{text}, and {_one(rng, '', 'we know that ', 'it holds that ')}{again}", f"{what}; {more}"
+    text = f"{lead}{text}."
+    return (text if rng.random() < 0.3 else capital(text)), what
+
+
+def _rule(target: tuple[Concept, str], others: Sequence[tuple[Concept, str]], rng: Generator) -> Piece:
+    (effect, y), causes = target, others[: 1 + int(rng.integers(2))]
     values, every = [int(v) for v in rng.random(len(causes)) < 0.7], bool(rng.integers(2))
-    sign, made = (" and " if every else " or "), int(rng.random() < 0.8)
-    said = sign.join(_event(one, value) for (one, _), value in zip(causes, values, strict=True))
-    text = _one(
-        rng, f"We know that {said} causes {_event(target, made)}.", f"{capital(said)} leads to {_event(target, made)}.",
-        f"It is certain that {said} brings about {_event(target, made)}.",
-    )  # fmt: skip
+    sign, made = (" and " if every else " or "), int(rng.random() < 0.7)
+    events = [
+        _group([one], [v]) if rng.random() < 0.15 else _event(one, v)
+        for (one, _), v in zip(causes, values, strict=True)
+    ]
+    text = f"{sign.join(events)} {_one(rng, 'causes', 'leads to', 'brings about')} {_event(effect, made)}"
     if not made:  # the opposite follows from the opposite
         values, sign = [1 - value for value in values], " or " if every else " and "
     parts = [f"{'' if value else 'not '}{letter}" for (_, letter), value in zip(causes, values, strict=True)]
