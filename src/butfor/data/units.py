@@ -54,7 +54,12 @@ class Pieces:
     @property
     def first(self) -> tuple[str, ...]:
         """What round 1 reads."""
-        return tuple(piece for piece in self.told if not re.search(r"\d", piece))
+        return tuple(piece for piece in self.told if not has_digit(piece))
+
+
+def has_digit(piece: str) -> bool:
+    """Whether a sentence tells a number."""
+    return bool(re.search(r"\d", piece))
 
 
 def pieces(text: str) -> Pieces:
@@ -164,6 +169,18 @@ def unclipped(told: Sequence[str], said: Sequence[str]) -> list[str]:
     return [
         "".join(part if at % 2 else whole(part, piece) for at, part in enumerate(parts))
         for piece, parts in zip(told, split, strict=True)
+    ]
+
+
+def settled(said: Sequence[str]) -> list[str]:
+    """Readings of round 1; where arrows are drawn, a rule of anything that none of them names is to be read again."""
+    drawn = structure([text for text in said if " := " not in text])
+    known = {name.lower() for name in drawn.names}
+    return [
+        "@"
+        if drawn.causes and " := " in text and not {name.lower() for name in structure([text]).names} <= known
+        else text
+        for text in said
     ]
 
 

@@ -13,7 +13,7 @@ from butfor.core.seeds import generator
 from butfor.data.ladder.formal import gold, told_again
 from butfor.data.ladder.stream import Ladder
 from butfor.data.ladder.wide import wide
-from butfor.data.units import assembled, structure, worded
+from butfor.data.units import assembled, has_digit, structure, worded
 from butfor.infer.reason.forms import WIDE, facts, questions, structural
 from butfor.lm.exchange import Form
 from butfor.lm.form import grammar
@@ -42,14 +42,16 @@ def pairs(seed: int, n: int) -> list[tuple[Form, str]]:
     for item in islice(told.items(), n):
         for first, rest, (_, asked) in (gold(item, told), told_again(item, rng)[1]):
             known = structure([said for _, said in first])
-            form = facts(known.names, known.causes)
+            form = {some: facts(known.names, known.causes, numbers=some) for some in (True, False)}
             found |= {(structural(piece), said): None for piece, said in first}
-            found |= {(form, worded(said, known.names)): None for _, said in rest}
-            found[questions(known.names), worded(asked, known.names)] = None
+            found |= {(form[has_digit(piece)], worded(said, known.names)): None for piece, said in rest}
+            ruled = any(" := " in line for line in known.lines)
+            found[questions(known.names, numbers=not ruled), worded(asked, known.names)] = None
         early, second, names = wide(rng)
         found |= {(structural(piece), said): None for piece, said in early}
         for piece, said in second:
-            found[questions(names) if piece.endswith("?") else facts(names, {}), worded(said, names)] = None
+            form = questions(names) if piece.endswith("?") else facts(names, {}, numbers=has_digit(piece))
+            found[form, worded(said, names)] = None
     return list(found)
 
 
@@ -104,6 +106,16 @@ def test_a_sentence_of_round_two(lm: Any, said: str, kept: bool) -> None:
 )  # fmt: skip
 def test_a_question(lm: Any, said: str, kept: bool) -> None:
     assert keeps(lm, questions(NAMES), said) is kept
+
+
+def test_without_numbers_there_are_rules_and_what_was_seen_alone(lm: Any) -> None:
+    told, asked = facts(NAMES, {}, numbers=False), questions(NAMES, numbers=False)
+    assert all(keeps(lm, told, said) for said in ("-", "seen rain1 mud0", "mud := rain; rain := not old age"))
+    assert not any(keeps(lm, told, said) for said in ("mud1 = 4", "mud1 | rain0 = 1", "1: by rain"))
+    assert all(keeps(lm, asked, said) for said in ("mud0 | do rain1 > half", "mud1 | old age0 do rain0 < half"))
+    assert not any(
+        keeps(lm, asked, said) for said in ("mud1 > half", "mud1 | do rain1 > mud1 | do rain0", "rain mud apart")
+    )
 
 
 @pytest.mark.parametrize("names", [(), ("rain",), ODD, tuple(f"name {n}" for n in range(WIDE + 2))])

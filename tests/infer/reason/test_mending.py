@@ -58,6 +58,28 @@ def test_sentences_of_a_table_with_a_gap_go_where_they_fit(changes: dict[int, st
     assert all(f" {NAMES[2]}1 | rain0 wind1" in " ".join(ask.choices) for ask in asked if 3 in changes)
 
 
+@pytest.mark.parametrize("changes", [{0: "C1 = 30"}, {0: "A1 | B1 = 30", 1: "A1 | B0 = 60"}])
+def test_whole_tables_that_no_cause_asks_for_are_read_again(changes: dict[int, str]) -> None:
+    read = [changes.get(at, said) for at, said in enumerate(RIGHT)]
+    found, asked = run(read, knows)
+    assert found == list(RIGHT) and len(asked) == len(changes)
+    assert gaps(read, 3, {}) == ([], [])  # each of them is whole
+
+
+@pytest.mark.parametrize(("clearly", "stays"), [(15.0, True), (5.0, False)])
+def test_shares_against_the_arrow_stay_where_they_are_said_clearly(clearly: float, stays: bool) -> None:
+    read = ["C1 = 30", "A1 | C0 = 4", "A1 | C1 = 6", "B1 = 6"]
+    found, asked = run(
+        read,
+        lambda ask: tuple(0.0 if at == 0 else -clearly for at in range(len(ask.choices))),
+        causes={"mud": ["rain"]},
+    )
+    assert len(asked) == 3 and (found == read) is stays
+    assert {said.partition(" = ")[0] for said in found[:3]} == (
+        {"C1", "A1 | C0", "A1 | C1"} if stays else {"A1", "C1 | A0", "C1 | A1"}
+    )
+
+
 def test_what_was_read_is_among_what_it_may_be() -> None:
     rng = np.random.default_rng(0)
     for _ in range(200):

@@ -13,7 +13,7 @@ from butfor.core.registry import build, resolve
 from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.question import Question
-from butfor.data.units import lettered, prompt, structure, unclipped, worded
+from butfor.data.units import lettered, prompt, settled, structure, unclipped, worded
 from butfor.infer.reason.reader import Reader
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
@@ -52,6 +52,19 @@ def test_a_gold_reading_of_round_one_stays_as_it_is() -> None:
     for item in ITEMS:
         first = gold(item, TOLD)[0]
         assert unclipped([piece for piece, _ in first], [said for _, said in first]) == [said for _, said in first]
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        (["rain > mud", "wet := rain"], [1]),  # "wet" is no variable
+        (["rain > mud", "mud := rain"], []),
+        (["hidden rain", "Rain > mud", "mud := not rain"], []),
+        (["wet := rain", "rain := cloud"], []),  # rules alone: they name what there is
+    ],
+)
+def test_a_rule_of_what_no_arrow_names_is_read_again(said: list[str], again: list[int]) -> None:
+    assert settled(said) == ["@" if at in again else text for at, text in enumerate(said)]
 
 
 def test_a_case_that_is_read_twice_goes_to_the_likeliest_sentence() -> None:

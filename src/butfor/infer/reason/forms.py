@@ -3,8 +3,9 @@
 Round 1   every phrase stands in the sentence, word by word; cause and effect lie on two sides of some place in it, so
           that nothing causes itself which the sentence names once
 Round 2   a cell, a rule or what was seen names no variable twice; where round 1 found causes, a rule is of a variable
-          that has some, and stands on these
-Question  two numbers of one variable, under two values of one cause: the comparisons that mean something, and no other
+          that has some, and stands on these; a sentence without a digit has no number
+Question  two numbers of one variable, under two values of one cause: the comparisons that mean something, and no other;
+          where all that is told is rules and what was seen, one event under what is done, against one half
 Why       What these forms leave out could not be computed, or says what round 1 did not. A small model that begins a
           line wrongly is led to the next likely one.
 Limits    With more than WIDE variables a list of them may name one twice, and in a sentence of more than LONG words
@@ -69,34 +70,35 @@ def structural(piece: str) -> Form:
     return _form(told, rules)
 
 
-def facts(names: Sequence[str], causes: Mapping[str, Iterable[str]]) -> Form:
-    """A sentence of round 2; `causes`: those that round 1 found, of each variable that has any."""
+def facts(names: Sequence[str], causes: Mapping[str, Iterable[str]], *, numbers: bool = True) -> Form:
+    """A sentence of round 2, with `numbers` or none; `causes`: those that round 1 found, of each that has any."""
     place, rules = {name: at for at, name in enumerate(names)}, dict[str, str]()
     everything = _lists(range(len(names)), rules)
     rules["cell"] = f'("second ")? joint{everything} " = " NUMBER'
     ruled = {name: [place[other] for other in causes.get(name, names) if other != name] for name in causes or names}
     found = [f"n{place[name]} {_rule(_or(others))}" for name, others in ruled.items() if others]
     rules["rule"] = " | ".join(found or ['"-"'])
-    told = [
-        '"-"', 'cell ("; " cell)*', f'"seen " given{everything}', 'rule ("; " rule)*',
-        f'DIGIT ": by " ("none" | bare{everything})',
-    ]  # fmt: skip
+    told = ['"-"', f'"seen " given{everything}', 'rule ("; " rule)*']
+    if numbers:
+        told += ['cell ("; " cell)*', f'DIGIT ": by " ("none" | bare{everything})']
     return _form(told if names else told[:1], rules | _names(names))
 
 
-def questions(names: Sequence[str]) -> Form:
-    """A question."""
+def questions(names: Sequence[str], *, numbers: bool = True) -> Form:
+    """A question; without numbers, of rules and what was seen alone: what would have been?"""
     every, rules = range(len(names)), dict[str, str]()
     told: list[str] = []
     for y in every:
+        if seen := [z for z in every if z != y]:
+            told.append(f'n{y} value " |" (" " given{_lists(seen, rules)})? " do " {_or(seen)} value " " sign " half"')
+        if not numbers:
+            continue
         told.append(f'n{y} value " " sign " half"')
         for x in every:
             if x != y:
                 rest = [z for z in every if z not in (x, y)]
                 told += _compared(x, y, rest, rules)
                 told += _graphical(x, y, rest, rules)
-        if seen := [z for z in every if z != y]:
-            told.append(f'n{y} value " |" (" " given{_lists(seen, rules)})? " do " {_or(seen)} value " " sign " half"')
     return _form(told or ['"-"'], rules | _names(names))
 
 

@@ -30,7 +30,18 @@ from butfor.data.computed import Computed, compute
 from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
-from butfor.data.units import LETTERS, assembled, lettered, pieces, prompt, structure, unclipped
+from butfor.data.units import (
+    LETTERS,
+    Structure,
+    assembled,
+    has_digit,
+    lettered,
+    pieces,
+    prompt,
+    settled,
+    structure,
+    unclipped,
+)
 from butfor.infer.answering import Answering
 from butfor.infer.reason.forms import facts, questions, structural
 from butfor.infer.reason.mending import mended
@@ -91,19 +102,25 @@ class Reader(Answering):
         told = parts.told[:MOST]
         first = [piece for piece in told if piece in parts.first]
         heard = yield [self._say(piece, (), structural(piece) if self.form else None) for piece in first]
-        said = unclipped(first, [reply.text.strip() for reply in heard])
+        said = settled(unclipped(first, [reply.text.strip() for reply in heard]))
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        fact = facts(found.names, found.causes) if self.form else None
-        question = questions(found.names) if self.form else None
-        asks = [self._say(piece, found.names, fact) for piece in rest]
-        replies = yield [*asks, self._say(parts.question, found.names, question)]
+        ruled = len(rest) == len(later) and (rest or any(" := " in line for line in found.lines))
+        replies = yield self._second(rest, parts.question, found, numbers=not ruled)
         *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from mended(rest, read, found.names, found.causes)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
+
+    def _second(self, told: Sequence[str], question: str, found: Structure, *, numbers: bool) -> list[Say]:
+        """Round 2; without `numbers` all that is told is rules and what was seen."""
+        if not self.form:
+            return [self._say(piece, found.names, None) for piece in (*told, question)]
+        form = {some: facts(found.names, found.causes, numbers=some) for some in set(map(has_digit, told))}
+        asks = [self._say(piece, found.names, form[has_digit(piece)]) for piece in told]
+        return [*asks, self._say(question, found.names, questions(found.names, numbers=numbers))]
 
     def _say(self, piece: str, names: Sequence[str], form: Form | None) -> Say:
         return Say(Prompt(prompt(piece, names), raw=True), room=self.room, stop="\n", form=form)
