@@ -3,7 +3,8 @@
 Pieces    told      the sentences before the question (also the parts behind a semicolon, or a colon and a capital)
           question  the last paragraph; where there is only one, the last sentence
 Rounds    1  sentences without a digit, each alone: what causes what, in the text's own phrases
-          2  the other ones and the question, each after the list of variables that round 1 found: "old age; smoking"
+          2  the other ones, each after the list of variables that round 1 found: "old age; smoking"
+          3  the question, after the same list and some sentences with their readings
 Round 1   -                            nothing                  @    of single variables: to be read in round 2
           old age > smoking, recovery  causes, then effects     recovery < old age, smoking     the other way round
           smoking <> recovery          something unseen affects both          hidden old age    nobody sees it
@@ -71,15 +72,17 @@ def pieces(text: str) -> Pieces:
     return Pieces(tuple(sentences), asked)
 
 
-def prompt(piece: str, names: Iterable[str] = ()) -> str:
-    """What stands before a reading."""
+def prompt(piece: str, names: Iterable[str] = (), before: Iterable[tuple[str, str]] = ()) -> str:
+    """What stands before a reading; `before`: other pieces, each with its reading in words."""
     known = "; ".join(names)
-    return f"{known}\n{piece}\n=" if known else f"{piece}\n="
+    told = [f"{other}\n= {said}\n" for other, said in before]
+    return "".join([*([f"{known}\n"] if known else []), *told, f"{piece}\n="])
 
 
 def worded(said: str, names: Sequence[str]) -> str:
     """A reading of round 2 with the phrase in the place of each letter: "A1 | B0" is "recovery1 | smoking0"."""
-    return re.sub(r"\b[A-L](?=[01]?(?![\w]))", lambda found: names[LETTERS.index(found[0])], said)
+    phrase = dict(zip(LETTERS, names, strict=False))
+    return re.sub(r"\b[A-L](?=[01]?(?!\w))", lambda found: phrase.get(found[0], found[0]), said)
 
 
 def lettered(said: str, names: Sequence[str]) -> str:

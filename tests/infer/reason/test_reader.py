@@ -1,4 +1,4 @@
-"""The reader: two rounds of pieces, then the engine; whoever writes, nothing raises."""
+"""The reader: three rounds of pieces, then the engine; whoever writes, nothing raises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.question import Question
 from butfor.data.units import lettered, prompt, settled, structure, unclipped, worded
-from butfor.infer.reason.reader import Reader
+from butfor.infer.reason.reader import Reader, like
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
 from butfor.train.batches import batches
@@ -34,8 +34,13 @@ def perfect(item: dict[str, Any]) -> Any:
     first, rest, question = gold(item, TOLD)
     names = structure([said for _, said in first]).names
     known = {prompt(piece): said for piece, said in first}
-    known |= {prompt(piece, names): worded(said, names) for piece, said in (*rest, question)}
-    return lambda ask: f" {known[ask.prompt.user]}"
+    later = {piece: worded(said, names) for piece, said in (*rest, question)}
+    return lambda ask: f" {known.get(ask.prompt.user) or later[last(ask)]}"
+
+
+def last(ask: Any) -> str:
+    """The piece that is to be read, behind others that were."""
+    return ask.prompt.user.removesuffix("\n=").rpartition("\n")[2]
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["group"]["query"])
@@ -93,13 +98,24 @@ def test_what_cannot_be_read_is_answered_with_cannot() -> None:
     assert answer.read is None and answer.why.startswith("cannot: ")
 
 
+def test_a_question_stands_behind_the_sentences_that_share_its_words() -> None:
+    read = [
+        ("Of all, 4% bake.", "bread1 = 4"), ("Of all, 5% sing.", "song1 = 5"), ("Of those who bake, 6% sing.", "…"),
+        ("Of those who swim, 7% dive.", "dive1 | water1 = 7"),
+    ]  # fmt: skip
+    assert like("Do more dive where they swim?", read, 500) == [read[3]]
+    assert like("Do more bake where they swim?", read, 500)[0] == read[3]
+    assert {piece for piece, _ in like("Would they bake or dive?", read, 500)} >= {read[3][0]}
+    assert like("Would they dive?", read, 30) == like("", read, 500) == like("Why?", [], 500) == []
+
+
 def test_a_sentence_that_needs_the_variables_is_read_again() -> None:
     text = "Only this holds: Rain affects mud. We know that rain causes mud. We saw rain.\n\nWithout rain, mud?"
     said = {
         "Only this holds:\n=": "-", "Rain affects mud.\n=": "rain > mud", "We saw rain.\n=": "@",
         "We know that rain causes mud.\n=": "@", "rain; mud\nWe saw rain.\n=": "seen rain1",
         "rain; mud\nWe know that rain causes mud.\n=": "mud := rain",
-        "rain; mud\nWithout rain, mud?\n=": "mud1 | do rain0 > half",
+        "rain; mud\nWe know that rain causes mud.\n= mud := rain\nWithout rain, mud?\n=": "mud1 | do rain0 > half",
     }  # fmt: skip
     answer, _ = answered(Reader(), Question("1", text, ("yes", "no")), lambda ask: said[ask.prompt.user])
     assert (answer.read, answer.said, answer.cost.calls) == (1, "no", 7)

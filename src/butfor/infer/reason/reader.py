@@ -3,10 +3,11 @@
 Idea      Reading is the weak link of a small model, and a whole text is more than it can hold. A sentence with the list
           of variables known so far is one short task of copying, and can be learnt: the corpus "ladder-reading".
 Rounds    1  sentences without a number: what causes what, in the text's own words
-          2  the others and the question, each after the list of variables that round 1 found
-          then both are put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
-Forms     a line can only say what the engine could use (`forms`); sentences of a table that was read with a gap are
-          weighed against each other (`mending`)
+          2  the others, each after the list of variables that round 1 found
+          3  the question, after that list and the sentences that share its words, with what was read of them
+          then all is put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
+Forms     a line can only say what the engine could use (`forms`); sentences that do not fit together are weighed
+          against each other before the question is read (`mending`)
 Trained   on "ladder-reading", objective "text": of a row with spans named "read" the tokens of these spans alone are
           learnt, and nothing else goes through the output layer: loss = −mean over t in spans of log P(t | before t)
 Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
@@ -19,6 +20,8 @@ Limits    A model that was not trained to read so reads hardly anything: name th
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,12 +30,11 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 from pydantic import Field
 
 from butfor.data.computed import Computed, compute
-from butfor.data.ladder.formal import READ
+from butfor.data.ladder.formal import LONGEST, READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
 from butfor.data.units import (
     LETTERS,
-    Structure,
     assembled,
     has_digit,
     lettered,
@@ -41,6 +43,7 @@ from butfor.data.units import (
     settled,
     structure,
     unclipped,
+    worded,
 )
 from butfor.infer.answering import Answering
 from butfor.infer.reason.forms import facts, questions, structural
@@ -79,7 +82,7 @@ class Reader(Answering):
     room: Annotated[int, Field(ge=8)] = 192  # new tokens a sentence, at most: four cells with long names need over 80
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002 (nothing is drawn)
-        """Round 1, round 2, the engine."""
+        """Three rounds, then the engine."""
         yes, no = (_place(question.choices, word) for word in ("yes", "no"))
         if yes is None or no is None:
             return Answer(None, why=f"the question {NO_CHOICE}")
@@ -106,24 +109,39 @@ class Reader(Answering):
         found = structure(said)
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        ruled = len(rest) == len(later) and (rest or any(" := " in line for line in found.lines))
-        replies = yield self._second(rest, parts.question, found, numbers=not ruled)
-        *read, asked = [lettered(reply.text.strip(), found.names) for reply in replies]
+        form = {some: facts(found.names, found.causes, numbers=some) for some in set(map(has_digit, rest)) if self.form}
+        replies = yield [self._say(piece, found.names, form.get(has_digit(piece))) for piece in rest]
+        read = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from mended(rest, read, found.names, found.causes)
+        numbers = any(" = " in one for one in read) or not any(" := " in one for one in (*found.lines, *read))
+        asking = questions(found.names, numbers=numbers) if self.form else None
+        known = [(piece, worded(one, found.names)) for piece, one in zip(rest, read, strict=True)]
+        near = like(parts.question, known, LONGEST - len(prompt(parts.question, found.names)))
+        (reply,) = yield [self._say(parts.question, found.names, asking, near)]
+        asked = lettered(reply.text.strip(), found.names)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
-    def _second(self, told: Sequence[str], question: str, found: Structure, *, numbers: bool) -> list[Say]:
-        """Round 2; without `numbers` all that is told is rules and what was seen."""
-        if not self.form:
-            return [self._say(piece, found.names, None) for piece in (*told, question)]
-        form = {some: facts(found.names, found.causes, numbers=some) for some in set(map(has_digit, told))}
-        asks = [self._say(piece, found.names, form[has_digit(piece)]) for piece in told]
-        return [*asks, self._say(question, found.names, questions(found.names, numbers=numbers))]
+    def _say(self, piece: str, names: Sequence[str], form: Form | None, near: Sequence[tuple[str, str]] = ()) -> Say:
+        return Say(Prompt(prompt(piece, names, near), raw=True), room=self.room, stop="\n", form=form)
 
-    def _say(self, piece: str, names: Sequence[str], form: Form | None) -> Say:
-        return Say(Prompt(prompt(piece, names), raw=True), room=self.room, stop="\n", form=form)
+
+def like(question: str, read: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
+    """Sentences that have words of the question, each of them new ones, the rarest first, in so many characters. What
+    was read of them says which variable these words are of."""
+    words = [set(re.findall(r"\w+", piece.lower())) for piece, _ in read]
+    often = Counter(word for some in words for word in some)
+    left = set(re.findall(r"\w+", question.lower()))
+    found: list[int] = []
+    while read:
+        best = max(range(len(read)), key=lambda at: sum(1 / often[word] for word in words[at] & left))
+        room -= len("".join(read[best]))
+        if room < 0 or best in found or not words[best] & left:
+            break
+        found.append(best)
+        left -= words[best]
+    return [read[at] for at in found]
 
 
 def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
