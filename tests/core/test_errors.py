@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,16 @@ def test_a_missing_extra_is_one_line_with_the_command(monkeypatch: pytest.Monkey
         need("no_such_package.part")
     with pytest.raises(ModuleNotFoundError):
         need("nobody_knows_this")
+
+
+@pytest.mark.parametrize("wanted", ["file", "file/run", "file/run/model", "link", "run/model/x"])
+def test_what_stands_in_the_place_of_a_folder_is_named(tmp_path: Path, wanted: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model").write_text("")
+    out = tmp_path / wanted.removesuffix("/model/x")
+    with pytest.raises(errors.UserError, match="is not a folder") as caught, errors.disk_errors(out):
+        (tmp_path / wanted).mkdir(parents=True, exist_ok=True)
+    blocks = wanted if wanted in ("link", "file") else "file" if wanted.startswith("file") else "run/model"
+    assert str(caught.value).startswith(f"{tmp_path / blocks} is not a folder")

@@ -187,8 +187,9 @@ def disk_errors(path: Path) -> Generator[None]:
         if error.errno in {errno.EACCES, errno.EPERM}:
             raise UserError(f"{path} cannot be written; choose another place with --out DIR") from error
         if error.errno in {errno.ENOTDIR, errno.EEXIST}:
-            blocks = next((one for one in (path, *path.parents) if one.exists()), path)
-            raise UserError(f"{blocks} is not a folder; choose another place with --out DIR") from error
+            wanted = Path(error.filename or path)
+            there = (one for one in (wanted, *wanted.parents) if one.is_symlink() or one.exists())
+            raise UserError(f"{next(there, path)} is not a folder; choose another place with --out DIR") from error
         if error.errno in {errno.EISDIR, errno.ENOENT, errno.ENAMETOOLONG, errno.EROFS}:
             why = (error.strerror or "refused").lower()
             raise UserError(f"{path} cannot be written ({why}); choose another place with --out DIR") from error

@@ -37,7 +37,6 @@ CUT = re.compile(r"(?<=[.?!;])\s+|(?<=[^\d\s]:)\s+(?=[A-Z])")
 PHRASE = r"[^<>^|;:=@]{1,300}?"
 EVENT = r"[A-L][01]"
 EVENTS = rf"{EVENT}(?: {EVENT}){{0,7}}"
-CELL = rf"(?:second )?{EVENTS}(?: \| {EVENTS})? = \d{{1,3}}(?:\.\d{{1,3}})?"
 SET = r"none|[A-L](?: [A-L])*"
 
 
@@ -212,7 +211,7 @@ def _structure(said: str, names: _Names) -> list[str]:
 
 
 def assembled(found: Structure, facts: Sequence[str], question: str) -> Parsed:
-    """Both rounds as one reading, judged by the strict parser of the formal language."""
+    """All rounds as one reading, judged by the strict parser of the formal language."""
     lines = [*found.named, *found.lines]
     odd = list(found.faults)
     ways: dict[str, str] = {}

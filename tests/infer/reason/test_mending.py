@@ -71,13 +71,26 @@ def test_shares_against_the_arrow_stay_where_they_are_said_clearly(clearly: floa
     read = ["C1 = 30", "A1 | C0 = 4", "A1 | C1 = 6", "B1 = 6"]
     found, asked = run(
         read,
-        lambda ask: tuple(0.0 if at == 0 else -clearly for at in range(len(ask.choices))),
+        lambda ask: (*(-clearly for _ in ask.choices[1:]), 0.0),  # what was read stands last
         causes={"mud": ["rain"]},
     )
     assert len(asked) == 3 and (found == read) is stays
     assert {said.partition(" = ")[0] for said in found[:3]} == (
         {"C1", "A1 | C0", "A1 | C1"} if stays else {"A1", "C1 | A0", "C1 | A1"}
     )
+
+
+@pytest.mark.parametrize("nats", [14.0, 40.0])
+def test_a_sentence_that_stands_twice_makes_no_share_up(nats: float) -> None:
+    told = ["Without rain, 10% mud.", "With rain, 80% mud.", "With rain, 80% mud."]
+    read = ["B1 | A0 = 10", "B1 | A1 = 80", "B1 | A1 = 80"]
+    steps = mended(told, read, ("rain", "mud"), {"mud": ["rain"]})
+    try:
+        asks: Any = next(steps)
+        while True:
+            asks = steps.send([Said(logprobs=tuple(-nats * at for at in range(len(ask.choices)))) for ask in asks])
+    except StopIteration as end:
+        assert end.value == read
 
 
 def test_what_was_read_is_among_what_it_may_be() -> None:

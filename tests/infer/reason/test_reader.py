@@ -14,6 +14,7 @@ from butfor.data.ladder.formal import READ, gold
 from butfor.data.ladder.stream import Ladder
 from butfor.data.question import Question
 from butfor.data.units import lettered, prompt, settled, structure, unclipped, worded
+from butfor.infer.reason.forms import questions
 from butfor.infer.reason.reader import Reader, like
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
@@ -35,12 +36,22 @@ def perfect(item: dict[str, Any]) -> Any:
     names = structure([said for _, said in first]).names
     known = {prompt(piece): said for piece, said in first}
     later = {piece: worded(said, names) for piece, said in (*rest, question)}
-    return lambda ask: f" {known.get(ask.prompt.user) or later[last(ask)]}"
+
+    def reply(ask: Any) -> str:
+        if ask.prompt.user in known:
+            return f" {known[ask.prompt.user]}"
+        listed, *_, piece = ask.prompt.user.removesuffix("\n=").split("\n")
+        assert listed == "; ".join(names)
+        return f" {later[piece]}"
+
+    return reply
 
 
-def last(ask: Any) -> str:
-    """The piece that is to be read, behind others that were."""
-    return ask.prompt.user.removesuffix("\n=").rpartition("\n")[2]
+def test_without_forms_the_same_is_asked_and_nothing_is_held_to_one() -> None:
+    free, bound = (answered(Reader(form=form), asked(ITEMS[0]), perfect(ITEMS[0])) for form in (False, True))
+    assert free[0].read == bound[0].read == ITEMS[0]["answer"]
+    assert [ask.prompt for ask in free[1].asked] == [ask.prompt for ask in bound[1].asked]
+    assert not any(ask.form for ask in free[1].asked) and all(ask.form for ask in bound[1].asked)
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["group"]["query"])
@@ -49,6 +60,11 @@ def test_a_perfect_reader_is_right(item: dict[str, Any]) -> None:
     assert answer.read == item["answer"] and answer.said == item["choices"][item["answer"]]
     first, rest, _ = gold(item, TOLD)
     assert answer.cost.calls == len(script.asked) == len(first) + len(rest) + 1
+    names = structure([said for _, said in first]).names
+    before = script.asked[-1].prompt.user.split("\n")[1:-2]
+    gold_of = {piece: f"= {worded(said, names)}" for piece, said in rest}
+    assert [gold_of[piece] for piece in before[::2]] == before[1::2]
+    assert script.asked[-1].form == questions(names, numbers=item["group"]["query"] != "det-counterfactual")
     by = [step.by for step in answer.derivation]
     assert by[0] == "model" and by[-1] == "engine" and by.count("model") == answer.cost.calls + 1
 
@@ -105,7 +121,7 @@ def test_a_question_stands_behind_the_sentences_that_share_its_words() -> None:
     ]  # fmt: skip
     assert like("Do more dive where they swim?", read, 500) == [read[3]]
     assert like("Do more bake where they swim?", read, 500)[0] == read[3]
-    assert {piece for piece, _ in like("Would they bake or dive?", read, 500)} >= {read[3][0]}
+    assert like("Would they bake or dive?", read, 500) == [read[3], read[0]]
     assert like("Would they dive?", read, 30) == like("", read, 500) == like("Why?", [], 500) == []
 
 

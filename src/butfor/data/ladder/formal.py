@@ -42,7 +42,7 @@ TRAINED = tuple(name for name in KINDS if name not in KINDS_OUT)
 ROWS = 7200  # texts of the corpus
 RETOLD = 0.75  # of the items that are told in a story
 READ = "read"  # the spans of a text that hold a reading, its end of line included
-LONGEST = 500  # characters of a text, about 150 tokens
+LONGEST = 500  # characters of a text before its last reading, about 150 tokens
 
 Piece = tuple[str, str]  # what stands in the text, what is read of it
 

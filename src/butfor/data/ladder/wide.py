@@ -5,7 +5,8 @@ Concepts  everyday variables with a noun, what it is called when it is there and
           ten speak of made-up words.
 Said      sentences of single percentages, of both at once, of ways to compare, of rules and of what was seen; questions
           of the kinds KINDS, each in several wordings of our own.
-Limits    Only what a piece says is meant: the percentages of a text belong to no world, and no answer follows.
+Limits    Only what a piece says is meant: the percentages of a text belong to no world, its rules may run in circles,
+          and no answer follows.
 """
 
 from __future__ import annotations

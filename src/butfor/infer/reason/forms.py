@@ -5,7 +5,7 @@ Round 1   every phrase stands in the sentence, word by word; cause and effect li
 Round 2   a cell, a rule or what was seen names no variable twice; where round 1 found causes, a rule is of a variable
           that has some, and stands on these; a sentence without a digit has no number
 Question  two numbers of one variable, under two values of one cause: the comparisons that mean something, and no other;
-          where all that is told is rules and what was seen, one event under what is done, against one half
+          where rules are told, and no percentage, one event under what is done, against one half
 Why       What these forms leave out could not be computed, or says what round 1 did not. A small model that begins a
           line wrongly is led to the next likely one.
 Limits    With more than WIDE variables a list of them may name one twice, and in a sentence of more than LONG words
@@ -71,7 +71,8 @@ def structural(piece: str) -> Form:
 
 
 def facts(names: Sequence[str], causes: Mapping[str, Iterable[str]], *, numbers: bool = True) -> Form:
-    """A sentence of round 2, with `numbers` or none; `causes`: those that round 1 found, of each that has any."""
+    """A sentence of round 2; `causes`: those that round 1 found, of each that has any. Without `numbers` it tells a
+    rule or what was seen, and no percentage."""
     place, rules = {name: at for at, name in enumerate(names)}, dict[str, str]()
     everything = _lists(range(len(names)), rules)
     rules["cell"] = f'("second ")? joint{everything} " = " NUMBER'
@@ -85,7 +86,8 @@ def facts(names: Sequence[str], causes: Mapping[str, Iterable[str]], *, numbers:
 
 
 def questions(names: Sequence[str], *, numbers: bool = True) -> Form:
-    """A question; without numbers, of rules and what was seen alone: what would have been?"""
+    """A question. Without `numbers` it asks whether something would be so if something else were made so, and no more:
+    what rules alone can answer."""
     every, rules = range(len(names)), dict[str, str]()
     told: list[str] = []
     for y in every:

@@ -1,16 +1,17 @@
-"""Tables that were read with a gap: each of their sentences is weighed against all cells that are still open.
+"""Readings that do not fit together: the sentences are weighed against all cells that are still open.
 
 As many   Most texts tell P(variable | its causes) of every variable. Where as many shares were read as that has cells,
-          and not these, the sentences that were read as none of them get those that are left; not where the sentences
-          say something else too clearly (FURTHEST: P(cause | effect) is told in as many).
-Whole     Elsewhere each table is looked at: 2^k sentences tell of each case of k variables once. Where a case is read
+          but not the same ones, the sentences that were read as none of them get those that are left; not where they
+          lose more than FURTHEST nats by that, on the mean: P(cause | effect) is told in as many sentences.
+Gaps      Elsewhere each table is looked at: 2^k sentences tell of each case of k variables once. Where a case is read
           twice, or never, some sentence was misread, though each alone looks well.
-Open      the cells of the tables that are not whole, and, where round 1 found any causes, of P(variable | its causes)
-          of each variable, be they none, of which no such table was read. What a sentence was read as is among them.
-Chosen    one cell for each sentence, no cell twice: the likeliest assignment, by the model's own probabilities.
-Limits    Where less is told than every variable's causes, a whole table of the wrong variable is not seen. A model
-          behind an address weighs nothing, and keeps what it read; so does a text with more than MOST pairs of a
-          sentence and a cell.
+Open      there are the cells of the tables that are not whole, and, where round 1 found any causes, of P(variable | its
+          causes) of each variable, be they none, of which no such table was read. What a sentence was read as is one.
+Chosen    one cell for each sentence, no cell twice: the likeliest assignment, by the model's own probabilities. A
+          sentence that stands twice counts once.
+Limits    Where less is told than every variable's causes, a whole table of the wrong variable is not seen. Variables
+          that nobody sees count like others: some texts tell of them. A model behind an address weighs nothing, and
+          keeps what it read; so does a text with more than MOST pairs of a sentence and a cell.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from butfor.lm.exchange import Steps, Weigh
 from butfor.lm.prompt import Prompt
 
 MOST = 800
-FURTHEST = 8.0  # nats that a sentence may lose, on the mean, where as many are told as expected
+FURTHEST = 8.0
 CELL = re.compile(rf"(?P<head>(?:second )?[A-L]1)(?: \| (?P<given>{EVENT}(?: {EVENT}){{0,4}}))? = (?P<share>\d+)")
 
 Cell = tuple[str, tuple[str, ...]]  # what is told of: "D1", ("B0", "C1")
@@ -36,38 +37,45 @@ Table = tuple[str, frozenset[str]]  # "D1", the letters behind the bar
 def mended(
     told: Sequence[str], read: Sequence[str], names: Sequence[str], causes: Mapping[str, Sequence[str]]
 ) -> Steps[list[str]]:
-    """Readings of sentences, those of tables with a gap weighed again; `causes`: of each variable, as phrases."""
+    """Readings of sentences, those that do not fit together weighed again; `causes`: of each variable, as phrases."""
     letter = dict(zip(names, LETTERS, strict=False))
     above = {letter[effect]: [letter[cause] for cause in of] for effect, of in causes.items()}
+    twice = {piece: told.index(piece) for piece in told}
+    once = [said if twice[piece] == at else "-" for at, (piece, said) in enumerate(zip(told, read, strict=True))]
     for find, furthest in ((as_many, FURTHEST), (gaps, float("inf"))):
-        places, cells = find(read, len(names), above)
+        places, cells = find(once, len(names), above)
         if places and len(places) * len(cells) <= MOST:
             found, lost = yield from _assigned(told, read, names, places, cells)
             if lost <= furthest:
-                return found
+                return [found[twice[piece]] for piece in told]
     return list(read)
 
 
 def _assigned(
     told: Sequence[str], read: Sequence[str], names: Sequence[str], places: Sequence[int], cells: Sequence[Cell]
 ) -> Steps[tuple[list[str], float]]:
-    """The likeliest assignment of cells to sentences, and how much less likely it is, for each of them, in nats."""
+    """The likeliest assignment of cells to sentences, and by how many nats it is less likely, on the mean of them."""
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
     found = list(read)
-    options = {at: [read[at], *(shown(cell, read[at].rpartition(" = ")[2]) for cell in cells)] for at in places}
+    shares = [read[at].rpartition(" = ")[2] for at in places]
+    options = [
+        [*dict.fromkeys([*(shown(cell, share) for cell in cells), read[at]])]
+        for at, share in zip(places, shares, strict=True)
+    ]
     replies = yield [
         Weigh(Prompt(prompt(told[at], names), raw=True), tuple(f" {worded(text, names)}\n" for text in texts))
-        for at, texts in options.items()
+        for at, texts in zip(places, options, strict=True)
     ]
     if not all(reply.logprobs for reply in replies):
         return found, 0.0
-    own, *others = np.transpose([reply.logprobs for reply in replies])
-    rows, columns = linear_sum_assignment(np.transpose(others), maximize=True)
+    scores = np.array([reply.logprobs[: len(cells)] for reply in replies])
+    own = [reply.logprobs[texts.index(read[at])] for at, texts, reply in zip(places, options, replies, strict=True)]
+    rows, columns = linear_sum_assignment(scores, maximize=True)
     for row, column in zip(rows, columns, strict=True):
-        found[places[row]] = options[places[row]][1 + column]
-    return found, float(np.mean([own[row] - others[column][row] for row, column in zip(rows, columns, strict=True)]))
+        found[places[row]] = options[row][column]
+    return found, float(np.mean(np.array(own)[rows] - scores[rows, columns]))
 
 
 def as_many(read: Sequence[str], size: int, causes: Mapping[str, Sequence[str]]) -> tuple[list[int], list[Cell]]:

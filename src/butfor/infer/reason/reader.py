@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from butfor.train.batches import Batches
 
 MOST = 80  # sentences
+NO_RULE = re.compile(r" = |: by ")  # a percentage, or a way to find an effect
 NOT_READ, NO_CHOICE = "could not be read", "is no yes-or-no question"
 
 
@@ -78,7 +79,7 @@ class Reader(Answering):
     """Read sentence by sentence, then compute."""
 
     form: bool = True  # keep what is written to the forms of `data/units.py`
-    repair: bool = True  # where a table was read with a gap, weigh its sentences again
+    repair: bool = True  # weigh sentences again where what was read of them does not fit together
     room: Annotated[int, Field(ge=8)] = 192  # new tokens a sentence, at most: four cells with long names need over 80
 
     def steps(self, question: Question, seed: int) -> Steps[Answer]:  # noqa: ARG002 (nothing is drawn)
@@ -114,9 +115,9 @@ class Reader(Answering):
         read = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
             read = yield from mended(rest, read, found.names, found.causes)
-        numbers = any(" = " in one for one in read) or not any(" := " in one for one in (*found.lines, *read))
-        asking = questions(found.names, numbers=numbers) if self.form else None
-        known = [(piece, worded(one, found.names)) for piece, one in zip(rest, read, strict=True)]
+        ruled = any(" := " in one for one in (*found.lines, *read)) and not any(NO_RULE.search(one) for one in read)
+        asking = questions(found.names, numbers=not ruled) if self.form else None
+        known = [(piece, worded(one, found.names)) for piece, one in zip(rest, read, strict=True) if one != "-"]
         near = like(parts.question, known, LONGEST - len(prompt(parts.question, found.names)))
         (reply,) = yield [self._say(parts.question, found.names, asking, near)]
         asked = lettered(reply.text.strip(), found.names)
@@ -136,8 +137,8 @@ def like(question: str, read: Sequence[tuple[str, str]], room: int) -> list[tupl
     found: list[int] = []
     while read:
         best = max(range(len(read)), key=lambda at: sum(1 / often[word] for word in words[at] & left))
-        room -= len("".join(read[best]))
-        if room < 0 or best in found or not words[best] & left:
+        room -= len(prompt("", (), [read[best]]))
+        if room < 0 or not words[best] & left:
             break
         found.append(best)
         left -= words[best]
