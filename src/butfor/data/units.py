@@ -4,7 +4,7 @@ Pieces    told      the sentences before the question (also the parts behind a s
           question  the last paragraph; where there is only one, the last sentence
 Rounds    1  sentences without a digit, each alone: what causes what, in the text's own phrases
           2  the other ones, each after the list of variables that round 1 found: "old age; smoking"
-          3  the question, after the same list and some sentences with their readings
+          3  the question, after the same list
 Round 1   -                            nothing                  @    of single variables: to be read in round 2
           old age > smoking, recovery  causes, then effects     recovery < old age, smoking     the other way round
           smoking <> recovery          something unseen affects both          hidden old age    nobody sees it

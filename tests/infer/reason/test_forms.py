@@ -82,6 +82,8 @@ def test_a_phrase_of_round_one_stands_in_its_sentence_and_causes_something_else(
         ("mud1 | mud0 = 4", False), ("mud1 | rain1 rain0 = 4", False), ("mud1 = 4; mud0 = 96", True),
         ("mud1 | snow1 = 4", False), ("mud1 = four", False), ("seen rain1 mud0", True), ("seen rain1 rain0", False),
         ("mud := not rain or old age", True), ("mud := rain", True), ("mud := mud", False), ("rain := mud", False),
+        ("mud := rain or rain", False), ("mud := rain and not rain", False), ("mud := rain and old age", True),
+        ("mud := rain or old age and rain", False), ("mud := old age; mud := not rain", True),
         ("2: by rain old age", True), ("1: by none", True), ("-", True), ("", False), ("- mud1 = 4", False),
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from butfor.data.ladder.stream import Ladder
 from butfor.data.question import Question
 from butfor.data.units import lettered, prompt, settled, structure, unclipped, worded
 from butfor.infer.reason.forms import questions
-from butfor.infer.reason.reader import Reader, like
+from butfor.infer.reason.reader import Reader
 from butfor.lm.exchange import Cost, Weigh
 from butfor.lm.load import load
 from butfor.train.batches import batches
@@ -35,16 +35,8 @@ def perfect(item: dict[str, Any]) -> Any:
     first, rest, question = gold(item, TOLD)
     names = structure([said for _, said in first]).names
     known = {prompt(piece): said for piece, said in first}
-    later = {piece: worded(said, names) for piece, said in (*rest, question)}
-
-    def reply(ask: Any) -> str:
-        if ask.prompt.user in known:
-            return f" {known[ask.prompt.user]}"
-        listed, *_, piece = ask.prompt.user.removesuffix("\n=").split("\n")
-        assert listed == "; ".join(names)
-        return f" {later[piece]}"
-
-    return reply
+    known |= {prompt(piece, names): worded(said, names) for piece, said in (*rest, question)}
+    return lambda ask: f" {known[ask.prompt.user]}"
 
 
 def test_without_forms_the_same_is_asked_and_nothing_is_held_to_one() -> None:
@@ -61,9 +53,6 @@ def test_a_perfect_reader_is_right(item: dict[str, Any]) -> None:
     first, rest, _ = gold(item, TOLD)
     assert answer.cost.calls == len(script.asked) == len(first) + len(rest) + 1
     names = structure([said for _, said in first]).names
-    before = script.asked[-1].prompt.user.split("\n")[1:-2]
-    gold_of = {piece: f"= {worded(said, names)}" for piece, said in rest}
-    assert [gold_of[piece] for piece in before[::2]] == before[1::2]
     assert script.asked[-1].form == questions(names, numbers=item["group"]["query"] != "det-counterfactual")
     by = [step.by for step in answer.derivation]
     assert by[0] == "model" and by[-1] == "engine" and by.count("model") == answer.cost.calls + 1
@@ -114,24 +103,13 @@ def test_what_cannot_be_read_is_answered_with_cannot() -> None:
     assert answer.read is None and answer.why.startswith("cannot: ")
 
 
-def test_a_question_stands_behind_the_sentences_that_share_its_words() -> None:
-    read = [
-        ("Of all, 4% bake.", "bread1 = 4"), ("Of all, 5% sing.", "song1 = 5"), ("Of those who bake, 6% sing.", "…"),
-        ("Of those who swim, 7% dive.", "dive1 | water1 = 7"),
-    ]  # fmt: skip
-    assert like("Do more dive where they swim?", read, 500) == [read[3]]
-    assert like("Do more bake where they swim?", read, 500)[0] == read[3]
-    assert like("Would they bake or dive?", read, 500) == [read[3], read[0]]
-    assert like("Would they dive?", read, 30) == like("", read, 500) == like("Why?", [], 500) == []
-
-
 def test_a_sentence_that_needs_the_variables_is_read_again() -> None:
     text = "Only this holds: Rain affects mud. We know that rain causes mud. We saw rain.\n\nWithout rain, mud?"
     said = {
         "Only this holds:\n=": "-", "Rain affects mud.\n=": "rain > mud", "We saw rain.\n=": "@",
         "We know that rain causes mud.\n=": "@", "rain; mud\nWe saw rain.\n=": "seen rain1",
         "rain; mud\nWe know that rain causes mud.\n=": "mud := rain",
-        "rain; mud\nWe know that rain causes mud.\n= mud := rain\nWithout rain, mud?\n=": "mud1 | do rain0 > half",
+        "rain; mud\nWithout rain, mud?\n=": "mud1 | do rain0 > half",
     }  # fmt: skip
     answer, _ = answered(Reader(), Question("1", text, ("yes", "no")), lambda ask: said[ask.prompt.user])
     assert (answer.read, answer.said, answer.cost.calls) == (1, "no", 7)

@@ -77,7 +77,10 @@ def facts(names: Sequence[str], causes: Mapping[str, Iterable[str]], *, numbers:
     everything = _lists(range(len(names)), rules)
     rules["cell"] = f'("second ")? joint{everything} " = " NUMBER'
     ruled = {name: [place[other] for other in causes.get(name, names) if other != name] for name in causes or names}
-    found = [f"n{place[name]} {_rule(_or(others))}" for name, others in ruled.items() if others]
+    found = [
+        f'n{place[name]} " := " (all{some} | any{some})'
+        for name, others in ruled.items() if others for some in [_lists(others, rules)]
+    ]  # fmt: skip
     rules["rule"] = " | ".join(found or ['"-"'])
     told = ['"-"', f'"seen " given{everything}', 'rule ("; " rule)*']
     if numbers:
@@ -148,8 +151,8 @@ def _compared(x: int, y: int, rest: Sequence[int], rules: dict[str, str]) -> lis
 
 
 def _lists(places: Iterable[int], rules: dict[str, str]) -> str:
-    """The name of lists in which each of these variables stands once at most: of events, of bare names, and of events
-    on both sides of a bar."""
+    """The name of lists in which each of these variables stands once at most: of events, of bare names, of events on
+    both sides of a bar, and of causes that are all needed, or of which any will do."""
     left = list(places)
     name = "x".join(map(str, left))
     if f"given{name}" in rules:
@@ -159,15 +162,19 @@ def _lists(places: Iterable[int], rules: dict[str, str]) -> str:
         rules[f"given{name}"] = f'{one} value (" " {one} value)*'
         rules[f"joint{name}"] = f'given{name} (" | " given{name})?'
         rules[f"bare{name}"] = f'{one} (" " {one})*'
+        rules[f"all{name}"] = f'("not ")? {one} (" and " ("not ")? {one})*'
+        rules[f"any{name}"] = f'("not ")? {one} (" or " ("not ")? {one})*'
         return name
     then = {place: _lists([other for other in left if other != place], rules) for place in left if len(left) > 1}
-    for kind, value, more in (
-        ("given", " value", '" " given{0}'),
-        ("joint", " value", '" " joint{0} | " | " given{0}'),
-        ("bare", "", '" " bare{0}'),
+    for kind, one, more in (
+        ("given", "n{0} value", '" " given{1}'),
+        ("joint", "n{0} value", '" " joint{1} | " | " given{1}'),
+        ("bare", "n{0}", '" " bare{1}'),
+        ("all", '("not ")? n{0}', '" and " all{1}'),
+        ("any", '("not ")? n{0}', '" or " any{1}'),
     ):
         rules[f"{kind}{name}"] = " | ".join(
-            f"n{place}{value} ({more.format(then[place])})?" if place in then else f"n{place}{value}" for place in left
+            f"{one} ({more})?".format(place, then[place]) if place in then else one.format(place) for place in left
         )
     return name
 

@@ -4,10 +4,10 @@ Idea      Reading is the weak link of a small model, and a whole text is more th
           of variables known so far is one short task of copying, and can be learnt: the corpus "ladder-reading".
 Rounds    1  sentences without a number: what causes what, in the text's own words
           2  the others, each after the list of variables that round 1 found
-          3  the question, after that list and the sentences that share its words, with what was read of them
+          3  the question, after that list
           then all is put together (`data/units.py`), parsed strictly, and computed (`data/computed.py`)
 Forms     a line can only say what the engine could use (`forms`); sentences that do not fit together are weighed
-          against each other before the question is read (`mending`)
+          against each other (`mending`)
 Trained   on "ladder-reading", objective "text": of a row with spans named "read" the tokens of these spans alone are
           learnt, and nothing else goes through the output layer: loss = −mean over t in spans of log P(t | before t)
 Source    Jin et al. 2023 (CausalCoT: reading before reckoning); the split into sentences is ours.
@@ -21,7 +21,6 @@ Limits    A model that was not trained to read so reads hardly anything: name th
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 from pydantic import Field
 
 from butfor.data.computed import Computed, compute
-from butfor.data.ladder.formal import LONGEST, READ
+from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
 from butfor.data.units import (
@@ -43,7 +42,6 @@ from butfor.data.units import (
     settled,
     structure,
     unclipped,
-    worded,
 )
 from butfor.infer.answering import Answering
 from butfor.infer.reason.forms import facts, questions, structural
@@ -117,32 +115,13 @@ class Reader(Answering):
             read = yield from mended(rest, read, found.names, found.causes)
         ruled = any(" := " in one for one in (*found.lines, *read)) and not any(NO_RULE.search(one) for one in read)
         asking = questions(found.names, numbers=not ruled) if self.form else None
-        known = [(piece, worded(one, found.names)) for piece, one in zip(rest, read, strict=True) if one != "-"]
-        near = like(parts.question, known, LONGEST - len(prompt(parts.question, found.names)))
-        (reply,) = yield [self._say(parts.question, found.names, asking, near)]
+        (reply,) = yield [self._say(parts.question, found.names, asking)]
         asked = lettered(reply.text.strip(), found.names)
         pairs = (*zip(first, said, strict=True), *zip(rest, read, strict=True), (parts.question, asked))
         return Read(found.names, pairs, assembled(found, read, asked))
 
-    def _say(self, piece: str, names: Sequence[str], form: Form | None, near: Sequence[tuple[str, str]] = ()) -> Say:
-        return Say(Prompt(prompt(piece, names, near), raw=True), room=self.room, stop="\n", form=form)
-
-
-def like(question: str, read: Sequence[tuple[str, str]], room: int) -> list[tuple[str, str]]:
-    """Sentences that have words of the question, each of them new ones, the rarest first, in so many characters. What
-    was read of them says which variable these words are of."""
-    words = [set(re.findall(r"\w+", piece.lower())) for piece, _ in read]
-    often = Counter(word for some in words for word in some)
-    left = set(re.findall(r"\w+", question.lower()))
-    found: list[int] = []
-    while read:
-        best = max(range(len(read)), key=lambda at: sum(1 / often[word] for word in words[at] & left))
-        room -= len(prompt("", (), [read[best]]))
-        if room < 0 or not words[best] & left:
-            break
-        found.append(best)
-        left -= words[best]
-    return [read[at] for at in found]
+    def _say(self, piece: str, names: Sequence[str], form: Form | None) -> Say:
+        return Say(Prompt(prompt(piece, names), raw=True), room=self.room, stop="\n", form=form)
 
 
 def _derivation(found: Read, computed: Computed) -> tuple[Step, ...]:
