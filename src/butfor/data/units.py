@@ -71,11 +71,10 @@ def pieces(text: str) -> Pieces:
     return Pieces(tuple(sentences), asked)
 
 
-def prompt(piece: str, names: Iterable[str] = (), before: Iterable[tuple[str, str]] = ()) -> str:
-    """What stands before a reading; `before`: other pieces, each with its reading in words."""
+def prompt(piece: str, names: Iterable[str] = ()) -> str:
+    """What stands before a reading."""
     known = "; ".join(names)
-    told = [f"{other}\n= {said}\n" for other, said in before]
-    return "".join([*([f"{known}\n"] if known else []), *told, f"{piece}\n="])
+    return f"{known}\n{piece}\n=" if known else f"{piece}\n="
 
 
 def worded(said: str, names: Sequence[str]) -> str:
@@ -175,15 +174,16 @@ def unclipped(told: Sequence[str], said: Sequence[str]) -> list[str]:
 
 
 def settled(said: Sequence[str]) -> list[str]:
-    """Readings of round 1; where arrows are drawn, a rule of anything that none of them names is to be read again."""
-    drawn = structure([text for text in said if " := " not in text])
-    known = {name.lower() for name in drawn.names}
-    return [
-        "@"
-        if drawn.causes and " := " in text and not {name.lower() for name in structure([text]).names} <= known
-        else text
-        for text in said
-    ]
+    """Readings of round 1; where arrows are drawn, a rule of anything that no other line names is to be read again."""
+    others = structure([text for text in said if " := " not in text])
+    if not others.causes:
+        return list(said)
+    known = _small(others)
+    return ["@" if " := " in text and not _small(structure([text])) <= known else text for text in said]
+
+
+def _small(found: Structure) -> set[str]:
+    return {name.lower() for name in found.names}
 
 
 def _word(phrase: str) -> str:

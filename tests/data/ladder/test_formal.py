@@ -62,6 +62,12 @@ def test_the_corpus_leaves_out_kinds_and_stories(monkeypatch: pytest.MonkeyPatch
         assert row["text"][: row["answer_at"]].endswith("\n=") and row["text"].endswith("\n")
 
 
+def test_a_text_names_the_variables_once_and_reads_one_piece_after_the_other() -> None:
+    (row,) = formal._texts([("4% age.", "A1 = 4"), ("Why?", "A1 > half")], ("age",), "x")
+    assert row["text"] == "age\n4% age.\n= age1 = 4\nWhy?\n= age1 > half\n"
+    assert [row["text"][begin:end] for begin, end, _ in row["spans"]] == [" age1 = 4\n", " age1 > half\n"]
+
+
 def test_other_words_have_readings_without_a_fault() -> None:
     from butfor.core.seeds import generator
 

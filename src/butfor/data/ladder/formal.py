@@ -260,13 +260,11 @@ def trained() -> Iterator[tuple[dict[str, Any], Ladder]]:
 def _texts(read: list[Piece], names: tuple[str, ...], name: str) -> list[dict[str, Any]]:
     """One text of as many pieces as fit; the spans named `READ` are what is to be learnt of it."""
     text = ""
-    done: list[Piece] = []
     spans: list[list[Any]] = []
     for piece, said in read:
-        more = prompt(piece, names, done)
-        if done and len(more) > LONGEST:
+        more = f"{text}\n{piece}\n=" if text else prompt(piece, names)
+        if spans and len(more) > LONGEST:
             break
-        done.append((piece, worded(said, names) if names else said))
-        text = f"{more} {done[-1][1]}"
+        text = f"{more} {worded(said, names) if names else said}"
         spans.append([len(more), len(text) + 1, READ])
     return [{"id": name, "text": f"{text}\n", "answer_at": spans[0][0], "spans": spans}] if spans else []

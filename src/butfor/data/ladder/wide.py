@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from numpy.random import Generator
 
@@ -21,6 +22,7 @@ from butfor.data.ladder.vocabulary import told as random_words
 from butfor.data.ladder.words import capital, listed, words
 from butfor.data.units import LETTERS
 
+T = TypeVar("T")
 Piece = tuple[str, str]
 KINDS = ("marginal", "correlation", "ate", "better_set", "collider_bias", "ett", "nde", "nie", "det-counterfactual")
 
@@ -117,7 +119,7 @@ def wide(rng: Generator) -> tuple[list[Piece], list[Piece], tuple[str, ...]]:
         them = [CONCEPTS[int(at)] for at in rng.permutation(len(CONCEPTS))[:size]]
     hidden = rng.random() < 0.4
     if hidden and rng.random() < 0.4:
-        them[0] = UNSEEN[int(rng.integers(len(UNSEEN)))]
+        them[0] = _one(rng, *UNSEEN)
     first, names = _graph(them, hidden, rng)
     told = {concept.noun.lower(): concept for concept in them}
     ordered = [told[name.lower()] for name in names]
@@ -130,7 +132,7 @@ def wide(rng: Generator) -> tuple[list[Piece], list[Piece], tuple[str, ...]]:
     return [first[int(at)] for at in rng.permutation(len(first))], second, tuple(names)
 
 
-def _one(rng: Generator, *options: str) -> str:
+def _one(rng: Generator, *options: T) -> T:
     return options[int(rng.integers(len(options)))]
 
 
@@ -325,5 +327,4 @@ def _ask(them: Sequence[Concept], rng: Generator) -> Piece:
             (f"Would {_event(y, int(up))} follow if {x.no} took the place of {x.yes}?",
              f"{b}{int(up)} | do {a}0 > half")]),
     }  # fmt: skip
-    found = list(asks[KINDS[int(rng.integers(len(KINDS)))]]())
-    return found[int(rng.integers(len(found)))]
+    return _one(rng, *asks[_one(rng, *KINDS)]())

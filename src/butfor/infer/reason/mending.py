@@ -40,14 +40,14 @@ def mended(
     """Readings of sentences, those that do not fit together weighed again; `causes`: of each variable, as phrases."""
     letter = dict(zip(names, LETTERS, strict=False))
     above = {letter[effect]: [letter[cause] for cause in of] for effect, of in causes.items()}
-    twice = {piece: told.index(piece) for piece in told}
-    once = [said if twice[piece] == at else "-" for at, (piece, said) in enumerate(zip(told, read, strict=True))]
+    earliest = {piece: told.index(piece) for piece in told}
+    once = [said if earliest[piece] == at else "-" for at, (piece, said) in enumerate(zip(told, read, strict=True))]
     for find, furthest in ((as_many, FURTHEST), (gaps, float("inf"))):
         places, cells = find(once, len(names), above)
         if places and len(places) * len(cells) <= MOST:
             found, lost = yield from _assigned(told, read, names, places, cells)
             if lost <= furthest:
-                return [found[twice[piece]] for piece in told]
+                return [found[earliest[piece]] for piece in told]
     return list(read)
 
 

@@ -32,17 +32,7 @@ from butfor.data.computed import Computed, compute
 from butfor.data.ladder.formal import READ
 from butfor.data.question import Answer, Question, Step
 from butfor.data.reading import Parsed
-from butfor.data.units import (
-    LETTERS,
-    assembled,
-    has_digit,
-    lettered,
-    pieces,
-    prompt,
-    settled,
-    structure,
-    unclipped,
-)
+from butfor.data.units import LETTERS, assembled, has_digit, lettered, pieces, prompt, settled, structure, unclipped
 from butfor.infer.answering import Answering
 from butfor.infer.reason.forms import facts, questions, structural
 from butfor.infer.reason.mending import mended
@@ -106,13 +96,14 @@ class Reader(Answering):
         heard = yield [self._say(piece, (), structural(piece) if self.form else None) for piece in first]
         said = settled(unclipped(first, [reply.text.strip() for reply in heard]))
         found = structure(said)
+        causes = found.causes
         later = {piece for piece, read in zip(first, said, strict=True) if read == "@"}
         rest = [piece for piece in told if piece not in first or piece in later]
-        form = {some: facts(found.names, found.causes, numbers=some) for some in set(map(has_digit, rest)) if self.form}
+        form = {some: facts(found.names, causes, numbers=some) for some in set(map(has_digit, rest)) if self.form}
         replies = yield [self._say(piece, found.names, form.get(has_digit(piece))) for piece in rest]
         read = [lettered(reply.text.strip(), found.names) for reply in replies]
         if self.repair:
-            read = yield from mended(rest, read, found.names, found.causes)
+            read = yield from mended(rest, read, found.names, causes)
         ruled = any(" := " in one for one in (*found.lines, *read)) and not any(NO_RULE.search(one) for one in read)
         asking = questions(found.names, numbers=not ruled) if self.form else None
         (reply,) = yield [self._say(parts.question, found.names, asking)]
